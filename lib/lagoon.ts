@@ -1,0 +1,67 @@
+/**
+ * Every label, annotation and object name that Lagoon's parts agree on, and what they say about a namespace.
+ *
+ * @module
+ */
+
+/** Labels that the platform and its builds write, and ours on insights ConfigMaps and token Secrets. */
+export const LABELS = {
+  project: "lagoon.sh/project",
+  environment: "lagoon.sh/environment",
+  environmentId: "lagoon.sh/environmentId",
+  service: "lagoon.sh/service",
+  buildName: "lagoon.sh/buildName",
+  /** Its presence makes a ConfigMap an insights ConfigMap; its value is the type in the old spelling. */
+  insightsType: "lagoon.sh/insightsType",
+  /** The type in the new spelling; wins over {@link LABELS.insightsType}. */
+  type: "insights.lagoon.sh/type",
+  /** State "processed"; the time stands in the annotation of the same name, since a label can't hold colons. */
+  processed: "lagoon.sh/insightsProcessed",
+  /** State "deferred": Unix seconds after which to try again. */
+  deferred: "lagoon.sh/insightsWriteDeferred",
+  /** State "given up". */
+  givenUp: "insights.lagoon.sh/max-retry-exceeded",
+  insightsToken: "lagoon.sh/insights-token",
+  dynamicSecret: "lagoon.sh/dynamic-secret",
+} as const;
+
+/** Annotations on insights ConfigMaps. */
+export const ANNOTATIONS = {
+  /** RFC 3339 time at which the last destination confirmed; the Go remote marks with this alone. */
+  processed: "lagoon.sh/insightsProcessed",
+  /** Whether Lagoon core wants this ConfigMap. */
+  coreEnabled: "core.insights.lagoon.sh/enabled",
+  coreStatus: "core.insights.lagoon.sh/status",
+  coreStatusError: "core.insights.lagoon.sh/status-error",
+  /** How many times sending has failed. */
+  retries: "insights.lagoon.sh/retries",
+} as const;
+
+/** The Secret that pods mount to post facts and problems. */
+export const TOKEN_SECRET = { name: "insights-token", key: "INSIGHTS_TOKEN" } as const;
+
+/** Labels of an object, as Kubernetes gives them. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** Which Lagoon environment something belongs to. */
+export interface Environment {
+  /** The Kubernetes namespace. */
+  readonly namespace: string;
+  /** The environment's id in Lagoon core, in decimal digits. */
+  readonly environmentId: string;
+  readonly projectName: string;
+  readonly environmentName: string;
+}
+
+/**
+ * Reads from a namespace's labels which environment it holds.
+ *
+ * @returns `undefined` when it is not the namespace of a Lagoon environment.
+ */
+export function readEnvironment(namespace: string, labels: Labels = {}): Environment | undefined {
+  const environmentId = labels[LABELS.environmentId];
+  const projectName = labels[LABELS.project];
+  const environmentName = labels[LABELS.environment];
+  if (!environmentId || !projectName || !environmentName) return undefined;
+  return { namespace, environmentId, projectName, environmentName };
+}
