@@ -1,0 +1,248 @@
+/**
+ * A small typed client of the Kubernetes API over `fetch`: the verbs that controllers need, paged lists, watches
+ * that end, metadata-only representations, and errors that carry the server's reason.
+ *
+ * @module
+ */
+import { type Clock, deadline } from "../clock.ts";
+import type { ClusterAccess } from "./credentials.ts";
+import { formatKey, type ObjectKey, type PartialObject, type Resource, resourcePath } from "./objects.ts";
+import { asKubeError, type Request, send } from "./transport.ts";
+import { readWatchEvents, type WatchEvent } from "./watch_stream.ts";
+
+/** One page of a list. */
+export interface ListPage<T> {
+  readonly items: readonly T[];
+  /** Where a watch can begin. */
+  readonly resourceVersion: string;
+  /** Asks for the next page; `undefined` on the last one. */
+  readonly continueToken: string | undefined;
+}
+
+/** Options of {@link KubeClient.list}. */
+export interface ListOptions {
+  readonly labelSelector?: string;
+  /** Most objects in a page. */
+  readonly limit: number;
+  readonly continueToken?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Options of {@link KubeClient.watch}. */
+export interface WatchOptions {
+  readonly labelSelector?: string;
+  readonly resourceVersion: string;
+  /** After this time the server ends the watch. */
+  readonly timeoutSeconds: number;
+  /** After this time without an event or a bookmark the watch counts as dead. */
+  readonly idleMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Conditions of a delete: it is refused with a conflict when the object is another one, or has changed. */
+export interface Preconditions {
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+/** What is sent to create or change an object: the fields in question, with their metadata. */
+export interface ObjectPatch {
+  readonly metadata?: {
+    readonly name?: string;
+    readonly generateName?: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+    readonly labels?: Readonly<Record<string, string | null>>;
+    readonly annotations?: Readonly<Record<string, string | null>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** Options of {@link createKubeClient}. */
+export interface KubeClientOptions {
+  readonly access: ClusterAccess;
+  readonly clock: Clock;
+  /** Limit for one request, from its start to the end of its answer. @default {30000} */
+  readonly requestTimeoutMs?: number;
+}
+
+/** Name under which our fields are kept (server-side apply) and our writes recorded. */
+export const FIELD_MANAGER = "insights-remote";
+
+/**
+ * Requests to the API server. All of them throw a {@link KubeError} when it refuses or can't be reached, and the
+ * signal's reason when the signal aborts. Changes answer with metadata only, since our changes are to metadata or
+ * to small objects, and a ConfigMap may be a megabyte.
+ */
+export interface KubeClient {
+  /** One page of metadata across all namespaces. */
+  list(resource: Resource<PartialObject>, options: ListOptions): Promise<ListPage<PartialObject>>;
+  /** Metadata of objects as they change, across all namespaces, with bookmarks; ends when the server ends it. */
+  watch(resource: Resource<PartialObject>, options: WatchOptions): AsyncGenerator<WatchEvent>;
+  /** The whole object. */
+  get<T extends PartialObject>(resource: Resource<T>, key: ObjectKey, options: Signal): Promise<T>;
+  /** The object's metadata. */
+  getMetadata(resource: Resource<PartialObject>, key: ObjectKey, options: Signal): Promise<PartialObject>;
+  /** Creates an object; with an empty name in the key, `metadata.generateName` names it. */
+  create<T extends PartialObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    object: ObjectPatch,
+    options: Signal,
+  ): Promise<PartialObject>;
+  /** Merge patch (RFC 7386): `null` removes a field, whoever owns it. */
+  patch(
+    resource: Resource<PartialObject>,
+    key: ObjectKey,
+    patch: ObjectPatch,
+    options: Signal,
+  ): Promise<PartialObject>;
+  /**
+   * Server-side apply: our fields become exactly these. Without `metadata.uid` it creates what isn't there.
+   */
+  apply(
+    resource: Resource<PartialObject>,
+    key: ObjectKey,
+    fields: ObjectPatch,
+    options: Signal,
+  ): Promise<PartialObject>;
+  /** Deletes the object if it is still the one that was read. */
+  delete(
+    resource: Resource<PartialObject>,
+    key: ObjectKey,
+    preconditions: Preconditions,
+    options: Signal,
+  ): Promise<void>;
+}
+
+interface Signal {
+  readonly signal: AbortSignal;
+}
+
+const METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/** Makes a client; nothing is sent before the first call. */
+export function createKubeClient(options: KubeClientOptions): KubeClient {
+  const { access, clock } = options;
+  const requestTimeoutMs = options.requestTimeoutMs ?? 30_000;
+
+  async function call<T>(request: Request): Promise<T> {
+    using limit = deadline(clock, requestTimeoutMs, request.signal);
+    try {
+      const response = await send(access, { ...request, signal: limit.signal });
+      return await response.json() as T;
+    } catch (error) {
+      throw asKubeError(request, error);
+    }
+  }
+
+  function object<T>(
+    verb: string,
+    resource: Resource<PartialObject>,
+    key: ObjectKey,
+    request: Omit<Request, "path" | "what"> & { path?: string },
+  ): Promise<T> {
+    const what = `${verb} ${resource.plural} ${formatKey(key)}`;
+    return call<T>({ path: resourcePath(resource, key), what, ...request });
+  }
+
+  return {
+    list: async (resource, { labelSelector, limit, continueToken, signal }) => {
+      const list = await call<PartialObjectList>({
+        method: "GET",
+        path: resourcePath(resource),
+        what: `list ${resource.plural}`,
+        query: { labelSelector, limit: String(limit), continue: continueToken },
+        accept: METADATA_LIST,
+        signal,
+      });
+      const { resourceVersion, continue: next } = list.metadata;
+      return { items: list.items, resourceVersion, continueToken: next === "" ? undefined : next };
+    },
+
+    watch: async function* (resource, { labelSelector, resourceVersion, timeoutSeconds, idleMs, signal }) {
+      const request: Request = {
+        method: "GET",
+        path: resourcePath(resource),
+        what: `watch ${resource.plural}`,
+        query: {
+          labelSelector,
+          resourceVersion,
+          watch: "true",
+          allowWatchBookmarks: "true",
+          timeoutSeconds: String(timeoutSeconds),
+        },
+        accept: METADATA,
+        signal,
+      };
+      using idle = deadline(clock, idleMs, signal);
+      try {
+        const response = await send(access, { ...request, signal: idle.signal });
+        if (response.body) yield* readWatchEvents(response.body, request.what, () => idle.extend());
+      } catch (error) {
+        throw asKubeError(request, error);
+      }
+    },
+
+    get: (resource, key, { signal }) => object("get", resource, key, { method: "GET", signal }),
+
+    getMetadata: (resource, key, { signal }) =>
+      object("get", resource, key, { method: "GET", accept: METADATA, signal }),
+
+    create: (resource, key, body, { signal }) =>
+      object("create", resource, key, {
+        method: "POST",
+        path: resourcePath(resource, { ...key, name: "" }),
+        query: { fieldManager: FIELD_MANAGER },
+        accept: METADATA,
+        contentType: "application/json",
+        body: { ...body, ...typeOf(resource), metadata: { ...body.metadata, ...nameOf(key) } },
+        signal,
+      }),
+
+    patch: (resource, key, body, { signal }) =>
+      object("patch", resource, key, {
+        method: "PATCH",
+        query: { fieldManager: FIELD_MANAGER },
+        accept: METADATA,
+        contentType: "application/merge-patch+json",
+        body,
+        signal,
+      }),
+
+    apply: (resource, key, body, { signal }) =>
+      object("apply", resource, key, {
+        method: "PATCH",
+        query: { fieldManager: FIELD_MANAGER, force: "true" },
+        accept: METADATA,
+        contentType: "application/apply-patch+yaml",
+        body: { ...body, ...typeOf(resource), metadata: { ...body.metadata, ...nameOf(key) } },
+        signal,
+      }),
+
+    delete: async (resource, key, preconditions, { signal }) => {
+      await object("delete", resource, key, {
+        method: "DELETE",
+        accept: METADATA,
+        contentType: "application/json",
+        body: { apiVersion: "v1", kind: "DeleteOptions", preconditions },
+        signal,
+      });
+    },
+  };
+}
+
+interface PartialObjectList {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly PartialObject[];
+}
+
+function typeOf(resource: Resource<PartialObject>): { apiVersion: string; kind: string } {
+  return { apiVersion: resource.apiVersion, kind: resource.kind };
+}
+
+function nameOf({ namespace, name }: ObjectKey): { namespace?: string; name?: string } {
+  return { ...(namespace !== "" ? { namespace } : {}), ...(name !== "" ? { name } : {}) };
+}

@@ -1,0 +1,89 @@
+/**
+ * What the API server answers when it refuses, as errors that carry the Status object's facts.
+ *
+ * @module
+ */
+import { AppError } from "../errors.ts";
+
+/** The API server's refusal of one request, or a watch that broke. */
+export class KubeError extends AppError {
+  override name = "KubeError";
+  /** HTTP status, or the code of the Status object in a watch; 0 when the server could not be asked. */
+  readonly status: number;
+  /** The Status object's reason, such as `NotFound` or `AlreadyExists`; empty when there was none. */
+  readonly reason: string;
+  /** How long the server asks to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+  /** Machine-readable causes in the Status object, such as `NamespaceTerminating`. */
+  readonly causes: readonly string[];
+
+  constructor(message: string, facts: KubeErrorFacts, options?: ErrorOptions) {
+    super(`kubernetes-${facts.status || "unreachable"}`, message, options);
+    this.status = facts.status;
+    this.reason = facts.reason ?? "";
+    this.retryAfterMs = facts.retryAfterMs;
+    this.causes = facts.causes ?? [];
+  }
+}
+
+/** Facts of a {@link KubeError}. */
+export interface KubeErrorFacts {
+  readonly status: number;
+  readonly reason?: string;
+  readonly retryAfterMs?: number | undefined;
+  readonly causes?: readonly string[];
+}
+
+/** The fields of a Status object that the program reads. */
+export interface Status {
+  readonly message?: string;
+  readonly reason?: string;
+  readonly code?: number;
+  readonly details?: {
+    readonly causes?: readonly { readonly reason?: string }[];
+    readonly retryAfterSeconds?: number;
+  };
+}
+
+/**
+ * Makes the error from a Status object.
+ *
+ * @param what The request, such as `get configmaps main/web`.
+ * @param status HTTP status, used when the Status object has no code.
+ * @param retryAfter The answer's Retry-After header, in seconds.
+ */
+export function kubeError(what: string, body: Status, status: number, retryAfter?: string | null): KubeError {
+  const seconds = Number(retryAfter ?? body.details?.retryAfterSeconds ?? Number.NaN);
+  const text = body.message ?? "no reason given";
+  return new KubeError(`Cannot ${what} as the API server answered ${body.code ?? status}: ${text}`, {
+    status: body.code ?? status,
+    reason: body.reason ?? "",
+    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    causes: (body.details?.causes ?? []).map((cause) => cause.reason ?? ""),
+  });
+}
+
+/** The object, or its namespace, is not there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 404;
+}
+
+/** Somebody else wrote first, a precondition failed, or the name is taken: read again, then decide again. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 409;
+}
+
+/** The resource version or continue token is too old: list again. */
+export function isGone(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 410;
+}
+
+/** RBAC, or the namespace's state, forbids it. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 403;
+}
+
+/** The namespace is being deleted, so nothing can be created in it any more. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  return isForbidden(error) && (error as KubeError).causes.includes("NamespaceTerminating");
+}

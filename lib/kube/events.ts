@@ -1,0 +1,80 @@
+/**
+ * Kubernetes Events: how the program tells the developers of a site what is wrong with one of their objects.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { describeError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { KubeClient } from "./client.ts";
+import { isForbidden, isNamespaceTerminating } from "./errors.ts";
+import { formatKey, keyOf, type PartialObject, type Resource, RESOURCES } from "./objects.ts";
+
+/** Writes Events. */
+export interface EventRecorder {
+  /**
+   * Writes a Warning about an object, in its namespace. Best effort: a failure is logged and not thrown.
+   *
+   * @param reason One word in CamelCase.
+   * @param note What is wrong and what to do, for the site's developer; cut to 1,024 characters.
+   */
+  warn(about: Subject, reason: string, note: string, options: { signal: AbortSignal }): Promise<void>;
+}
+
+/** What an Event is about. */
+export interface Subject {
+  readonly resource: Resource<PartialObject>;
+  readonly object: PartialObject;
+}
+
+/** Longest note that the API server takes. */
+const LONGEST_NOTE = 1024;
+
+/** Makes a recorder. Once RBAC has forbidden an Event, it says so in one line and stays silent. */
+export function createEventRecorder(
+  { client, clock, log }: { client: Pick<KubeClient, "create">; clock: Clock; log: Logger },
+): EventRecorder {
+  let forbidden = false;
+
+  async function warn(
+    { resource, object }: Subject,
+    reason: string,
+    note: string,
+    { signal }: { signal: AbortSignal },
+  ): Promise<void> {
+    if (forbidden) return;
+    const { namespace, name } = keyOf(object);
+    const time = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
+    const event = {
+      metadata: { generateName: `${name}.` },
+      involvedObject: {
+        apiVersion: resource.apiVersion,
+        kind: resource.kind,
+        namespace,
+        name,
+        uid: object.metadata.uid,
+        resourceVersion: object.metadata.resourceVersion,
+      },
+      type: "Warning",
+      reason,
+      message: note.slice(0, LONGEST_NOTE),
+      source: { component: "insights-remote" },
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
+    };
+    try {
+      await client.create(RESOURCES.events, { namespace, name: "" }, event, { signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      forbidden = isForbidden(error) && !isNamespaceTerminating(error);
+      log.warn(forbidden ? "Events are forbidden and left out from now on" : "Event not written", {
+        object: formatKey({ namespace, name }),
+        reason,
+        error: describeError(error),
+      });
+    }
+  }
+
+  return { warn };
+}

@@ -1,0 +1,71 @@
+/**
+ * One request to the API server: credentials, headers, and what a refusal or a failure means.
+ *
+ * @module
+ */
+import { describeError } from "../errors.ts";
+import type { ClusterAccess } from "./credentials.ts";
+import { KubeError, kubeError, type Status } from "./errors.ts";
+
+/** What is sent. */
+export interface Request {
+  readonly method: string;
+  readonly path: string;
+  /** What is being done to which object, for error messages. */
+  readonly what: string;
+  readonly query?: Record<string, string | undefined>;
+  readonly accept?: string;
+  readonly contentType?: string;
+  readonly body?: unknown;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sends a request; the answer's body is the caller's to read.
+ *
+ * @throws {KubeError} When the server refuses.
+ * @throws What `fetch` or reading the credentials throws; {@link asKubeError} sorts it out.
+ */
+export async function send(access: ClusterAccess, request: Request): Promise<Response> {
+  const [client, credentials] = await Promise.all([access.httpClient(), access.headers()]);
+  const url = new URL(access.server + request.path);
+  for (const [name, value] of Object.entries(request.query ?? {})) {
+    if (value !== undefined) url.searchParams.set(name, value);
+  }
+  const headers = new Headers(credentials);
+  headers.set("accept", request.accept ?? "application/json");
+  if (request.contentType) headers.set("content-type", request.contentType);
+  const response = await fetch(url, {
+    method: request.method,
+    headers,
+    body: request.body === undefined ? null : JSON.stringify(request.body),
+    signal: request.signal,
+    redirect: "error",
+    ...(client ? { client } : {}),
+  });
+  if (response.ok) return response;
+  if (response.status === 401) access.invalidate();
+  const status = await readStatus(response);
+  throw kubeError(request.what, status, response.status, response.headers.get("retry-after"));
+}
+
+/** Most of an error's text that is kept when it is not a Status object, as from a proxy in between. */
+const LONGEST_ERROR_TEXT = 200;
+
+async function readStatus(response: Response): Promise<Status> {
+  const text = await response.text();
+  try {
+    const status: unknown = JSON.parse(text);
+    if (typeof status === "object" && status !== null) return status as Status;
+  } catch {
+    // Not JSON: something other than an API server answered, and its text is all there is to tell.
+  }
+  return { message: text.slice(0, LONGEST_ERROR_TEXT) };
+}
+
+/** Turns whatever a request threw into a {@link KubeError}, or the signal's reason when that ended it. */
+export function asKubeError(request: Request, error: unknown): unknown {
+  if (request.signal.aborted) return request.signal.reason;
+  if (error instanceof KubeError) return error;
+  return new KubeError(`Cannot ${request.what}: ${describeError(error)}`, { status: 0 }, { cause: error });
+}

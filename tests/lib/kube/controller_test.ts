@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { TerminalError } from "../../../lib/errors.ts";
+import { type Reconcile, runController } from "../../../lib/kube/controller.ts";
+import { KubeError } from "../../../lib/kube/errors.ts";
+import { WorkQueue } from "../../../lib/kube/work_queue.ts";
+import { ManualClock, turn } from "../../fixtures/clock.ts";
+import { MemoryLogger } from "../../fixtures/recorders.ts";
+
+const key = { namespace: "main", name: "web" };
+
+/** Runs one worker on one key through what the reconciles do in turn. */
+async function run(...outcomes: readonly (() => ReturnType<Reconcile>)[]) {
+  const clock = new ManualClock();
+  const queue = new WorkQueue({ clock, random: () => 1 });
+  const log = new MemoryLogger();
+  const controller = new AbortController();
+  const killer = new AbortController();
+  const times: number[] = [];
+  const start = clock.now();
+  const running = runController({
+    name: "test",
+    queue,
+    concurrency: 1,
+    log,
+    signal: controller.signal,
+    killSignal: killer.signal,
+    reconcile: () => {
+      times.push(clock.now() - start);
+      return (outcomes[times.length - 1] ?? (() => Promise.resolve({})))();
+    },
+  });
+  queue.add(key);
+  await clock.advance(10 * 60 * 1000);
+  controller.abort();
+  await running;
+  queue.close();
+  return { times, levels: log.lines.map(({ level }) => level) };
+}
+
+Deno.test("runController() comes back when a reconcile asks for it, and not otherwise", async () => {
+  const { times } = await run(() => Promise.resolve({ requeueAfterMs: 60_000 }));
+  assert.deepEqual(times, [0, 60_000]);
+});
+
+Deno.test("runController() retries a failure later each time, and starts over after a success", async () => {
+  const fail = () => Promise.reject(new Error("broken"));
+  const { times, levels } = await run(fail, fail, () => Promise.resolve({ requeueAfterMs: 1000 }), fail);
+  assert.deepEqual(times, [0, 500, 1500, 2500, 3000]);
+  assert.deepEqual(levels, ["error", "error", "error"]);
+});
+
+Deno.test("runController() does not retry a terminal error", async () => {
+  const { times, levels } = await run(() => Promise.reject(new TerminalError("poison", "Cannot send")));
+  assert.deepEqual(times, [0]);
+  assert.deepEqual(levels, ["error"]);
+});
+
+Deno.test("runController() retries a conflict without making a noise", async () => {
+  const { times, levels } = await run(() => Promise.reject(new KubeError("newer", { status: 409 })));
+  assert.deepEqual(times, [0, 500]);
+  assert.deepEqual(levels, ["debug"]);
+});
+
+Deno.test("runController() finishes the work in hand when it is stopped, and takes no more", async () => {
+  const queue = new WorkQueue({ clock: new ManualClock(), random: () => 1 });
+  const controller = new AbortController();
+  const work = Promise.withResolvers<Record<never, never>>();
+  const started: string[] = [];
+  let stopped = false;
+  const running = runController({
+    name: "test",
+    queue,
+    concurrency: 1,
+    log: new MemoryLogger(),
+    signal: controller.signal,
+    killSignal: new AbortController().signal,
+    reconcile: ({ name }) => {
+      started.push(name);
+      return work.promise;
+    },
+  }).then(() => stopped = true);
+  queue.add(key);
+  queue.add({ namespace: "main", name: "other" });
+  await turn();
+  controller.abort();
+  await turn();
+  assert.equal(stopped, false);
+  work.resolve({});
+  await running;
+  assert.deepEqual(started, ["web"]);
+});

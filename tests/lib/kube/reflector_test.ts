@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import type { ListPage } from "../../../lib/kube/client.ts";
+import { KubeError } from "../../../lib/kube/errors.ts";
+import { formatKey, keyOf, type PartialObject, RESOURCES } from "../../../lib/kube/objects.ts";
+import { createReflector } from "../../../lib/kube/reflector.ts";
+import type { WatchEvent } from "../../../lib/kube/watch_stream.ts";
+import { ManualClock } from "../../fixtures/clock.ts";
+import { MemoryLogger } from "../../fixtures/recorders.ts";
+
+function object(name: string, resourceVersion = "1"): PartialObject {
+  return { metadata: { name, namespace: "main", uid: name, resourceVersion } };
+}
+
+function event(type: WatchEvent["type"], name: string, resourceVersion: string): WatchEvent {
+  return { type, object: object(name, resourceVersion) };
+}
+
+/** What an API server does in turn, one entry for each request; the last watch never ends by itself. */
+type Script = readonly (
+  | { list: readonly string[]; resourceVersion?: string; next?: string }
+  | { watch: readonly WatchEvent[]; then?: Error | "silence" }
+  | { fail: Error }
+)[];
+
+/** Runs a reflector through a script; `story` tells what was asked of the server and what the handler was told. */
+async function play(script: Script, advances: readonly number[] = []) {
+  const story: string[] = [];
+  const clock = new ManualClock();
+  const log = new MemoryLogger();
+  const controller = new AbortController();
+  const steps = [...script];
+  const finished = Promise.withResolvers<void>();
+
+  function next() {
+    const step = steps.shift();
+    if (steps.length === 0) queueMicrotask(finished.resolve);
+    return step;
+  }
+
+  const reflector = createReflector({
+    client: {
+      list: (_resource, { continueToken }) => {
+        story.push(`list${continueToken ? ` ${continueToken}` : ""}`);
+        const step = next();
+        if (step && "fail" in step) return Promise.reject(step.fail);
+        assert.ok(step && "list" in step, "the script has no list here");
+        const page: ListPage<PartialObject> = {
+          items: step.list.map((name) => object(name)),
+          resourceVersion: step.resourceVersion ?? "10",
+          continueToken: step.next,
+        };
+        return Promise.resolve(page);
+      },
+      watch: async function* (_resource, { resourceVersion, signal }) {
+        story.push(`watch ${resourceVersion}`);
+        const step = next();
+        if (step && "fail" in step) throw step.fail;
+        assert.ok(step && "watch" in step, "the script has no watch here");
+        yield* step.watch;
+        if (step.then instanceof Error) throw step.then;
+        if (step.then !== "silence") return;
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    },
+    resource: RESOURCES.configMaps,
+    labelSelector: "x",
+    handler: {
+      onObject: (seen) => story.push(`+${formatKey(keyOf(seen))}`),
+      onGone: (key) => story.push(`-${formatKey(key)}`),
+    },
+    clock,
+    random: () => 0,
+    log,
+  });
+  const running = reflector.run({ signal: controller.signal });
+  for (const milliseconds of advances) await clock.advance(milliseconds);
+  await finished.promise;
+  await clock.advance(0);
+  const synced = reflector.isSynced();
+  controller.abort();
+  await running;
+  return { story, log, synced, timers: clock.pending };
+}
+
+const gone = new KubeError("too old", { status: 410, reason: "Expired" });
+const broken = new KubeError("connection reset", { status: 0 });
+const silence = { watch: [], then: "silence" } as const;
+
+Deno.test("a reflector lists all pages, then watches from there and passes on what changes", async () => {
+  const { story, synced, timers } = await play([
+    { list: ["a", "b"], next: "page2" },
+    { list: ["c"], resourceVersion: "12" },
+    {
+      watch: [event("MODIFIED", "a", "13"), event("ADDED", "d", "14"), event("DELETED", "b", "15")],
+      then: "silence",
+    },
+  ]);
+  assert.deepEqual(story, [
+    "list",
+    "+main/a",
+    "+main/b",
+    "list page2",
+    "+main/c",
+    "watch 12",
+    "+main/a",
+    "+main/d",
+    "-main/b",
+  ]);
+  assert.equal(synced, true);
+  assert.equal(timers, 0);
+});
+
+Deno.test("a reflector whose watch breaks goes on after its last event or bookmark without a new list", async () => {
+  const { story } = await play([
+    { list: ["a"] },
+    { watch: [event("MODIFIED", "a", "11"), event("BOOKMARK", "", "20")], then: broken },
+    silence,
+  ], [1000]);
+  assert.deepEqual(story, ["list", "+main/a", "watch 10", "+main/a", "watch 20"]);
+});
+
+Deno.test("a reflector lists again when its version is too old, as status and in the stream, and tells what has gone", async () => {
+  for (const then of [{ watch: [], then: gone }, { fail: gone }]) {
+    const { story } = await play([
+      { list: ["a", "b"] },
+      then,
+      { list: ["b"], resourceVersion: "30" },
+      silence,
+    ], [1000]);
+    assert.deepEqual(story, [
+      "list",
+      "+main/a",
+      "+main/b",
+      "watch 10",
+      "list",
+      "+main/b",
+      "-main/a",
+      "watch 30",
+    ]);
+  }
+});
+
+Deno.test("a reflector starts its list over when a page's token has expired", async () => {
+  const { story } = await play([
+    { list: ["a"], next: "page2" },
+    { fail: gone },
+    { list: ["a", "b"] },
+    silence,
+  ], [1000]);
+  assert.deepEqual(story, ["list", "+main/a", "list page2", "list", "+main/a", "+main/b", "watch 10"]);
+});
+
+Deno.test("a reflector waits as long as the server asks, and longer after each failure", async () => {
+  const busy = new KubeError("busy", { status: 429, retryAfterMs: 7000 });
+  const { log } = await play([{ fail: broken }, { fail: broken }, { fail: busy }, { list: [] }, silence], [
+    1000,
+    2000,
+    7000,
+  ]);
+  assert.deepEqual(log.with("Watch interrupted").map(({ fields }) => fields.retryMs), [1000, 2000, 7000]);
+});
+
+Deno.test("a reflector does not storm a server that ends each watch at once", async () => {
+  const { story } = await play([{ list: [] }, { watch: [] }, { watch: [] }, silence], [999, 1, 1999, 1]);
+  assert.deepEqual(story, ["list", "watch 10", "watch 10", "watch 10"]);
+});
+
+Deno.test("a reflector stops while it waits to try again, and leaves no timer", async () => {
+  const { story, timers, synced } = await play([{ fail: broken }]);
+  assert.deepEqual(story, ["list"]);
+  assert.equal(timers, 0);
+  assert.equal(synced, false);
+});

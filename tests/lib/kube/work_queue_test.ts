@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { formatKey, type ObjectKey } from "../../../lib/kube/objects.ts";
+import { WorkQueue } from "../../../lib/kube/work_queue.ts";
+import { ManualClock } from "../../fixtures/clock.ts";
+
+const { signal } = new AbortController();
+
+function setUp() {
+  const clock = new ManualClock();
+  return { clock, queue: new WorkQueue({ clock, random: () => 1 }) };
+}
+
+function key(text: string): ObjectKey {
+  const [namespace = "", name = ""] = text.split("/");
+  return { namespace, name };
+}
+
+/** Takes and finishes everything that is ready. */
+async function drain(queue: WorkQueue): Promise<string[]> {
+  const taken: string[] = [];
+  while (queue.readyCount > 0) {
+    const next = await queue.get(signal);
+    assert.ok(next);
+    taken.push(formatKey(next));
+    queue.done(next);
+  }
+  return taken;
+}
+
+Deno.test("WorkQueue.add() keeps one place for a key however often it is added", async () => {
+  const { queue } = setUp();
+  for (let i = 0; i < 3; i++) queue.add(key("a/1"));
+  assert.deepEqual(await drain(queue), ["a/1"]);
+});
+
+Deno.test("WorkQueue.get() lets namespaces take turns", async () => {
+  const { queue } = setUp();
+  for (const text of ["a/1", "a/2", "a/3", "b/1", "c/1", "b/2"]) queue.add(key(text));
+  assert.deepEqual(await drain(queue), ["a/1", "b/1", "c/1", "a/2", "b/2", "a/3"]);
+});
+
+Deno.test("WorkQueue never hands out a key that is being worked on, and runs it again afterwards", async () => {
+  const { queue } = setUp();
+  queue.add(key("a/1"));
+  const first = await queue.get(signal);
+  assert.ok(first);
+  queue.add(key("a/1"));
+  queue.add(key("a/1"));
+  assert.equal(queue.readyCount, 0);
+  queue.done(first);
+  assert.deepEqual(await drain(queue), ["a/1"]);
+});
+
+Deno.test("WorkQueue.get() waits for a key, and gives each waiting worker its own", async () => {
+  const { queue } = setUp();
+  const workers = [queue.get(signal), queue.get(signal)];
+  queue.add(key("a/1"));
+  queue.add(key("b/1"));
+  assert.deepEqual((await Promise.all(workers)).map((taken) => taken && formatKey(taken)), ["a/1", "b/1"]);
+});
+
+Deno.test("WorkQueue.get() gives undefined when its signal aborts, also while it waits", async () => {
+  const { queue } = setUp();
+  const controller = new AbortController();
+  const waiting = queue.get(controller.signal);
+  controller.abort();
+  assert.equal(await waiting, undefined);
+  queue.add(key("a/1"));
+  assert.equal(await queue.get(controller.signal), undefined);
+  assert.equal(queue.readyCount, 1);
+});
+
+Deno.test("WorkQueue.addAfter() hands out a key at its time, and the earliest of two times counts", async () => {
+  const { clock, queue } = setUp();
+  queue.addAfter(key("a/1"), 5000);
+  queue.addAfter(key("a/1"), 1000);
+  queue.addAfter(key("a/1"), 9000);
+  queue.addAfter(key("b/1"), 3000);
+  await clock.advance(999);
+  assert.equal(queue.readyCount, 0);
+  await clock.advance(1);
+  assert.deepEqual(await drain(queue), ["a/1"]);
+  await clock.advance(2000);
+  assert.deepEqual(await drain(queue), ["b/1"]);
+  await clock.advance(60_000);
+  assert.equal(queue.readyCount, 0);
+});
+
+Deno.test("WorkQueue.addAfter() with no time left adds at once", async () => {
+  const { queue } = setUp();
+  queue.addAfter(key("a/1"), -1);
+  assert.deepEqual(await drain(queue), ["a/1"]);
+});
+
+Deno.test("WorkQueue.retry() waits longer each time until the key is forgotten", async () => {
+  const { clock, queue } = setUp();
+  for (const wait of [500, 1000, 2000]) {
+    queue.retry(key("a/1"));
+    await clock.advance(wait - 1);
+    assert.equal(queue.readyCount, 0, `before ${wait} ms`);
+    await clock.advance(1);
+    assert.deepEqual(await drain(queue), ["a/1"]);
+  }
+  queue.forget(key("a/1"));
+  queue.retry(key("a/1"));
+  await clock.advance(500);
+  assert.deepEqual(await drain(queue), ["a/1"]);
+});
+
+Deno.test("WorkQueue.close() leaves no timer behind", () => {
+  const { clock, queue } = setUp();
+  queue.addAfter(key("a/1"), 1000);
+  assert.equal(clock.pending, 1);
+  queue.close();
+  assert.equal(clock.pending, 0);
+  assert.equal(queue.waitingCount, 0);
+});
