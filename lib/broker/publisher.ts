@@ -1,0 +1,28 @@
+/**
+ * What the rest of the program knows of the broker: one message goes out, and is confirmed or not.
+ *
+ * @module
+ */
+
+/** One message for Lagoon core. */
+export interface OutgoingMessage {
+  /** Stays the same however often the message is sent again; at most 255 bytes. */
+  readonly id: string;
+  /** UTF-8 JSON, in one of the shapes of contract §1.1. */
+  readonly body: Uint8Array;
+}
+
+/** Delivers messages. */
+export interface Publisher {
+  /**
+   * Sends one message and resolves when the broker has taken responsibility for it: confirmed as persistent, and
+   * routed to the queue. Messages published one after the other arrive in that order.
+   *
+   * @throws {UnavailableError} When that did not happen in time; the message may be sent again.
+   */
+  publish(message: OutgoingMessage, options: { signal: AbortSignal }): Promise<void>;
+  /** Whether a message could be confirmed at this moment. */
+  isReady(): boolean;
+  /** Waits until a message could be confirmed, at most `timeoutMs`; tells whether it can. */
+  waitUntilReady(options: { timeoutMs: number; signal: AbortSignal }): Promise<boolean>;
+}
