@@ -1,0 +1,209 @@
+/**
+ * Ships insights ConfigMaps to Lagoon core: sends each once, marks or burns it after the broker's confirm, defers
+ * it when there is none, and refuses what would stop the consumer.
+ *
+ * @module
+ */
+import type { Publisher } from "../lib/broker/publisher.ts";
+import type { Clock } from "../lib/clock.ts";
+import { describeError, TerminalError, UnavailableError } from "../lib/errors.ts";
+import { configMapMessage } from "../lib/insights/configmap_message.ts";
+import { encodeMessage } from "../lib/insights/direct_messages.ts";
+import type { KubeClient } from "../lib/kube/client.ts";
+import type { Reconcile, Result } from "../lib/kube/controller.ts";
+import { isNotFound } from "../lib/kube/errors.ts";
+import type { EventRecorder } from "../lib/kube/events.ts";
+import {
+  type ConfigMap,
+  formatKey,
+  keyOf,
+  type ObjectKey,
+  type PartialObject,
+  RESOURCES,
+} from "../lib/kube/objects.ts";
+import type { ReflectorHandler } from "../lib/kube/reflector.ts";
+import type { WorkQueue } from "../lib/kube/work_queue.ts";
+import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
+import type { Logger } from "../lib/log.ts";
+import {
+  deferredMarks,
+  givenUpMarks,
+  hasAnnotations,
+  processedMarks,
+  refusedMarks,
+  writeMarks,
+} from "./configmap_marks.ts";
+import { configMapState, retryCount } from "./configmap_state.ts";
+
+/** What the operator can choose. */
+export interface ConfigMapOptions {
+  /** Delete a ConfigMap once it is processed. */
+  readonly burnAfterReading: boolean;
+  /** Send deferred ConfigMaps again when their time has come. */
+  readonly deferredEnabled: boolean;
+  /** How often sending may fail before a ConfigMap is given up; 0 for no limit. */
+  readonly maxRetries: number;
+  /** Wait after a failure, in milliseconds. */
+  readonly retryDelayMs: number;
+  /** Send only ConfigMaps whose annotation asks for it. */
+  readonly coreOptIn: boolean;
+}
+
+/** What the controller works with. */
+export interface ConfigMapDependencies {
+  readonly kube: Pick<KubeClient, "get" | "getMetadata" | "apply" | "patch" | "delete">;
+  readonly publisher: Publisher;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * How long a ConfigMap waits for a broker that is away before it is deferred. Each deferral makes the API server
+ * store the whole ConfigMap again, so this also bounds the writes of an outage to one in this time for each worker.
+ */
+const BROKER_WAIT_MS = 5_000;
+
+/** Puts ConfigMaps in line: pending ones now, deferred ones at their time, and processed ones to be burned. */
+export function configMapHandler(
+  queue: WorkQueue,
+  clock: Clock,
+  options: Pick<ConfigMapOptions, "burnAfterReading" | "deferredEnabled" | "coreOptIn">,
+): ReflectorHandler {
+  return {
+    onObject(object) {
+      const state = configMapState(object, options.coreOptIn);
+      if (state.kind === "pending") queue.add(keyOf(object));
+      if (state.kind === "processed" && options.burnAfterReading) queue.add(keyOf(object));
+      if (state.kind === "deferred" && options.deferredEnabled) {
+        queue.addAfter(keyOf(object), state.untilMs - clock.now());
+      }
+    },
+    // A key that is still in line finds nothing to do when its turn comes.
+    onGone: (key) => queue.forget(key),
+  };
+}
+
+/** Makes the reconcile function of the ConfigMap controller. */
+export function createConfigMapReconcile(
+  dependencies: ConfigMapDependencies,
+  options: ConfigMapOptions,
+): Reconcile {
+  const { kube, publisher, events, clock, log } = dependencies;
+  /** Messages that were confirmed and are not marked yet, by object: they are not sent again. */
+  const confirmed = new Map<string, string>();
+
+  async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
+    try {
+      const canSend = await publisher.waitUntilReady({ timeoutMs: BROKER_WAIT_MS, signal });
+      // Without a broker nothing is sent, so the payload isn't needed.
+      if (!canSend) {
+        return await settle(await kube.getMetadata(RESOURCES.configMaps, key, { signal }), signal);
+      }
+      const configMap = await kube.get(RESOURCES.configMaps, key, { signal });
+      return await settle(configMap, signal, configMap);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      confirmed.delete(formatKey(key));
+      return {};
+    }
+  }
+
+  async function settle(object: PartialObject, signal: AbortSignal, configMap?: ConfigMap): Promise<Result> {
+    const state = configMapState(object, options.coreOptIn);
+    switch (state.kind) {
+      case "deferred":
+        if (!options.deferredEnabled) return {};
+        if (state.untilMs > clock.now()) return { requeueAfterMs: state.untilMs - clock.now() };
+        break;
+      case "processed":
+        if (options.burnAfterReading) await burn(object, signal);
+        return {};
+      case "pending":
+        break;
+      default:
+        return {};
+    }
+    return configMap
+      ? await ship(configMap, signal)
+      : await defer(object, "the broker is not reachable", signal);
+  }
+
+  async function ship(configMap: ConfigMap, signal: AbortSignal): Promise<Result> {
+    const key = formatKey(keyOf(configMap));
+    try {
+      const environment = await readNamespace(configMap, signal);
+      if (!environment) return await defer(configMap, NO_ENVIRONMENT, signal);
+      const body = encodeMessage(configMapMessage({ configMap, environment }));
+      const id = await messageId(configMap);
+      const isDelivered = confirmed.get(key) === id ||
+        configMap.metadata.annotations?.[ANNOTATIONS.coreStatus] === "success";
+      if (!isDelivered) await publisher.publish({ id, body }, { signal });
+      confirmed.set(key, id);
+    } catch (error) {
+      if (error instanceof TerminalError) return await refuse(configMap, error, signal);
+      if (error instanceof UnavailableError) return await defer(configMap, describeError(error), signal);
+      throw error;
+    }
+    if (options.burnAfterReading) await burn(configMap, signal);
+    else await writeMarks(kube, configMap, processedMarks(configMap, clock.now()), { signal });
+    confirmed.delete(key);
+    log.info("ConfigMap sent", { object: key, burned: options.burnAfterReading });
+    return {};
+  }
+
+  async function readNamespace({ metadata }: ConfigMap, signal: AbortSignal) {
+    const key = { namespace: "", name: metadata.namespace ?? "" };
+    const { labels = {} } = (await kube.getMetadata(RESOURCES.namespaces, key, { signal })).metadata;
+    const projectName = labels[LABELS.project];
+    const environmentName = labels[LABELS.environment];
+    return projectName && environmentName ? { projectName, environmentName } : undefined;
+  }
+
+  async function burn(object: PartialObject, signal: AbortSignal): Promise<void> {
+    const { uid, resourceVersion } = object.metadata;
+    await kube.delete(RESOURCES.configMaps, keyOf(object), { uid, resourceVersion }, { signal });
+  }
+
+  async function defer(object: PartialObject, error: string, signal: AbortSignal): Promise<Result> {
+    const failures = retryCount(object) + 1;
+    const fields = { object: formatKey(keyOf(object)), failures, error };
+    if (options.maxRetries > 0 && failures > options.maxRetries) {
+      await writeMarks(kube, object, givenUpMarks(object, error), { signal });
+      log.error("ConfigMap given up", fields);
+      return {};
+    }
+    const untilMs = Math.ceil((clock.now() + options.retryDelayMs) / 1000) * 1000;
+    await writeMarks(kube, object, deferredMarks(object, untilMs, error), { signal });
+    log.warn("ConfigMap deferred", { ...fields, until: new Date(untilMs).toISOString() });
+    return options.deferredEnabled ? { requeueAfterMs: untilMs - clock.now() } : {};
+  }
+
+  async function refuse(object: PartialObject, error: TerminalError, signal: AbortSignal): Promise<Result> {
+    const marks = refusedMarks(object, error.message);
+    // Said already, to this very object: another write would only bring us back here.
+    if (hasAnnotations(object, marks)) return {};
+    await writeMarks(kube, object, marks, { signal });
+    await events.warn({ resource: RESOURCES.configMaps, object }, "InsightsRefused", error.message, {
+      signal,
+    });
+    log.error("ConfigMap refused", {
+      object: formatKey(keyOf(object)),
+      code: error.code,
+      error: error.message,
+    });
+    return {};
+  }
+
+  return reconcile;
+}
+
+const NO_ENVIRONMENT = `the namespace has no labels ${LABELS.project} and ${LABELS.environment}`;
+
+/** An id that stays the same while the same build's data of the same object is sent again. */
+async function messageId({ metadata, data, binaryData }: ConfigMap): Promise<string> {
+  const build = metadata.labels?.[LABELS.buildName];
+  const content = JSON.stringify([metadata.uid, build, data, binaryData]);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(content));
+  return new Uint8Array(digest).toHex();
+}

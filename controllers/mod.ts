@@ -1,0 +1,141 @@
+/**
+ * Wires each controller: reflectors that see changes, a queue, and workers that reconcile.
+ *
+ * @module
+ */
+import type { Publisher } from "../lib/broker/publisher.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { KubeClient } from "../lib/kube/client.ts";
+import { type Reconcile, runController } from "../lib/kube/controller.ts";
+import { createEventRecorder } from "../lib/kube/events.ts";
+import { type PartialObject, type Resource, RESOURCES } from "../lib/kube/objects.ts";
+import { createReflector, type Reflector, type ReflectorHandler } from "../lib/kube/reflector.ts";
+import { WorkQueue } from "../lib/kube/work_queue.ts";
+import type { Logger } from "../lib/log.ts";
+import { configMapHandler, type ConfigMapOptions, createConfigMapReconcile } from "./configmap.ts";
+import { configMapSelector } from "./configmap_state.ts";
+import {
+  createNamespaceReconcile,
+  namespaceHandler,
+  type NamespaceOptions,
+  namespaceSelector,
+  secretHandler,
+  TOKEN_SECRET_SELECTOR,
+} from "./namespace.ts";
+
+/** What the controllers work with. */
+export interface ControllersDependencies {
+  readonly kube: KubeClient;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  /** Source of jitter, a number in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** Which controllers there are; one without options doesn't run. */
+export interface ControllersOptions {
+  readonly configMaps?: (ConfigMapOptions & { readonly maxConcurrent: number }) | undefined;
+  readonly tokens?: NamespaceOptions | undefined;
+}
+
+/** All controllers together. */
+export interface Controllers {
+  /**
+   * Runs until `signal` aborts and the work in hand is finished; `killSignal` ends that work, too. Never throws.
+   */
+  run(options: { signal: AbortSignal; killSignal: AbortSignal }): Promise<void>;
+  /** By name, whether each watch knows of everything and is alive. */
+  readonly checks: Readonly<Record<string, () => boolean>>;
+}
+
+/** A watch that has told us nothing for this long, not even a bookmark, is not to be relied on. */
+const SILENCE_LIMIT_MS = 5 * 60 * 1000;
+/** Tokens are small and independent of each other, so a few at a time is enough and keeps the API server calm. */
+const TOKEN_WORKERS = 4;
+
+interface Controller {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  readonly reflectors: Readonly<Record<string, Reflector>>;
+  readonly reconcile: Reconcile;
+  readonly concurrency: number;
+}
+
+/** Makes the controllers; nothing is sent before `run`. */
+export function createControllers(
+  dependencies: ControllersDependencies,
+  options: ControllersOptions,
+): Controllers {
+  const { clock, log } = dependencies;
+  const controllers: Controller[] = [];
+  if (options.configMaps) controllers.push(configMapController(dependencies, options.configMaps));
+  if (options.tokens) controllers.push(tokenController(dependencies, options.tokens));
+
+  async function run(
+    { signal, killSignal }: { signal: AbortSignal; killSignal: AbortSignal },
+  ): Promise<void> {
+    await Promise.all(controllers.flatMap((controller) => [
+      ...Object.values(controller.reflectors).map((reflector) => reflector.run({ signal })),
+      runController({ ...controller, log, signal, killSignal }),
+    ]));
+    for (const { queue } of controllers) queue.close();
+  }
+
+  const reflectors = controllers.flatMap((controller) => Object.entries(controller.reflectors));
+  const isAlive = (reflector: Reflector) =>
+    reflector.isSynced() && clock.now() - reflector.lastContact() < SILENCE_LIMIT_MS;
+  return {
+    run,
+    checks: Object.fromEntries(reflectors.map(([name, reflector]) => [name, () => isAlive(reflector)])),
+  };
+}
+
+function configMapController(
+  dependencies: ControllersDependencies,
+  options: ConfigMapOptions & { readonly maxConcurrent: number },
+): Controller {
+  const queue = new WorkQueue(dependencies);
+  const handler = configMapHandler(queue, dependencies.clock, options);
+  const selector = configMapSelector(options.burnAfterReading);
+  return {
+    name: "configmap",
+    queue,
+    reflectors: { "configmaps-watch": reflector(dependencies, RESOURCES.configMaps, selector, handler) },
+    reconcile: createConfigMapReconcile({ ...dependencies, events: recorder(dependencies) }, options),
+    concurrency: options.maxConcurrent,
+  };
+}
+
+function tokenController(dependencies: ControllersDependencies, options: NamespaceOptions): Controller {
+  const queue = new WorkQueue(dependencies);
+  const namespaces = namespaceSelector(options.targetLabel);
+  return {
+    name: "namespace",
+    queue,
+    reflectors: {
+      "namespaces-watch": reflector(dependencies, RESOURCES.namespaces, namespaces, namespaceHandler(queue)),
+      "secrets-watch": reflector(
+        dependencies,
+        RESOURCES.secrets,
+        TOKEN_SECRET_SELECTOR,
+        secretHandler(queue),
+      ),
+    },
+    reconcile: createNamespaceReconcile({ ...dependencies, events: recorder(dependencies) }, options),
+    concurrency: TOKEN_WORKERS,
+  };
+}
+
+function reflector(
+  { kube, clock, random, log }: ControllersDependencies,
+  resource: Resource<PartialObject>,
+  labelSelector: string,
+  handler: ReflectorHandler,
+): Reflector {
+  return createReflector({ client: kube, resource, labelSelector, handler, clock, random, log });
+}
+
+function recorder({ kube, clock, log }: ControllersDependencies) {
+  return createEventRecorder({ client: kube, clock, log });
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { configMapSelector, configMapState, retryCount } from "../../controllers/configmap_state.ts";
+import type { PartialObject } from "../../lib/kube/objects.ts";
+
+function configMap(
+  labels: Record<string, string>,
+  annotations: Record<string, string> = {},
+  deletionTimestamp?: string,
+): PartialObject {
+  const metadata = { name: "web", namespace: "main", uid: "1", resourceVersion: "1", labels, annotations };
+  return { metadata: deletionTimestamp ? { ...metadata, deletionTimestamp } : metadata };
+}
+
+const insights = { "lagoon.sh/insightsType": "sbom-gz" };
+const enabled = "core.insights.lagoon.sh/enabled";
+
+const STATES: readonly (readonly [story: string, object: PartialObject, optIn: boolean, state: unknown])[] = [
+  ["a labelled ConfigMap is pending", configMap(insights), false, { kind: "pending" }],
+  ["without the label it is none of ours", configMap({ a: "b" }), false, { kind: "unrelated" }],
+  ["on its way out it is left alone", configMap(insights, {}, "2026-11-23T10:00:00Z"), false, {
+    kind: "unrelated",
+  }],
+  [
+    "our label marks it processed",
+    configMap({ ...insights, "lagoon.sh/insightsProcessed": "true" }),
+    false,
+    { kind: "processed" },
+  ],
+  [
+    "the Go remote's annotation marks it processed",
+    configMap(insights, { "lagoon.sh/insightsProcessed": "2026-11-23T09:34:33Z" }),
+    false,
+    { kind: "processed" },
+  ],
+  [
+    "processed wins over deferred",
+    configMap({ ...insights, "lagoon.sh/insightsWriteDeferred": "9" }, {
+      "lagoon.sh/insightsProcessed": "t",
+    }),
+    false,
+    { kind: "processed" },
+  ],
+  [
+    "given up stays given up",
+    configMap({ ...insights, "insights.lagoon.sh/max-retry-exceeded": "true" }),
+    false,
+    { kind: "given-up" },
+  ],
+  [
+    "a deferral is a time in Unix seconds",
+    configMap({ ...insights, "lagoon.sh/insightsWriteDeferred": "1795000000" }),
+    false,
+    { kind: "deferred", untilMs: 1_795_000_000_000 },
+  ],
+  [
+    "a deferral that is no time is over",
+    configMap({ ...insights, "lagoon.sh/insightsWriteDeferred": "soon" }),
+    false,
+    { kind: "deferred", untilMs: 0 },
+  ],
+  ["an explicit no is respected", configMap(insights, { [enabled]: "false" }), false, { kind: "unwanted" }],
+  ["any other value than true is a no", configMap(insights, { [enabled]: "yes" }), false, {
+    kind: "unwanted",
+  }],
+  ["opting in is needed where the operator says so", configMap(insights), true, { kind: "unwanted" }],
+  ["who opts in is sent", configMap(insights, { [enabled]: "true" }), true, { kind: "pending" }],
+];
+
+for (const [story, object, optIn, state] of STATES) {
+  Deno.test(`configMapState(): ${story}`, () => assert.deepEqual(configMapState(object, optIn), state));
+}
+
+Deno.test("configMapSelector() watches processed ConfigMaps only to burn them", () => {
+  assert.equal(
+    configMapSelector(false),
+    "lagoon.sh/insightsType,!insights.lagoon.sh/max-retry-exceeded,!lagoon.sh/insightsProcessed",
+  );
+  assert.equal(configMapSelector(true), "lagoon.sh/insightsType,!insights.lagoon.sh/max-retry-exceeded");
+});
+
+Deno.test("retryCount() reads the annotation and takes anything odd for none", () => {
+  const count = (value: string) => retryCount(configMap(insights, { "insights.lagoon.sh/retries": value }));
+  assert.deepEqual(["3", "0", "-1", "x", "1.5", ""].map(count), [3, 0, 0, 0, 0, 0]);
+  assert.equal(retryCount(configMap(insights)), 0);
+});
