@@ -1,0 +1,48 @@
+/**
+ * What the routes need from the rest of the program.
+ *
+ * @module
+ */
+import type { Publisher } from "../lib/broker/publisher.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Environment } from "../lib/lagoon.ts";
+import type { Logger } from "../lib/log.ts";
+
+/** What the routes are built from. */
+export interface RouteDeps {
+  /** Delivers the messages. */
+  readonly publisher: Publisher;
+  /**
+   * Tells which environment a token was issued for.
+   *
+   * @throws {TokenError} For a token that is not accepted, the empty string included.
+   */
+  readonly verify: (token: string) => Promise<Environment>;
+  /** Where refusals and failures are told. */
+  readonly log: Logger;
+  /** Limits the wait for a confirm. */
+  readonly clock: Clock;
+  /** Makes the id of a message, a different one each time. */
+  readonly newId: () => string;
+  /** How much is taken on. */
+  readonly limits: RequestLimits;
+}
+
+/** How much the routes take on. */
+export interface RequestLimits {
+  /** Largest request body, in bytes. */
+  readonly maxBodyBytes: number;
+  /** How many requests are served at the same time. */
+  readonly maxInFlight: number;
+  /** How long a client waits for the broker's confirm, in milliseconds. */
+  readonly publishTimeoutMs: number;
+}
+
+/** What middleware leaves for the handlers. */
+export type AppEnv = {
+  /** Set on the way to a handler. */
+  Variables: {
+    /** The environment that the request's token names. */
+    environment: Environment;
+  };
+};

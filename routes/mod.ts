@@ -1,0 +1,35 @@
+/**
+ * The HTTP API for facts and problems.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import type { RouteDeps } from "./deps.ts";
+import { answerFailure, createErrorHandler } from "./errors.ts";
+import { createFactsRoutes } from "./facts.ts";
+import { createGuard } from "./guards.ts";
+import { createProblemsRoutes } from "./problems.ts";
+
+export type { AppEnv, RequestLimits, RouteDeps } from "./deps.ts";
+
+/** Makes the app; it holds no connections and starts nothing. A slash at a path's end makes no difference. */
+export function createApp(deps: RouteDeps): Hono {
+  const app = new Hono({ strict: false });
+  app.onError(createErrorHandler(deps.log));
+  app.notFound((c) =>
+    answerFailure(c, { code: 404, status: "not found", message: "There is nothing at this path" })
+  );
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
+
+  const guard = createGuard(deps);
+  app.route("/facts", createFactsRoutes(deps, guard));
+  app.route("/problems", createProblemsRoutes(deps, guard));
+  return app;
+}
+
+function answerMethodNotAllowed(c: Context, methods: string[]): Response {
+  const allow = methods.join(", ");
+  const message = `Only these methods are known at this path: ${allow}`;
+  return answerFailure(c, { code: 405, status: "method not allowed", message, headers: { Allow: allow } });
+}

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import type { Fact, Problem } from "../../../lib/insights/messages.ts";
+import { repairFacts, repairProblems } from "../../../lib/insights/repairs.ts";
+
+const FACT: Fact = {
+  name: "n",
+  value: "v",
+  source: "s",
+  description: "",
+  type: "",
+  category: "",
+  service: "",
+};
+const PROBLEM: Problem = {
+  identifier: "i",
+  version: "",
+  fixedVersion: "",
+  source: "s",
+  service: "",
+  data: "{}",
+  severity: "HIGH",
+  severityScore: 0,
+  associatedPackage: "",
+  description: "",
+  links: "",
+};
+
+Deno.test("Items without mistakes are left alone", () => {
+  const facts = [FACT, { ...FACT, name: "m" }, { ...FACT, source: "t" }];
+  assert.deepEqual(repairFacts(facts), { items: facts, warnings: [] });
+  assert.deepEqual(repairProblems([PROBLEM, PROBLEM]), { items: [PROBLEM, PROBLEM], warnings: [] });
+});
+
+Deno.test("An empty source gets the default, without a warning", () => {
+  const source = "InsightsRemoteWebService";
+  assert.deepEqual(repairFacts([{ ...FACT, source: "" }]), { items: [{ ...FACT, source }], warnings: [] });
+  assert.deepEqual(repairProblems([{ ...PROBLEM, source: "" }]), {
+    items: [{ ...PROBLEM, source }],
+    warnings: [],
+  });
+});
+
+Deno.test("repairFacts() keeps the last of two facts with the same source and name, at its place", () => {
+  const first = { ...FACT, value: "1" };
+  const other = { ...FACT, name: "other" };
+  const last = { ...FACT, value: "2" };
+  assert.deepEqual(repairFacts([first, other, last]), {
+    items: [other, last],
+    warnings: ["facts[0].name: left out, as facts[2] has the same source and name"],
+  });
+});
+
+Deno.test("repairFacts() compares sources after the default was filled in, and never mixes source and name", () => {
+  const { items } = repairFacts([{ ...FACT, source: "" }, { ...FACT, source: "InsightsRemoteWebService" }]);
+  assert.equal(items.length, 1);
+  assert.equal(
+    repairFacts([{ ...FACT, source: "a", name: "bc" }, { ...FACT, source: "ab", name: "c" }]).items.length,
+    2,
+  );
+});
+
+Deno.test("repairFacts() cuts name, value and source to 300 characters, and nothing else", () => {
+  const long = "x".repeat(301);
+  const { items, warnings } = repairFacts([{
+    ...FACT,
+    name: long,
+    value: long,
+    source: long,
+    description: long,
+  }]);
+  const cut = "x".repeat(300);
+  assert.deepEqual(items, [{ ...FACT, name: cut, value: cut, source: cut, description: long }]);
+  assert.deepEqual(warnings, [
+    "facts[0].name: cut to 300 characters",
+    "facts[0].value: cut to 300 characters",
+    "facts[0].source: cut to 300 characters",
+  ]);
+  assert.deepEqual(repairFacts([{ ...FACT, value: cut }]).warnings, []);
+});
+
+Deno.test("repairFacts() counts characters, not halves of them", () => {
+  const value = "😀".repeat(300);
+  assert.deepEqual(repairFacts([{ ...FACT, value }]), { items: [{ ...FACT, value }], warnings: [] });
+  assert.equal(repairFacts([{ ...FACT, value: `${value}😀` }]).items[0]!.value, value);
+  assert.equal(repairFacts([{ ...FACT, value: `x${value}` }]).items[0]!.value, `x${"😀".repeat(299)}`);
+});
+
+Deno.test("repairFacts() finds the facts that become equal by cutting", () => {
+  const name = "x".repeat(300);
+  const { items, warnings } = repairFacts([{ ...FACT, name: `${name}1` }, {
+    ...FACT,
+    name: `${name}2`,
+    value: "w",
+  }]);
+  assert.deepEqual(items, [{ ...FACT, name, value: "w" }]);
+  assert.equal(warnings.at(-1), "facts[0].name: left out, as facts[1] has the same source and name");
+});
+
+Deno.test("repairProblems() writes severities in upper case, and knows the seven of core", () => {
+  for (const severity of ["NONE", "UNKNOWN", "NEGLIGIBLE", "LOW", "MEDIUM", "HIGH", "CRITICAL"]) {
+    assert.deepEqual(repairProblems([{ ...PROBLEM, severity }]).warnings, []);
+    const { items, warnings } = repairProblems([{ ...PROBLEM, severity: severity.toLowerCase() }]);
+    assert.equal(items[0]!.severity, severity);
+    assert.deepEqual(warnings, ["problems[0].severity: written in upper case"]);
+  }
+});
+
+Deno.test("repairProblems() sets a severity that core doesn't know to UNKNOWN", () => {
+  const { items, warnings } = repairProblems([{ ...PROBLEM, severity: "" }, {
+    ...PROBLEM,
+    severity: "secret",
+  }]);
+  assert.deepEqual(items.map(({ severity }) => severity), ["UNKNOWN", "UNKNOWN"]);
+  assert.match(warnings[0]!, /^problems\[0\]\.severity: missing, set to UNKNOWN/);
+  assert.match(warnings[1]!, /^problems\[1\]\.severity: none of the severities, set to UNKNOWN/);
+  assert(!warnings.join().includes("secret"));
+});
+
+Deno.test("repairProblems() makes data a JSON document, and leaves every JSON document as it is", () => {
+  for (const data of ["{}", "null", '"text"', " [1, 2.0]\n", "1e999"]) {
+    assert.deepEqual(repairProblems([{ ...PROBLEM, data }]), { items: [{ ...PROBLEM, data }], warnings: [] });
+  }
+  const { items, warnings } = repairProblems([{ ...PROBLEM, data: "" }, {
+    ...PROBLEM,
+    data: 'plain "text"',
+  }]);
+  assert.deepEqual(items.map(({ data }) => data), ["{}", '"plain \\"text\\""']);
+  assert.deepEqual(warnings, [
+    "problems[0].data: missing, set to {}",
+    "problems[1].data: not a JSON document, encoded as a JSON string",
+  ]);
+});
+
+Deno.test("Characters that UTF-8 can't hold are replaced in every text", () => {
+  const texts = (item: object) => Object.entries(item).filter(([, value]) => typeof value === "string");
+  for (const [field] of texts(FACT)) {
+    const { items, warnings } = repairFacts([{ ...FACT, [field]: "a\ud83d" }]);
+    assert.equal(Reflect.get(items[0]!, field), "a\ufffd");
+    assert.deepEqual(warnings, [`facts[0].${field}: characters that are not valid Unicode replaced`]);
+  }
+  for (const [field] of texts(PROBLEM)) {
+    const { items, warnings } = repairProblems([{ ...PROBLEM, [field]: '"\ud83d"' }]);
+    assert(String(Reflect.get(items[0]!, field)).isWellFormed());
+    assert.equal(warnings[0], `problems[0].${field}: characters that are not valid Unicode replaced`);
+  }
+});
+
+Deno.test("Repairs change copies: the given items stay as they were", () => {
+  const facts = [Object.freeze({ ...FACT, source: "", name: "x".repeat(301) })];
+  const problems = [Object.freeze({ ...PROBLEM, source: "", severity: "low", data: "" })];
+  repairFacts(facts);
+  repairProblems(problems);
+  assert.equal(facts[0]!.source, "");
+  assert.equal(problems[0]!.data, "");
+});
+
+Deno.test("Fifty warnings are listed, and the others counted", () => {
+  const bad = { ...PROBLEM, data: "" };
+  assert.equal(repairProblems(Array(50).fill(bad)).warnings.length, 50);
+  const { warnings } = repairProblems(Array(53).fill(bad));
+  assert.equal(warnings.length, 51);
+  assert.equal(warnings.at(-1), "and 3 more");
+});

@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { configMapMessage, type InsightsConfigMap, RefusedError } from "../lib/insights/configmap_message.ts";
+import {
+  deleteFactsMessage,
+  deleteProblemsMessage,
+  factsMessage,
+  problemsMessage,
+} from "../lib/insights/direct_messages.ts";
+import { encodeMessage, type InsightsMessage } from "../lib/insights/messages.ts";
+import { assertAcceptable } from "./fixtures/handler_rules.ts";
+import { TestApp } from "./routes/fixture.ts";
+
+const ENVIRONMENT = {
+  namespace: "proj-main",
+  environmentId: "3",
+  projectName: "proj",
+  environmentName: "main",
+};
+
+/** The shapes as both sides agreed on them, byte for byte. */
+const SHAPES = {
+  facts: '{"environment":3,"projectName":"proj","environmentName":"main","facts":[{"environment":"3",' +
+    '"projectName":"proj","environmentName":"main","name":"n","value":"v","source":"s","description":"d",' +
+    '"type":"","category":"c","service":""}],"type":"direct.facts"}',
+  problems: '{"environment":3,"projectName":"proj","environmentName":"main","problems":[{"environment":3,' +
+    '"identifier":"i","version":"1","source":"Shipshape","data":"{}","severity":"HIGH"}],"type":"direct.problems"}',
+  deleteFacts: '{"type":"direct.delete.facts","environment":3,"source":"drush_pml","service":""}',
+  deleteProblems: '{"type":"direct.delete.problems","environment":3,"source":"Shipshape","service":""}',
+  configMap: '{"payload":null,"binaryPayload":{"nginx.cyclonedx.json.gz":"H4sI"},"annotations":{},"labels":' +
+    '{"lagoon.sh/insightsType":"sbom-gz","lagoon.sh/service":"nginx"},"namespace":"proj-main",' +
+    '"environment":"main","service":"nginx","project":"proj","type":"sbom"}',
+};
+
+const CONFIG_MAP: InsightsConfigMap = {
+  metadata: {
+    name: "lagoon-insights-sbom-nginx",
+    namespace: "proj-main",
+    labels: { "lagoon.sh/insightsType": "sbom-gz", "lagoon.sh/service": "nginx" },
+  },
+  binaryData: { "nginx.cyclonedx.json.gz": "H4sI" },
+};
+
+function withLabels(labels: Record<string, string>): InsightsConfigMap {
+  return { ...CONFIG_MAP, metadata: { ...CONFIG_MAP.metadata, labels } };
+}
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** One shape with one change, which the handler must not get to see. */
+function assertRefused(rule: string, shape: string, before: string, after: string): void {
+  assert(shape.includes(before), `${before} is not in ${shape}`);
+  const message = new RegExp(`rule is broken: ${rule.replace(/[[\].*]/g, "\\$&")}`);
+  assert.throws(() => assertAcceptable(encode(shape.replace(before, after))), { message });
+}
+
+Deno.test("Messages are the agreed shapes, byte for byte", () => {
+  const fact = { name: "n", value: "v", source: "s", description: "d", type: "", category: "c", service: "" };
+  const problem = {
+    identifier: "i",
+    version: "1",
+    fixedVersion: "",
+    source: "Shipshape",
+    service: "",
+    data: "{}",
+    severity: "HIGH",
+    severityScore: 0,
+    associatedPackage: "",
+    description: "",
+    links: "",
+  };
+  const messages: [InsightsMessage, string][] = [
+    [factsMessage(ENVIRONMENT, [fact]), SHAPES.facts],
+    [problemsMessage(ENVIRONMENT, [problem]), SHAPES.problems],
+    [deleteFactsMessage(ENVIRONMENT, "drush_pml"), SHAPES.deleteFacts],
+    [deleteProblemsMessage(ENVIRONMENT, "Shipshape"), SHAPES.deleteProblems],
+    [configMapMessage({ configMap: CONFIG_MAP, environment: ENVIRONMENT }), SHAPES.configMap],
+  ];
+  for (const [message, shape] of messages) {
+    assert.equal(new TextDecoder().decode(encodeMessage(message)), shape);
+    assertAcceptable(encode(shape));
+  }
+});
+
+Deno.test("Requests and ConfigMaps of every known producer become the agreed shapes, byte for byte", async () => {
+  const fact = '{"name":"n","value":"v","source":"s","description":"d","category":"c"}';
+  const problem = '{"identifier":"i","version":"1","source":"Shipshape","data":"{}","severity":"HIGH"}';
+  const app = new TestApp();
+  await app.send("POST /facts", { body: `[${fact}]` });
+  await app.send("POST /facts", { body: `{"environment":0,"facts":[${fact}]}` });
+  await app.send("POST /problems", { body: `[${problem}]` });
+  await app.send("DELETE /facts/drush_pml");
+  await app.send("DELETE /problems/Shipshape");
+  assert.deepEqual(
+    app.publisher.messages.map(({ body }) => new TextDecoder().decode(body)),
+    [SHAPES.facts, SHAPES.facts, SHAPES.problems, SHAPES.deleteFacts, SHAPES.deleteProblems],
+  );
+});
+
+Deno.test("Labels, annotations and data of a ConfigMap are passed on as they are", () => {
+  const labels = {
+    ...CONFIG_MAP.metadata.labels,
+    "lagoon.sh/project": "kit",
+    "insights.lagoon.sh/type": "inspect",
+  };
+  const annotations = { "lagoon.sh/branch": "feature/é", "core.insights.lagoon.sh/enabled": "true" };
+  const message = configMapMessage({
+    configMap: { metadata: { ...CONFIG_MAP.metadata, labels, annotations }, data: { "a.json": "{}" } },
+    environment: ENVIRONMENT,
+  });
+  const text =
+    '{"payload":{"a.json":"{}"},"binaryPayload":null,"annotations":{"lagoon.sh/branch":"feature/é",' +
+    '"core.insights.lagoon.sh/enabled":"true"},"labels":{"lagoon.sh/insightsType":"sbom-gz",' +
+    '"lagoon.sh/service":"nginx","lagoon.sh/project":"kit","insights.lagoon.sh/type":"inspect"},' +
+    '"namespace":"proj-main","environment":"main","service":"nginx","project":"proj","type":"inspect"}';
+  assert.equal(new TextDecoder().decode(encodeMessage(message)), text);
+});
+
+Deno.test("The handler's rules refuse what is not a JSON object in UTF-8", () => {
+  for (const [body, rule] of [["[]", "a JSON object"], ["{", "JSON"], ["3", "a JSON object"]] as const) {
+    assert.throws(() => assertAcceptable(encode(body)), {
+      message: `The handler's rule is broken: encoding: ${rule}`,
+    });
+  }
+  assert.throws(() => assertAcceptable(new Uint8Array([0x7b, 0xff, 0x7d])), { message: /encoding: UTF-8/ });
+});
+
+Deno.test("The handler's rules demand an integer literal as environment of every direct message", () => {
+  for (const shape of [SHAPES.facts, SHAPES.problems, SHAPES.deleteFacts, SHAPES.deleteProblems]) {
+    for (const id of ['"3"', "3.0", "3e0", "null", "9223372036854775808"]) {
+      assertRefused("environment: an integer", shape, '"environment":3', `"environment":${id}`);
+    }
+  }
+});
+
+Deno.test("The handler's rules know how strict it is with facts", () => {
+  for (const id of ['""', '"main"', "3.0", "null"]) {
+    assertRefused("facts[].environment", SHAPES.facts, '"environment":"3"', `"environment":${id}`);
+  }
+  assertAcceptable(encode(SHAPES.facts.replace('"environment":"3"', '"environment":3')));
+  for (const field of ["name", "value", "source", "description", "type", "category", "service"]) {
+    const pattern = new RegExp(`"${field}":"[a-z]?"`);
+    assertRefused(
+      `facts[].${field}: a string`,
+      SHAPES.facts,
+      SHAPES.facts.match(pattern)![0],
+      `"${field}":5`,
+    );
+  }
+  assertRefused("facts: an array", SHAPES.facts, '"facts":[', '"fact":[');
+});
+
+Deno.test("The handler's rules know how strict it is with problems", () => {
+  const shape = SHAPES.problems;
+  assertRefused("problems[].environment", shape, '[{"environment":3', '[{"environment":"3"');
+  assertRefused("problems[].environment", shape, '[{"environment":3', '[{"environment":3.0');
+  assertRefused("problems[].data", shape, '"data":"{}"', '"data":{}');
+  assertRefused("problems[].data", shape, ',"data":"{}"', "");
+  assertRefused(
+    "problems[].severityScore: a number",
+    shape,
+    '"severity"',
+    '"severityScore":"0.7","severity"',
+  );
+  assertRefused("problems[].severityScore: left out", shape, '"severity"', '"severityScore":0,"severity"');
+  assertRefused("problems[].version: a string", shape, '"version":"1"', '"version":1');
+  for (const field of ["fixedVersion", "service", "associatedPackage", "description", "links"]) {
+    assertRefused(`problems[].${field}: left out`, shape, '"severity"', `"${field}":"","severity"`);
+  }
+  assertAcceptable(encode(shape.replace('"severity"', '"severityScore":0.7,"severity"')));
+});
+
+Deno.test("The handler's rules know how strict it is with deletions and types", () => {
+  assertRefused("service: a string", SHAPES.deleteFacts, '"service":""', '"service":null');
+  assertRefused("source: a string", SHAPES.deleteProblems, '"source":"Shipshape"', '"sources":1');
+  assertRefused("type: one that", SHAPES.deleteFacts, "direct.delete.facts", "direct.delete");
+});
+
+Deno.test("The handler's rules know how strict it is with ConfigMaps", () => {
+  const shape = SHAPES.configMap;
+  assertRefused("payload: null", shape, '"payload":null', '"payload":{}');
+  assertRefused("labels: a map", shape, '"labels":{', '"labels":{"a":1,');
+  assertRefused("annotations: a map", shape, '"annotations":{}', '"annotations":null');
+  assertRefused("service: a nonempty", shape, '"service":"nginx","project"', '"service":"","project"');
+});
+
+Deno.test("Poison 1, neither payload nor binaryPayload: known to the rules, and never made", () => {
+  const rule = "poison 1";
+  const binary = '"binaryPayload":{"nginx.cyclonedx.json.gz":"H4sI"}';
+  assertRefused(rule, SHAPES.configMap, binary, '"binaryPayload":null');
+  assertRefused(rule, SHAPES.configMap, binary, '"binaryPayload":{}');
+  assertRefused(rule, SHAPES.configMap, `"payload":null,${binary},`, "");
+  for (const data of [{}, { data: {} }, { binaryData: {} }, { data: {}, binaryData: {} }]) {
+    const configMap = { metadata: CONFIG_MAP.metadata, ...data };
+    assert.throws(() => configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
+  }
+});
+
+Deno.test("Poison 2, the label insightsType: known to the rules, and never made", () => {
+  for (const type of ["sbom", "image", "direct"]) {
+    assertRefused("poison 2", SHAPES.configMap, '"sbom-gz"', `"${type}"`);
+    assertRefused("poison 2", SHAPES.facts, "{", `{"labels":{"lagoon.sh/insightsType":"${type}"},`);
+    for (const newType of [{}, { "insights.lagoon.sh/type": "sbom" }]) {
+      const labels = { "lagoon.sh/insightsType": type, "lagoon.sh/service": "nginx", ...newType };
+      const configMap = withLabels(labels as Record<string, string>);
+      assert.throws(() => configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
+    }
+  }
+});
+
+Deno.test("Poison 3, a foreign type without payload: known to the rules, and never made", async () => {
+  for (const type of ["anything", "", "facts"]) {
+    assertRefused("poison 3", SHAPES.facts, '"type":"direct.facts"', `"type":"${type}"`);
+    const app = new TestApp();
+    const body = { type, facts: [{ name: "n", type, labels: { "lagoon.sh/insightsType": "sbom" } }] };
+    assert.equal((await app.send("POST /facts", { body })).status, 200);
+    assertAcceptable(app.publisher.messages[0]!.body);
+  }
+  // A ConfigMap whose type says direct would be decoded as something that it isn't.
+  for (const type of ["direct.facts", "direct.delete.problems", "direct.", "other"]) {
+    const configMap = withLabels({ ...CONFIG_MAP.metadata.labels, "insights.lagoon.sh/type": type });
+    assert.throws(() => configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
+  }
+});
+
+Deno.test("Whatever a client posts, what is published keeps to the handler's rules", async () => {
+  const values = [null, "", "x", "\ud800", "😀".repeat(400), 0, -1, 1.5, true, [], {}, ["x"], { a: 1 }];
+  const fields = ["environment", "projectName", "name", "value", "source", "type", "service", "labels"];
+  const problemFields = ["environment", "identifier", "data", "severity", "severityScore", "links", "type"];
+  const app = new TestApp();
+  for (const value of values) {
+    for (const field of fields) {
+      const item = { name: "n", [field]: value };
+      await app.send("POST /facts", { body: [item, { name: "n" }] });
+      await app.send("POST /facts", { body: { payload: null, [field]: value, facts: [item] } });
+    }
+    for (const field of problemFields) {
+      await app.send("POST /problems", { body: [{ identifier: "i", [field]: value }] });
+    }
+  }
+  assert(app.publisher.messages.length > 100, String(app.publisher.messages.length));
+  for (const { body } of app.publisher.messages) assertAcceptable(body);
+  assert.deepEqual(app.log.lines.filter(({ level }) => level === "error"), []);
+});

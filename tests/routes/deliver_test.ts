@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import type { Publisher } from "../../lib/broker/publisher.ts";
+import { turn } from "../fixtures/clock.ts";
+import { RecordingPublisher } from "../fixtures/recorders.ts";
+import { TestApp } from "./fixture.ts";
+
+Deno.test("A request is answered only after the broker has confirmed its message", async () => {
+  const app = new TestApp();
+  const confirm = Promise.withResolvers<void>();
+  app.publisher.beforeConfirm = () => confirm.promise;
+  let answered = false;
+  const response = app.send("POST /facts", { body: [] }).finally(() => answered = true);
+  for (let round = 0; round < 5; round++) await turn();
+  assert.equal(answered, false);
+  confirm.resolve();
+  assert.equal((await response).status, 200);
+});
+
+Deno.test("A message that is not confirmed is answered with 503, and when to try again", async () => {
+  const app = new TestApp();
+  app.publisher.confirming = false;
+  for (const request of ["DELETE /facts/drush", "DELETE /problems/Shipshape"]) {
+    const response = await app.send(request);
+    assert.equal(response.status, 503);
+    assert.match(response.headers.get("retry-after")!, /^[1-9][0-9]*$/);
+    assert.match(await response.text(), /^\{"status":"service unavailable","message":/);
+  }
+});
+
+Deno.test("A client waits for a confirm only as long as the limit", async () => {
+  const publisher: Publisher = Object.assign(new RecordingPublisher(), {
+    publish: (_message: unknown, { signal }: { signal: AbortSignal }) =>
+      new Promise<void>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  });
+  const app = new TestApp({ publishTimeoutMs: 5000 }, { publisher });
+  const response = app.send("DELETE /facts/drush");
+  while (app.clock.pending === 0) await turn();
+  await app.clock.advance(5000);
+  assert.equal((await response).status, 503);
+});
+
+Deno.test("Nothing is left behind by a delivery: no timer, and one line for those who debug", async () => {
+  const app = new TestApp();
+  await app.send("POST /problems", { body: [{ identifier: "CVE-1", data: "tenant's data" }] });
+  assert.equal(app.clock.pending, 0);
+  assert.deepEqual(app.log.lines.map(({ level, message }) => [level, message]), [[
+    "debug",
+    "Message delivered",
+  ]]);
+  const { id, namespace, type, warnings } = app.log.lines[0]!.fields;
+  assert.deepEqual({ id, namespace, type, warnings }, {
+    id: "message-1",
+    namespace: "proj-main",
+    type: "direct.problems",
+    warnings: 2,
+  });
+  assert(!JSON.stringify(app.log.lines).includes("tenant"));
+});
+
+Deno.test("Requests that follow one another are published in their order, each with an id of its own", async () => {
+  const app = new TestApp();
+  await app.send("DELETE /facts/drush");
+  await app.send("POST /facts", { body: [{ name: "a", source: "drush" }] });
+  assert.deepEqual(app.publisher.bodies.map(({ type }) => type), ["direct.delete.facts", "direct.facts"]);
+  assert.deepEqual(app.publisher.messages.map(({ id }) => id), ["message-1", "message-2"]);
+});

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { UnavailableError } from "../../lib/errors.ts";
+import { issueToken } from "../../lib/tokens.ts";
+import { ENVIRONMENT, SECRET, statusAndAnswer, TestApp } from "./fixture.ts";
+
+Deno.test("A token whose environment id is no number is told so, for deletions in the Go remote's words", async () => {
+  const message = "Cannot tell the environment as its id must be a whole number in decimal digits";
+  const authorization = await issueToken(SECRET, { ...ENVIRONMENT, environmentId: "main" });
+  for (
+    const request of ["POST /facts", "POST /problems", "DELETE /facts/drush", "DELETE /problems/Shipshape"]
+  ) {
+    const app = new TestApp();
+    const isDeletion = request.startsWith("DELETE");
+    const response = await app.send(request, { authorization, body: isDeletion ? undefined : [] });
+    const status = isDeletion ? "BAD REQUEST" : "Unable to parse environment ID";
+    assert.deepEqual(await statusAndAnswer(response), [400, { status, message }]);
+    assert.deepEqual(app.publisher.messages, []);
+  }
+});
+
+Deno.test("A body over the limit is answered with 413, with and without a known length", async () => {
+  const stream = () => new Response(new Uint8Array(10_001).fill(0x20)).body!;
+  for (const body of [" ".repeat(10_001), stream()]) {
+    const app = new TestApp({ maxBodyBytes: 10_000 });
+    assert.deepEqual(await statusAndAnswer(await app.send("POST /facts", { body })), [413, {
+      status: "payload too large",
+      message: "The body must have at most 10000 bytes",
+    }]);
+  }
+});
+
+Deno.test("A body that becomes a message too large for the broker is answered with 413 as well", async () => {
+  const app = new TestApp({ maxBodyBytes: 20_000_000 });
+  const body = [{ name: "n", description: "x".repeat(17_000_000) }];
+  const response = await app.send("POST /facts", { body });
+  assert.equal(response.status, 413);
+  assert.match(await response.text(), /Cannot send the message as it must have at most 16777216 bytes/);
+  assert.deepEqual(app.publisher.messages, []);
+});
+
+Deno.test("Anything unexpected is answered without details, and logged with them but without the body", async () => {
+  const app = new TestApp();
+  app.publisher.beforeConfirm = () => {
+    throw new TypeError("undefined is not a function");
+  };
+  const body = [{ name: "tenant's data" }];
+  assert.deepEqual(await statusAndAnswer(await app.send("POST /facts", { body })), [500, {
+    status: "internal error",
+    message: "Something went wrong on this side",
+  }]);
+  assert.deepEqual(app.log.lines, [{
+    level: "error",
+    message: "Request failed",
+    fields: {
+      method: "POST",
+      path: "/facts",
+      namespace: "proj-main",
+      status: 500,
+      code: "internal",
+      error: "undefined is not a function",
+    },
+  }]);
+});
+
+Deno.test("The broker's address is logged, and not told to tenants", async () => {
+  const app = new TestApp();
+  app.publisher.beforeConfirm = () => {
+    throw new UnavailableError("broker-closed", "Connection to 10.0.0.1:5672 closed");
+  };
+  assert(!(await (await app.send("DELETE /facts/drush")).text()).includes("10.0.0.1"));
+  assert.equal(app.log.lines[0]!.fields.error, "Connection to 10.0.0.1:5672 closed");
+  assert.equal(app.log.lines[0]!.fields.code, "broker-closed");
+});
+
+Deno.test("What a client did wrong is logged by its code alone", async () => {
+  const app = new TestApp();
+  await app.send("POST /facts", { body: [{ name: 5 }] });
+  assert.deepEqual(app.log.lines, [{
+    level: "info",
+    message: "Request refused",
+    fields: { method: "POST", path: "/facts", namespace: "proj-main", status: 400, code: "body-invalid" },
+  }]);
+});

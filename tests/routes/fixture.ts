@@ -1,0 +1,70 @@
+/**
+ * The app with stand-ins around it, and requests to it.
+ *
+ * @module
+ */
+import { issueToken, verifyToken } from "../../lib/tokens.ts";
+import type { RequestLimits, RouteDeps } from "../../routes/deps.ts";
+import { createApp } from "../../routes/mod.ts";
+import { ManualClock } from "../fixtures/clock.ts";
+import { MemoryLogger, RecordingPublisher } from "../fixtures/recorders.ts";
+
+/** The environment whose token {@link TestApp.send} sends. */
+export const ENVIRONMENT = {
+  namespace: "proj-main",
+  environmentId: "3",
+  projectName: "proj",
+  environmentName: "main",
+};
+
+/** What tokens are signed with. */
+export const SECRET = "0123456789";
+
+/** A valid token of {@link ENVIRONMENT}. */
+export const TOKEN = await issueToken(SECRET, ENVIRONMENT);
+
+/** Options of {@link TestApp.send}. */
+export interface SendOptions {
+  /** Sent as it is when it is text or bytes, else as JSON. */
+  readonly body?: unknown;
+  /** The Authorization header; `null` for none. */
+  readonly authorization?: string | null;
+  readonly headers?: Record<string, string>;
+}
+
+/** A program with nothing but routes. */
+export class TestApp {
+  readonly publisher = new RecordingPublisher();
+  readonly log = new MemoryLogger();
+  readonly clock = new ManualClock();
+  readonly #app: ReturnType<typeof createApp>;
+  #messages = 0;
+
+  constructor(limits: Partial<RequestLimits> = {}, deps: Partial<RouteDeps> = {}) {
+    this.#app = createApp({
+      publisher: this.publisher,
+      verify: (token) => verifyToken([SECRET], token),
+      log: this.log,
+      clock: this.clock,
+      newId: () => `message-${++this.#messages}`,
+      limits: { maxBodyBytes: 10_000, maxInFlight: 10, publishTimeoutMs: 30_000, ...limits },
+      ...deps,
+    });
+  }
+
+  /** Sends a request such as `POST /facts`. */
+  async send(request: string, { body, authorization = TOKEN, headers }: SendOptions = {}): Promise<Response> {
+    const [method = "", path = ""] = request.split(" ");
+    const raw = typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
+    return await this.#app.request(path, {
+      method,
+      headers: { ...(authorization === null ? {} : { authorization }), ...headers },
+      ...(body === undefined ? {} : { body: raw ? body as BodyInit : JSON.stringify(body) }),
+    });
+  }
+}
+
+/** The status and the decoded answer, in one value to compare. */
+export async function statusAndAnswer(response: Response): Promise<[number, unknown]> {
+  return [response.status, await response.json()];
+}
