@@ -8,7 +8,7 @@ import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
 import { describeError, TerminalError, UnavailableError } from "../lib/errors.ts";
 import { configMapMessage } from "../lib/insights/configmap_message.ts";
-import { encodeMessage } from "../lib/insights/direct_messages.ts";
+import { encodeMessage } from "../lib/insights/messages.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import type { Reconcile, Result } from "../lib/kube/controller.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
@@ -51,10 +51,15 @@ export interface ConfigMapOptions {
 
 /** What the controller works with. */
 export interface ConfigMapDependencies {
+  /** The API server. */
   readonly kube: Pick<KubeClient, "get" | "getMetadata" | "apply" | "patch" | "delete">;
+  /** Lagoon core. */
   readonly publisher: Publisher;
+  /** Tells a site's developers what is wrong with a ConfigMap. */
   readonly events: EventRecorder;
+  /** Tells when a deferral is over. */
   readonly clock: Clock;
+  /** Where each outcome is told. */
   readonly log: Logger;
 }
 
@@ -153,7 +158,7 @@ export function createConfigMapReconcile(
   }
 
   async function readNamespace({ metadata }: ConfigMap, signal: AbortSignal) {
-    const key = { namespace: "", name: metadata.namespace ?? "" };
+    const key = { namespace: "", name: metadata.namespace };
     const { labels = {} } = (await kube.getMetadata(RESOURCES.namespaces, key, { signal })).metadata;
     const projectName = labels[LABELS.project];
     const environmentName = labels[LABELS.environment];

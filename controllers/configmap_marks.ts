@@ -11,7 +11,9 @@ import { retryCount } from "./configmap_state.ts";
 
 /** The labels and annotations that stand for an outcome; what of ours is not among them is removed. */
 export interface Marks {
+  /** By name. */
   readonly labels: Readonly<Record<string, string>>;
+  /** By name. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 

@@ -25,17 +25,23 @@ import {
 
 /** What the controllers work with. */
 export interface ControllersDependencies {
+  /** The API server. */
   readonly kube: KubeClient;
+  /** Lagoon core. */
   readonly publisher: Publisher;
+  /** Paces retries, deferrals and watches. */
   readonly clock: Clock;
   /** Source of jitter, a number in [0, 1). */
   readonly random: () => number;
+  /** Where outcomes are told. */
   readonly log: Logger;
 }
 
 /** Which controllers there are; one without options doesn't run. */
 export interface ControllersOptions {
+  /** Ships insights ConfigMaps, so many at a time. */
   readonly configMaps?: (ConfigMapOptions & { readonly maxConcurrent: number }) | undefined;
+  /** Keeps token Secrets. */
   readonly tokens?: NamespaceOptions | undefined;
 }
 

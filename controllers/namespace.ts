@@ -32,8 +32,11 @@ export interface NamespaceOptions {
 
 /** What the controller works with. */
 export interface NamespaceDependencies {
+  /** The API server. */
   readonly kube: Pick<KubeClient, "get" | "getMetadata" | "create" | "apply">;
+  /** Tells a site's developers what is wrong with a Secret. */
   readonly events: EventRecorder;
+  /** Where each outcome is told. */
   readonly log: Logger;
 }
 
@@ -147,7 +150,7 @@ export function createNamespaceReconcile(
       signal,
     });
     log.warn("Secret of that name is somebody else's", {
-      object: formatKey(secretKey(secret.metadata.namespace ?? "")),
+      object: formatKey(secretKey(secret.metadata.namespace)),
     });
   }
 

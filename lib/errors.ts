@@ -7,10 +7,12 @@
 
 /** Base of all errors that the program raises on purpose. */
 export class AppError extends Error {
+  /** For logs. */
   override name = "AppError";
   /** Stable identifier in kebab-case, for logs and metric labels. */
   readonly code: string;
 
+  /** @param code Stable identifier in kebab-case. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -19,11 +21,13 @@ export class AppError extends Error {
 
 /** Trying again can't help until the object itself changes; a reconciler's error of this class is not retried. */
 export class TerminalError extends AppError {
+  /** For logs. */
   override name = "TerminalError";
 }
 
 /** The broker can't confirm a message at the moment: nothing is delivered, and trying again later can help. */
 export class UnavailableError extends AppError {
+  /** For logs. */
   override name = "UnavailableError";
 }
 

@@ -49,7 +49,9 @@ export interface Environment {
   readonly namespace: string;
   /** The environment's id in Lagoon core, in decimal digits. */
   readonly environmentId: string;
+  /** The project's name in Lagoon core. */
   readonly projectName: string;
+  /** The environment's name in Lagoon core. */
   readonly environmentName: string;
 }
 

@@ -11,9 +11,13 @@ export type LogFields = Record<string, unknown>;
 
 /** What the program's parts log with; it is passed to them, so that tests can read what was logged. */
 export interface Logger {
+  /** What only helps to find a mistake. */
   debug(message: string, fields?: LogFields): void;
+  /** What an operator may want to know. */
   info(message: string, fields?: LogFields): void;
+  /** What mends itself, but should not happen often. */
   warn(message: string, fields?: LogFields): void;
+  /** What somebody should look at. */
   error(message: string, fields?: LogFields): void;
 }
 

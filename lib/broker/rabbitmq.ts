@@ -20,9 +20,11 @@ export interface RabbitOptions extends BrokerAddress {
 
 /** What the publisher needs from outside. */
 export interface RabbitDependencies {
+  /** Limits confirms and paces reconnects. */
   readonly clock: Clock;
   /** Source of jitter, a number in [0, 1). */
   readonly random: () => number;
+  /** Where the connection's ups and downs are told. */
   readonly log: Logger;
 }
 

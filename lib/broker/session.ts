@@ -12,9 +12,13 @@ import { declareTopology, TOPOLOGY } from "./topology.ts";
 
 /** Where the broker is and who we are there. */
 export interface BrokerAddress {
+  /** Name or IP address. */
   readonly host: string;
+  /** TCP port. */
   readonly port: number;
+  /** May hold any characters. */
   readonly username: string;
+  /** May hold any characters. */
   readonly password: string;
 }
 

@@ -12,6 +12,7 @@ import { readWatchEvents, type WatchEvent } from "./watch_stream.ts";
 
 /** One page of a list. */
 export interface ListPage<T> {
+  /** In the server's order. */
   readonly items: readonly T[];
   /** Where a watch can begin. */
   readonly resourceVersion: string;
@@ -21,32 +22,41 @@ export interface ListPage<T> {
 
 /** Options of {@link KubeClient.list}. */
 export interface ListOptions {
+  /** All objects without it. */
   readonly labelSelector?: string;
   /** Most objects in a page. */
   readonly limit: number;
+  /** From the page before. */
   readonly continueToken?: string | undefined;
+  /** Ends the request. */
   readonly signal: AbortSignal;
 }
 
 /** Options of {@link KubeClient.watch}. */
 export interface WatchOptions {
+  /** All objects without it. */
   readonly labelSelector?: string;
+  /** Where the watch begins. */
   readonly resourceVersion: string;
   /** After this time the server ends the watch. */
   readonly timeoutSeconds: number;
   /** After this time without an event or a bookmark the watch counts as dead. */
   readonly idleMs: number;
+  /** Ends the watch. */
   readonly signal: AbortSignal;
 }
 
 /** Conditions of a delete: it is refused with a conflict when the object is another one, or has changed. */
 export interface Preconditions {
+  /** The object's identity, which no other of its name has. */
   readonly uid: string;
+  /** The version that was read. */
   readonly resourceVersion: string;
 }
 
 /** What is sent to create or change an object: the fields in question, with their metadata. */
 export interface ObjectPatch {
+  /** Identity, conditions, labels and annotations. */
   readonly metadata?: {
     readonly name?: string;
     readonly generateName?: string;
@@ -56,12 +66,15 @@ export interface ObjectPatch {
     readonly labels?: Readonly<Record<string, string | null>>;
     readonly annotations?: Readonly<Record<string, string | null>>;
   };
+  /** Any other field of the kind. */
   readonly [field: string]: unknown;
 }
 
 /** Options of {@link createKubeClient}. */
 export interface KubeClientOptions {
+  /** Where the API server is, and who we are. */
   readonly access: ClusterAccess;
+  /** Limits requests. */
   readonly clock: Clock;
   /** Limit for one request, from its start to the end of its answer. @default {30000} */
   readonly requestTimeoutMs?: number;
@@ -116,7 +129,9 @@ export interface KubeClient {
   ): Promise<void>;
 }
 
-interface Signal {
+/** What every call takes. */
+export interface Signal {
+  /** Ends the request. */
   readonly signal: AbortSignal;
 }
 

@@ -26,10 +26,13 @@ export type Reconcile = (key: ObjectKey, options: { signal: AbortSignal }) => Pr
 export interface ControllerOptions {
   /** Name in log lines. */
   readonly name: string;
+  /** Where the keys come from. */
   readonly queue: WorkQueue;
+  /** What is done with a key. */
   readonly reconcile: Reconcile;
   /** How many keys are worked on at the same time. */
   readonly concurrency: number;
+  /** Where failures are told. */
   readonly log: Logger;
   /** Stops taking keys; what is being worked on is finished. */
   readonly signal: AbortSignal;

@@ -31,7 +31,9 @@ export interface ServiceAccountOptions {
   readonly host: string;
   /** `KUBERNETES_SERVICE_PORT`. */
   readonly port: string;
+  /** Tells when to read the files again. */
   readonly clock: Clock;
+  /** Reads a file as text. */
   readonly readTextFile: (path: string) => Promise<string>;
 }
 

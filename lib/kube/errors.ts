@@ -7,6 +7,7 @@ import { AppError } from "../errors.ts";
 
 /** The API server's refusal of one request, or a watch that broke. */
 export class KubeError extends AppError {
+  /** For logs. */
   override name = "KubeError";
   /** HTTP status, or the code of the Status object in a watch; 0 when the server could not be asked. */
   readonly status: number;
@@ -17,6 +18,7 @@ export class KubeError extends AppError {
   /** Machine-readable causes in the Status object, such as `NamespaceTerminating`. */
   readonly causes: readonly string[];
 
+  /** @param message What was asked, of which object, and what came of it. */
   constructor(message: string, facts: KubeErrorFacts, options?: ErrorOptions) {
     super(`kubernetes-${facts.status || "unreachable"}`, message, options);
     this.status = facts.status;
@@ -28,17 +30,25 @@ export class KubeError extends AppError {
 
 /** Facts of a {@link KubeError}. */
 export interface KubeErrorFacts {
+  /** As in {@link KubeError}. */
   readonly status: number;
+  /** As in {@link KubeError}. */
   readonly reason?: string;
+  /** As in {@link KubeError}. */
   readonly retryAfterMs?: number | undefined;
+  /** As in {@link KubeError}. */
   readonly causes?: readonly string[];
 }
 
 /** The fields of a Status object that the program reads. */
 export interface Status {
+  /** For people. */
   readonly message?: string;
+  /** For programs, in CamelCase. */
   readonly reason?: string;
+  /** HTTP status. */
   readonly code?: number;
+  /** Machine-readable details. */
   readonly details?: {
     readonly causes?: readonly { readonly reason?: string }[];
     readonly retryAfterSeconds?: number;

@@ -23,7 +23,9 @@ export interface EventRecorder {
 
 /** What an Event is about. */
 export interface Subject {
+  /** Its kind. */
   readonly resource: Resource<PartialObject>;
+  /** Its metadata. */
   readonly object: PartialObject;
 }
 

@@ -14,22 +14,28 @@ import { type ClusterAccess, createClient } from "./credentials.ts";
 /** How long credentials of an exec plugin are used before it is asked again. */
 const RENEW_AFTER_MS = 60_000;
 
-/** The context that the library makes up, for localhost:8080, when it finds no kubeconfig. */
-const GUESSED_CONTEXT = "loaded-context";
+interface Credentials {
+  readonly client: Deno.HttpClient;
+  /** What the client was made from. */
+  readonly certificates: string;
+  readonly headers: Record<string, string>;
+  readonly readAt: number;
+}
 
 /**
- * Access through the current context of the kubeconfig: the files in `KUBECONFIG`, else `~/.kube/config`.
+ * Access through the current context of a kubeconfig.
  *
+ * @param paths The files that make it up; what is said first counts, as with kubectl.
  * @throws {AppError} Code `kubeconfig` when there is none, it has no current context, or it asks for something
  *   that is not supported (TLS without verification).
  */
-export function kubeconfigAccess(clock: Clock): ClusterAccess {
-  const config = load();
+export function kubeconfigAccess(paths: readonly string[], clock: Clock): ClusterAccess {
+  const config = load(paths);
   const cluster = config.getCurrentCluster();
-  if (!cluster || config.currentContext === GUESSED_CONTEXT) {
+  if (!cluster) {
     throw new AppError(
       "kubeconfig",
-      "Cannot find the API server as this is not a pod and no kubeconfig names one: set KUBECONFIG, or a current context in ~/.kube/config",
+      `Cannot find the API server as ${paths.join(" and ")} must name one: set a current context`,
     );
   }
   if (cluster.skipTLSVerify && cluster.server.startsWith("https:")) {
@@ -40,16 +46,22 @@ export function kubeconfigAccess(clock: Clock): ClusterAccess {
       } as insecure-skip-tls-verify is not supported: add its certificate-authority`,
     );
   }
-  let current: { client: Deno.HttpClient; headers: Record<string, string>; readAt: number } | undefined;
+  let current: Credentials | undefined;
 
-  async function fresh(): Promise<{ client: Deno.HttpClient; headers: Record<string, string> }> {
+  async function fresh(): Promise<Credentials> {
     if (current && clock.now() - current.readAt < RENEW_AFTER_MS) return current;
     const options = await requestOptions(config);
-    const { ca, cert, key } = options;
-    const identity = cert && key ? { cert: pem(cert), key: pem(key) } : undefined;
-    const client = createClient(ca ? [pem(ca)] : [], identity);
-    current?.client.close();
-    current = { client, headers: options.headers as Record<string, string>, readAt: clock.now() };
+    const ca = options.ca ? [pem(options.ca)] : [];
+    const identity = options.cert && options.key
+      ? { cert: pem(options.cert), key: pem(options.key) }
+      : undefined;
+    const certificates = JSON.stringify([ca, identity]);
+    const isSame = current?.certificates === certificates;
+    const client = current && isSame ? current.client : createClient(ca, identity);
+    // Requests that still run on the old connections finish: closing only stops new ones.
+    if (!isSame) current?.client.close();
+    const headers = options.headers as Record<string, string>;
+    current = { client, certificates, headers, readAt: clock.now() };
     return current;
   }
 
@@ -67,12 +79,16 @@ export function kubeconfigAccess(clock: Clock): ClusterAccess {
   };
 }
 
-function load(): KubeConfig {
+function load(paths: readonly string[]): KubeConfig {
   const config = new KubeConfig();
-  try {
-    config.loadFromDefault();
-  } catch (cause) {
-    throw new AppError("kubeconfig", "Cannot read the kubeconfig", { cause });
+  for (const [index, path] of paths.entries()) {
+    try {
+      const part = index === 0 ? config : new KubeConfig();
+      part.loadFromFile(path);
+      if (part !== config) config.mergeConfig(part);
+    } catch (cause) {
+      throw new AppError("kubeconfig", `Cannot read the kubeconfig ${path}`, { cause });
+    }
   }
   const cluster = config.getCurrentCluster();
   if (!cluster?.server.startsWith("http:")) return config;

@@ -17,24 +17,34 @@ export type ObjectMeta = Json<V1ObjectMeta> & { name: string; uid: string; resou
 
 /** Any object, as far as its metadata goes; what metadata-only requests answer. */
 export interface PartialObject {
+  /** Name, labels, annotations and version. */
   readonly metadata: ObjectMeta;
+}
+
+/** An object that lives in a namespace. */
+export interface NamespacedObject {
+  /** The same, with the namespace. */
+  readonly metadata: ObjectMeta & { namespace: string };
 }
 
 /** `v1/Namespace`. */
 export type Namespace = Json<V1Namespace> & PartialObject;
 /** `v1/ConfigMap`; `binaryData` holds base64. */
-export type ConfigMap = Json<V1ConfigMap> & PartialObject;
+export type ConfigMap = Json<V1ConfigMap> & NamespacedObject;
 /** `v1/Secret`; `data` holds base64. */
-export type Secret = Json<V1Secret> & PartialObject;
+export type Secret = Json<V1Secret> & NamespacedObject;
 /** `v1/Event`. */
-export type Event = Json<CoreV1Event> & PartialObject;
+export type Event = Json<CoreV1Event> & NamespacedObject;
 
 /** Where a kind lives in the API, with the type of its objects. */
 export interface Resource<T extends PartialObject> {
+  /** Group and version, such as `v1`. */
   readonly apiVersion: string;
+  /** The kind's name in CamelCase. */
   readonly kind: string;
   /** The name in URLs, in lower-case plural. */
   readonly plural: string;
+  /** Whether its objects live in namespaces. */
   readonly namespaced: boolean;
   /** Only carries the type; never set. */
   readonly objectType?: T;
@@ -50,7 +60,9 @@ export const RESOURCES = {
 
 /** Names one object; cluster-scoped objects have the namespace `""`. */
 export interface ObjectKey {
+  /** Empty for cluster-scoped objects. */
   readonly namespace: string;
+  /** Unique within the namespace and kind. */
   readonly name: string;
 }
 

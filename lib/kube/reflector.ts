@@ -21,13 +21,19 @@ export interface ReflectorHandler {
 
 /** Options of {@link createReflector}. */
 export interface ReflectorOptions {
+  /** The API server. */
   readonly client: Pick<KubeClient, "list" | "watch">;
+  /** What is watched. */
   readonly resource: Resource<PartialObject>;
+  /** Which of them. */
   readonly labelSelector: string;
+  /** Who is told. */
   readonly handler: ReflectorHandler;
+  /** Paces retries. */
   readonly clock: Clock;
   /** Source of jitter, a number in [0, 1). */
   readonly random: () => number;
+  /** Where interruptions are told. */
   readonly log: Logger;
 }
 

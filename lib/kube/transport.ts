@@ -9,14 +9,21 @@ import { KubeError, kubeError, type Status } from "./errors.ts";
 
 /** What is sent. */
 export interface Request {
+  /** HTTP method. */
   readonly method: string;
+  /** Path below the API server's URL. */
   readonly path: string;
   /** What is being done to which object, for error messages. */
   readonly what: string;
+  /** Query parameters; undefined ones are left out. */
   readonly query?: Record<string, string | undefined>;
+  /** The representation to answer with. @default {"application/json"} */
   readonly accept?: string;
+  /** The body's type. */
   readonly contentType?: string;
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Ends the request. */
   readonly signal: AbortSignal;
 }
 

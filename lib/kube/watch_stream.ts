@@ -8,7 +8,9 @@ import type { PartialObject } from "./objects.ts";
 
 /** One change; a bookmark only brings the resource version from which a later watch can go on. */
 export interface WatchEvent {
+  /** What happened. */
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
+  /** The object after that, or its last state when it was deleted. */
   readonly object: PartialObject;
 }
 

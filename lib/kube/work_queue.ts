@@ -9,6 +9,7 @@ import { formatKey, type ObjectKey } from "./objects.ts";
 
 /** Options of {@link WorkQueue}. */
 export interface WorkQueueOptions {
+  /** Tells when a key's time has come. */
   readonly clock: Clock;
   /** Source of jitter, a number in [0, 1). */
   readonly random: () => number;
@@ -22,8 +23,7 @@ const RETRY = { baseMs: 500, capMs: 60_000 };
  *
  * @example
  * ```ts
- * import { WorkQueue } from "./work_queue.ts";
- * import { systemClock } from "../clock.ts";
+ * // with WorkQueue from this file and systemClock from lib/clock.ts
  * const queue = new WorkQueue({ clock: systemClock, random: Math.random });
  * queue.add({ namespace: "main", name: "web" });
  * const key = await queue.get(new AbortController().signal);
@@ -46,6 +46,7 @@ export class WorkQueue {
   readonly #takers = new Set<() => void>();
   #timer: { at: number; cancel: () => void } | undefined;
 
+  /** Makes an empty queue. */
   constructor(options: WorkQueueOptions) {
     this.#options = options;
   }

@@ -1,0 +1,51 @@
+/**
+ * What the program was asked to do.
+ *
+ * @module
+ */
+import { buildConfig, type Config, describeValues, secretProblems } from "./config/config.ts";
+import { ConfigError } from "./config/errors.ts";
+import { OPTIONS, type Values } from "./config/options.ts";
+import { readValues, type ReadVariable } from "./config/read.ts";
+import type { Environment } from "./lagoon.ts";
+
+/** One run of the program. */
+export type Command =
+  /** `description` tells of the options that differ from their defaults, without secrets. */
+  | { readonly kind: "serve"; readonly config: Config; readonly description: Record<string, unknown> }
+  | { readonly kind: "generate-token"; readonly secret: string; readonly environment: Environment }
+  | { readonly kind: "help" }
+  | { readonly kind: "version" };
+
+/**
+ * Reads arguments and environment.
+ *
+ * @throws {ConfigError} Naming everything that is wrong with them.
+ */
+export function parseCommand(args: readonly string[], readVariable: ReadVariable): Command {
+  if (args.some((arg) => /^(--?help|-h)$/.test(arg))) return { kind: "help" };
+  if (args.some((arg) => /^--?version$/.test(arg))) return { kind: "version" };
+  const values = readValues(args, readVariable);
+  if (values.generateToken) return generateToken(values);
+  return { kind: "serve", config: buildConfig(values, readVariable), description: describeValues(values) };
+}
+
+function generateToken(values: Values): Command {
+  const problems = secretProblems(values);
+  const { generateNamespace, generateEnvironmentId } = OPTIONS;
+  if (values.generateNamespace === "") problems.push(`--${generateNamespace.flag}: expected a namespace`);
+  if (values.generateEnvironmentId === undefined) {
+    problems.push(`--${generateEnvironmentId.flag}: expected a number`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return {
+    kind: "generate-token",
+    secret: values.tokenSecret,
+    environment: {
+      namespace: values.generateNamespace,
+      environmentId: String(values.generateEnvironmentId),
+      projectName: values.generateProject,
+      environmentName: values.generateEnvironment,
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * The validated configuration: plain, frozen data in sections that fit the parts of the program, and that can be
+ * handed to a Worker as it is.
+ *
+ * @module
+ */
+import { ConfigError } from "./errors.ts";
+import { OPTIONS, type Values } from "./options.ts";
+import type { ReadVariable } from "./read.ts";
+import type { HostPort } from "./values.ts";
+
+/** Everything that the service is built from. Durations are in milliseconds. */
+export type Config = ReturnType<typeof assemble>;
+
+/**
+ * Variables that the program reads besides its options: where the API server is, in a pod and elsewhere.
+ */
+export const PLATFORM_VARIABLES: readonly string[] = [
+  "KUBERNETES_SERVICE_HOST",
+  "KUBERNETES_SERVICE_PORT",
+  "KUBECONFIG",
+  "HOME",
+];
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+/** Fewest bytes of a secret that signs tokens. */
+const LEAST_SECRET_BYTES = 16;
+/** The Go remote's default, which everybody knows. */
+const WELL_KNOWN_SECRET = "testsecret";
+
+/**
+ * Parts that later versions have: turning one on is an error and not something that is silently left out.
+ * A part that has come needs no more than its row taken away.
+ */
+const NOT_THERE_YET: readonly (readonly [env: string, isOn: (values: Values) => boolean, instead: string])[] =
+  [
+    [
+      OPTIONS.brokerTls.env,
+      (values) => values.brokerTls,
+      "set it to false, and keep the way to the broker private",
+    ],
+    [OPTIONS.leaderElect.env, (values) => values.leaderElect, "set it to false, and run one replica"],
+    [OPTIONS.metricsAddress.env, (values) => values.metricsAddress !== undefined, "set it to 0"],
+    [OPTIONS.trackEnabled.env, (values) => values.trackEnabled, "set it to false"],
+    [OPTIONS.scannerEnabled.env, (values) => values.scannerEnabled, "set it to false"],
+  ];
+
+/**
+ * Builds the configuration of the service.
+ *
+ * @throws {ConfigError} When values don't fit together, or a part is turned on that this version doesn't have.
+ */
+export function buildConfig(values: Values, readVariable: ReadVariable): Config {
+  const problems = NOT_THERE_YET
+    .filter(([, isOn]) => isOn(values))
+    .map(([env, , instead]) => `${env}: this version does not have it yet: ${instead}`);
+  if (values.webEnabled || values.tokensEnabled) problems.push(...secretProblems(values));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return deepFreeze(assemble(values, readVariable));
+}
+
+/** What is wrong with the secrets; never the secrets. */
+export function secretProblems({ tokenSecret, previousSecret, local }: Values): string[] {
+  const problems: string[] = [];
+  if (tokenSecret === "") problems.push(`${OPTIONS.tokenSecret.env}: expected a secret that signs tokens`);
+  if (local) return problems;
+  const secrets = [[OPTIONS.tokenSecret.env, tokenSecret], [
+    OPTIONS.previousSecret.env,
+    previousSecret,
+  ]] as const;
+  for (const [env, secret] of secrets) {
+    if (secret === "") continue;
+    if (secret === WELL_KNOWN_SECRET) {
+      problems.push(
+        `${env}: expected a secret that is not known to everybody (on your own machine: INSIGHTS_LOCAL=true)`,
+      );
+    } else if (new TextEncoder().encode(secret).length < LEAST_SECRET_BYTES) {
+      problems.push(
+        `${env}: expected at least ${LEAST_SECRET_BYTES} bytes (on your own machine: INSIGHTS_LOCAL=true)`,
+      );
+    }
+  }
+  return problems;
+}
+
+/**
+ * What the start-up log tells of the options: those that differ from their defaults, without secrets.
+ */
+export function describeValues(values: Values): Record<string, unknown> {
+  const told: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(OPTIONS)) {
+    const value = values[name as keyof Values];
+    const isDefault = JSON.stringify(value) === JSON.stringify(option.kind.parse(option.defaultText));
+    if (!isDefault) told[option.env] = option.secret ? "(secret)" : value;
+  }
+  return told;
+}
+
+function assemble(values: Values, readVariable: ReadVariable) {
+  return {
+    configMaps: {
+      enabled: values.configMapsEnabled,
+      burnAfterReading: values.burnAfterReading,
+      deferredEnabled: values.deferredEnabled,
+      maxRetries: values.maxRetries,
+      retryDelayMs: values.retryMinutes * MINUTE,
+      maxConcurrent: values.maxConcurrent,
+      coreOptIn: values.coreOptIn,
+    },
+    web: {
+      enabled: values.webEnabled,
+      port: values.webPort,
+      maxBodyBytes: values.maxBodyBytes,
+      maxInFlight: values.maxInFlight,
+    },
+    tokens: {
+      reconcilerEnabled: values.tokensEnabled,
+      secret: values.tokenSecret,
+      previousSecret: values.previousSecret,
+      targetLabel: values.targetLabel,
+    },
+    broker: {
+      enabled: values.brokerEnabled,
+      host: values.brokerAddress.hostname,
+      port: values.brokerAddress.port,
+      username: values.brokerUsername,
+      password: values.brokerPassword,
+      reconnectCapMs: values.reconnectSeconds * SECOND,
+      confirmTimeoutMs: values.confirmSeconds * SECOND,
+    },
+    health: values.healthAddress satisfies HostPort | undefined,
+    kubernetes: {
+      serviceHost: readVariable("KUBERNETES_SERVICE_HOST") || undefined,
+      servicePort: readVariable("KUBERNETES_SERVICE_PORT") || undefined,
+      serviceAccountDirectory: values.serviceAccountDirectory,
+      kubeconfigPaths: kubeconfigPaths(readVariable),
+    },
+    log: {
+      level: values.zapLevel ?? (values.zapDevel ? "debug" as const : "info" as const),
+      encoder: values.zapEncoder ?? (values.zapDevel ? "console" as const : "json" as const),
+    },
+  };
+}
+
+/** As kubectl looks for them. */
+function kubeconfigPaths(readVariable: ReadVariable): readonly string[] {
+  const paths = (readVariable("KUBECONFIG") ?? "").split(":").filter((path) => path !== "");
+  const home = readVariable("HOME");
+  return paths.length > 0 || !home ? paths : [`${home}/.kube/config`];
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}

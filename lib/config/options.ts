@@ -1,0 +1,34 @@
+/**
+ * Every option of the program, once: flag, environment variable, kind of value, default and help text. Parsing, help,
+ * documentation and the start-up log come from this table (contract §5).
+ *
+ * @module
+ */
+import type { Option } from "./option.ts";
+import { BROKER_OPTIONS, CONFIG_MAP_OPTIONS, WEB_OPTIONS } from "./options_delivery.ts";
+import { INTEGRATION_OPTIONS, PROCESS_OPTIONS, TOKEN_OPTIONS } from "./options_platform.ts";
+
+/** All options, in the groups of the help text. */
+export const OPTION_GROUPS = {
+  "ConfigMaps": CONFIG_MAP_OPTIONS,
+  "Facts, problems and tokens": WEB_OPTIONS,
+  "Broker": BROKER_OPTIONS,
+  "Process": PROCESS_OPTIONS,
+  "Dependency-Track and build scanner": INTEGRATION_OPTIONS,
+  "Printing a token": TOKEN_OPTIONS,
+} as const;
+
+/** All options by name. */
+export const OPTIONS = {
+  ...CONFIG_MAP_OPTIONS,
+  ...WEB_OPTIONS,
+  ...BROKER_OPTIONS,
+  ...PROCESS_OPTIONS,
+  ...INTEGRATION_OPTIONS,
+  ...TOKEN_OPTIONS,
+} as const;
+
+/** The validated value of each option. */
+export type Values = {
+  readonly [Name in keyof typeof OPTIONS]: (typeof OPTIONS)[Name] extends Option<infer T> ? T : never;
+};

@@ -1,0 +1,151 @@
+/**
+ * The options of what the program delivers: ConfigMaps, posts with their tokens, and the broker.
+ *
+ * @module
+ */
+import { option, optional } from "./option.ts";
+import { boolean, file, hostPort, integer, labelKey, port, schedule, text } from "./values.ts";
+
+const DAY_MINUTES = 24 * 60;
+
+/** ConfigMaps. */
+export const CONFIG_MAP_OPTIONS = {
+  configMapsEnabled: option(
+    "enable-configmap-reconciler",
+    boolean,
+    "true",
+    "Ship insights ConfigMaps to Lagoon core.",
+  ),
+  burnAfterReading: option(
+    "burn-after-reading",
+    boolean,
+    "false",
+    "Delete a ConfigMap once it is processed.",
+  ),
+  clearSchedule: option(
+    "clear-configmap-sched",
+    schedule,
+    "* * * * *",
+    "Accepted and without effect: deferred ConfigMaps go again at their very time, so nothing is polled.",
+  ),
+  deferredEnabled: option(
+    "enable-insights-deferred",
+    boolean,
+    "true",
+    "Send deferred ConfigMaps again when their time has come. (The Go remote's default is false: nothing is ever sent again.)",
+  ),
+  maxRetries: option(
+    "configmap-reconciler-max-retries",
+    integer(0, 1000),
+    "0",
+    "How often sending may fail before a ConfigMap is given up; 0 for no limit. (Go remote: 3.)",
+  ),
+  retryMinutes: option(
+    "configmap-reconciler-mins-between-retries",
+    integer(1, DAY_MINUTES),
+    "5",
+    "Minutes until a ConfigMap that could not be sent goes again. (Go remote: 3.)",
+  ),
+  maxConcurrent: option(
+    "configmap-reconciler-max-concurrent",
+    integer(1, 64),
+    "1",
+    "How many ConfigMaps are sent at the same time.",
+  ),
+  coreOptIn: option(
+    "core-insights-opt-in",
+    boolean,
+    "false",
+    'Send only ConfigMaps annotated core.insights.lagoon.sh/enabled="true". Without it, all that are not annotated otherwise.',
+  ),
+} as const;
+
+/** Posts and tokens. */
+export const WEB_OPTIONS = {
+  webEnabled: option("enable-webservice", boolean, "true", "Take facts and problems over HTTP."),
+  webPort: option("webservice-port", port, "8888", "Port for facts and problems."),
+  maxBodyBytes: option(
+    "webservice-max-body-bytes",
+    integer(1024, 16 * 1024 * 1024),
+    "10485760",
+    "Largest body of a request, in bytes.",
+  ),
+  maxInFlight: option(
+    "webservice-max-in-flight",
+    integer(1, 10_000),
+    "256",
+    "How many requests are served at the same time; more are answered with 429.",
+  ),
+  tokensEnabled: option(
+    "enable-namespace-reconciler",
+    boolean,
+    "true",
+    "Keep a Secret with a token in the namespace of each Lagoon environment.",
+  ),
+  tokenSecret: option(
+    "insights-token-secret",
+    text,
+    "",
+    "Signs and verifies tokens; at least 16 bytes. Required for posts and tokens.",
+    { secret: true },
+  ),
+  previousSecret: option(
+    "insights-token-previous-secret",
+    text,
+    "",
+    "Tokens signed with this one are accepted, too, while a changed secret spreads.",
+    { secret: true },
+  ),
+  targetLabel: option(
+    "token-target-label",
+    optional(labelKey),
+    "",
+    "Only namespaces that carry this label get a token.",
+  ),
+} as const;
+
+/** The broker. */
+export const BROKER_OPTIONS = {
+  brokerEnabled: option(
+    "rabbitmq-enabled",
+    boolean,
+    "true",
+    "Send messages to RabbitMQ; false prints them on standard output, one JSON document a line.",
+  ),
+  brokerUsername: option("rabbitmq-username", text, "guest", "User at the broker."),
+  brokerPassword: option("rabbitmq-password", text, "guest", "Password at the broker.", { secret: true }),
+  brokerAddress: option(
+    "rabbitmq-hostname",
+    hostPort(5672),
+    "localhost",
+    "Where the broker is; port 5672 unless given.",
+    { env: "RABBITMQ_ADDRESS" },
+  ),
+  brokerTls: option("rabbitmq-tls", boolean, "false", "Connect with TLS. Not in this version yet."),
+  brokerVerify: option(
+    "rabbitmq-verify",
+    boolean,
+    "true",
+    "Verify the broker's certificate. (The Go remote always does, whatever this says.)",
+  ),
+  brokerCaFile: option(
+    "rabbitmq-cacert",
+    file,
+    "",
+    "CA certificates that the broker's certificate is verified with, PEM.",
+  ),
+  brokerCertFile: option("rabbitmq-clientcert", file, "", "Our certificate for the broker, PEM."),
+  brokerKeyFile: option("rabbitmq-clientkey", file, "", "Key of our certificate for the broker, PEM."),
+  reconnectSeconds: option(
+    "rabbitmq-reconnect-retry-interval",
+    integer(1, 3600),
+    "30",
+    "Longest wait between two tries to connect, in seconds; the first ones come sooner.",
+  ),
+  confirmSeconds: option(
+    "rabbitmq-confirm-timeout",
+    integer(1, 600),
+    "10",
+    "How long the broker may take to confirm a message, in seconds.",
+  ),
+} as const;

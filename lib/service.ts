@@ -1,0 +1,127 @@
+/**
+ * The service from its parts: builds them from the configuration, starts them in order, and stops them in order
+ * (docs/architecture.md). The only file of lib/ that knows routes and controllers.
+ *
+ * @module
+ */
+import { type Controllers, createControllers } from "../controllers/mod.ts";
+import { createHealthApp } from "../routes/health.ts";
+import { createApp } from "../routes/mod.ts";
+import { createConsolePublisher } from "./broker/console.ts";
+import type { Publisher } from "./broker/publisher.ts";
+import { createRabbitPublisher } from "./broker/rabbitmq.ts";
+import { type Clock, deadline } from "./clock.ts";
+import type { Config } from "./config/config.ts";
+import { type HttpServer, startHttpServer } from "./http_server.ts";
+import { createKubeClient } from "./kube/client.ts";
+import type { ClusterAccess } from "./kube/credentials.ts";
+import type { Logger } from "./log.ts";
+import { verifyToken } from "./tokens.ts";
+
+/** What the service needs from outside. */
+export interface ServiceDependencies {
+  readonly clock: Clock;
+  /** Source of jitter, a number in [0, 1). */
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+  /** How to reach the API server; not called when no controller is enabled. */
+  readonly openCluster: () => Promise<ClusterAccess>;
+  /** Takes messages when there is no broker. */
+  readonly writeMessage: (line: Uint8Array) => void;
+}
+
+/** Work in hand has this long to finish after a stop; the kubelet kills after 30 seconds by default. */
+const GRACE_MS = 20_000;
+
+/** The broker connection, which outlives everything that publishes. */
+interface Broker {
+  readonly publisher: Publisher;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Runs the service until the signal aborts and everything has stopped in order.
+ *
+ * @throws When a part can't start: a port that is taken, or credentials that can't be read.
+ */
+export async function serve(
+  config: Config,
+  dependencies: ServiceDependencies,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  const { clock, log } = dependencies;
+  const broker = createBroker(config, dependencies);
+  const needsCluster = config.configMaps.enabled || config.tokens.reconcilerEnabled;
+  const access = needsCluster ? await dependencies.openCluster() : undefined;
+  const controllers = access ? buildControllers(config, access, broker, dependencies) : NO_CONTROLLERS;
+  const stopBroker = new AbortController();
+  const killWork = new AbortController();
+  const servers: HttpServer[] = [];
+
+  // Health first, so that the kubelet can see the rest come up; whatever publishes comes after the broker.
+  const checks = { running: () => !signal.aborted, broker: broker.publisher.isReady, ...controllers.checks };
+  if (config.health) servers.push(startHttpServer(config.health, createHealthApp(checks)));
+  const brokerStopped = broker.run(stopBroker.signal);
+  const controllersStopped = controllers.run({ signal, killSignal: killWork.signal });
+  const web = config.web.enabled ? startWeb(config, broker.publisher, dependencies) : undefined;
+  log.info("Started", { web: web?.port, health: servers[0]?.port });
+
+  await aborted(signal);
+  log.info("Stopping");
+  using grace = deadline(clock, GRACE_MS);
+  grace.signal.addEventListener("abort", () => killWork.abort(grace.signal.reason), { once: true });
+  // Who publishes stops first, the broker after them, and who tells the kubelet last.
+  await Promise.all([web?.stop(grace.signal), controllersStopped]);
+  stopBroker.abort();
+  await brokerStopped;
+  await Promise.all(servers.map((server) => server.stop(grace.signal)));
+  access?.close();
+  log.info("Stopped");
+}
+
+const NO_CONTROLLERS: Controllers = { run: () => Promise.resolve(), checks: {} };
+
+function buildControllers(
+  config: Config,
+  access: ClusterAccess,
+  { publisher }: Broker,
+  dependencies: ServiceDependencies,
+): Controllers {
+  const kube = createKubeClient({ access, clock: dependencies.clock });
+  return createControllers({ ...dependencies, publisher, kube }, {
+    configMaps: config.configMaps.enabled ? config.configMaps : undefined,
+    tokens: config.tokens.reconcilerEnabled ? config.tokens : undefined,
+  });
+}
+
+function startWeb(config: Config, publisher: Publisher, dependencies: ServiceDependencies): HttpServer {
+  const { secret, previousSecret } = config.tokens;
+  const secrets = previousSecret ? [secret, previousSecret] : [secret];
+  const app = createApp({
+    ...dependencies,
+    publisher,
+    verify: (token) => verifyToken(secrets, token),
+    limits: {
+      maxBodyBytes: config.web.maxBodyBytes,
+      maxInFlight: config.web.maxInFlight,
+      publishTimeoutMs: config.broker.confirmTimeoutMs,
+    },
+  });
+  return startHttpServer(config.web, app);
+}
+
+function createBroker(config: Config, dependencies: ServiceDependencies): Broker {
+  if (config.broker.enabled) {
+    const publisher = createRabbitPublisher(config.broker, dependencies);
+    return { publisher, run: (signal) => publisher.run({ signal }) };
+  }
+  return { publisher: createConsolePublisher(dependencies.writeMessage), run: () => Promise.resolve() };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

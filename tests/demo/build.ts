@@ -1,0 +1,110 @@
+/**
+ * A Lagoon build, as far as insights go: it leaves an image inspection and an SBOM in ConfigMaps, in the order in
+ * which build-deploy-tool writes them (contract §2).
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { gunzipSync, gzipSync } from "node:zlib";
+import type { TestCluster } from "../fixtures/cluster.ts";
+import type { Message } from "./inbox.ts";
+
+/** The namespace that the demo plays in. */
+export const NAMESPACE = "high-cotton-main";
+/** The environment that lives there. */
+export const ENVIRONMENT = { project: "high-cotton", environment: "main", environmentId: "42" } as const;
+/** The service that is built. */
+export const SERVICE = "nginx";
+
+/** One of the two ConfigMaps that a build writes for an image. */
+export interface Artifact {
+  readonly configMap: string;
+  readonly file: string;
+  readonly type: "inspect" | "sbom";
+  readonly oldType: "image-gz" | "sbom-gz";
+  readonly content: Uint8Array;
+}
+
+/** Labels that make the namespace a Lagoon environment. */
+export const NAMESPACE_LABELS: Readonly<Record<string, string>> = {
+  "lagoon.sh/project": ENVIRONMENT.project,
+  "lagoon.sh/environment": ENVIRONMENT.environment,
+  "lagoon.sh/environmentId": ENVIRONMENT.environmentId,
+};
+
+/** The inspection of a small image. */
+export function inspectArtifact(): Artifact {
+  const inspection = {
+    Name: `registry.example/${ENVIRONMENT.project}/${ENVIRONMENT.environment}/${SERVICE}`,
+    Architecture: "amd64",
+    Os: "linux",
+    Env: ["LAGOON=nginx", "NGINX_VERSION=1.29.3"],
+    Labels: { "org.opencontainers.image.title": SERVICE },
+  };
+  return {
+    configMap: `lagoon-insights-image-${SERVICE}`,
+    file: `${SERVICE}.image-inspect.json.gz`,
+    type: "inspect",
+    oldType: "image-gz",
+    content: new Uint8Array(gzipSync(JSON.stringify(inspection))),
+  };
+}
+
+/**
+ * An SBOM, from a file with CycloneDX JSON, gzipped or not.
+ *
+ * @throws When it is no CycloneDX document.
+ */
+export async function sbomArtifact(path: string | URL): Promise<Artifact & { components: number }> {
+  const bytes = await Deno.readFile(path);
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const document = JSON.parse(new TextDecoder().decode(isGzip ? gunzipSync(bytes) : bytes));
+  if (document.bomFormat !== "CycloneDX") throw new Error(`${path} is no CycloneDX document`);
+  return {
+    configMap: `lagoon-insights-sbom-${SERVICE}`,
+    file: `${SERVICE}.cyclonedx.json.gz`,
+    type: "sbom",
+    oldType: "sbom-gz",
+    content: isGzip ? bytes : new Uint8Array(gzipSync(bytes)),
+    components: document.components?.length ?? 0,
+  };
+}
+
+/** Creates the ConfigMap, annotates it, and then labels it: only now is it insights. */
+export async function writeArtifact(cluster: TestCluster, artifact: Artifact): Promise<void> {
+  const name = artifact.configMap;
+  const binaryData = { [artifact.file]: Buffer.from(artifact.content).toString("base64") };
+  await cluster.create("configmaps", NAMESPACE, { metadata: { name }, binaryData });
+  await cluster.mark("configmaps", NAMESPACE, name, { annotations: { ...ANNOTATIONS } });
+  await cluster.mark("configmaps", NAMESPACE, name, { labels: labelsOf(artifact) });
+}
+
+/** The message that must come of it, put together from the contract. */
+export function expectedMessage(artifact: Artifact): Message {
+  return {
+    payload: null,
+    binaryPayload: { [artifact.file]: Buffer.from(artifact.content).toString("base64") },
+    annotations: ANNOTATIONS,
+    labels: labelsOf(artifact),
+    namespace: NAMESPACE,
+    environment: ENVIRONMENT.environment,
+    service: SERVICE,
+    project: ENVIRONMENT.project,
+    type: artifact.type,
+  };
+}
+
+const ANNOTATIONS = { "lagoon.sh/branch": "main", "core.insights.lagoon.sh/enabled": "true" };
+
+function labelsOf(artifact: Artifact): Record<string, string> {
+  return {
+    "lagoon.sh/insightsType": artifact.oldType,
+    "insights.lagoon.sh/type": artifact.type,
+    "lagoon.sh/buildName": "lagoon-build-7dm42",
+    "lagoon.sh/project": ENVIRONMENT.project,
+    "lagoon.sh/environment": ENVIRONMENT.environment,
+    "lagoon.sh/service": SERVICE,
+    "lagoon.sh/environmentType": "production",
+    "lagoon.sh/buildType": "branch",
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * The project's own software bill of materials, made from its lock file: CycloneDX 1.5.
+ * As a program it prints the document: `deno task sbom` keeps `tests/demo/sbom.cyclonedx.json` in step.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+
+/** The parts of deno.lock (version 5) that matter here. */
+interface LockFile {
+  readonly npm?: Readonly<Record<string, { readonly integrity?: string }>>;
+}
+
+/**
+ * Makes the document; the same lock file always gives the same one.
+ *
+ * @param project Name and version as in deno.json.
+ */
+export function makeSbom(
+  lock: LockFile,
+  project: { name: string; version: string },
+): Record<string, unknown> {
+  // One package may stand in the lock file several times, each with other peers behind an underscore.
+  const packages = new Map<string, string | undefined>();
+  for (const [id, { integrity }] of Object.entries(lock.npm ?? {})) {
+    packages.set(id.replace(/(.@[^_]+)_.*$/, "$1"), integrity);
+  }
+  const components = [...packages].sort(([a], [b]) => a < b ? -1 : 1).map(([id, integrity]) =>
+    component(id, integrity)
+  );
+  return {
+    bomFormat: "CycloneDX",
+    specVersion: "1.5",
+    version: 1,
+    metadata: { component: { type: "application", name: project.name, version: project.version } },
+    components,
+  };
+}
+
+function component(id: string, integrity?: string): Record<string, unknown> {
+  const at = id.lastIndexOf("@");
+  const [name, version] = [id.slice(0, at), id.slice(at + 1)];
+  const content = integrity?.startsWith("sha512-")
+    ? Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex")
+    : undefined;
+  return {
+    type: "library",
+    name,
+    version,
+    purl: `pkg:npm/${name.replace("@", "%40")}@${version}`,
+    ...(content ? { hashes: [{ alg: "SHA-512", content }] } : {}),
+  };
+}
+
+if (import.meta.main) {
+  const read = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, import.meta.url)));
+  const text = JSON.stringify(
+    makeSbom(await read("../../deno.lock"), await read("../../deno.json")),
+    null,
+    1,
+  );
+  await Deno.stdout.write(new TextEncoder().encode(`${text}\n`));
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import {
+  isConflict,
+  isForbidden,
+  isGone,
+  isNamespaceTerminating,
+  isNotFound,
+  kubeError,
+} from "../../../lib/kube/errors.ts";
+
+Deno.test("kubeError() tells what was asked, of which object, and what the server said", () => {
+  const error = kubeError(
+    "get configmaps main/web",
+    { message: "not found", reason: "NotFound", code: 404 },
+    404,
+  );
+  assert.equal(error.message, "Cannot get configmaps main/web as the API server answered 404: not found");
+  assert.equal(error.code, "kubernetes-404");
+  assert.equal(error.reason, "NotFound");
+});
+
+Deno.test("kubeError() takes the time to wait from the header, else from the Status object", () => {
+  assert.equal(kubeError("list", {}, 429, "7").retryAfterMs, 7000);
+  assert.equal(kubeError("list", { details: { retryAfterSeconds: 3 } }, 429).retryAfterMs, 3000);
+  assert.equal(kubeError("list", {}, 500).retryAfterMs, undefined);
+  assert.equal(kubeError("list", {}, 503, "Wed, 21 Oct 2026 07:28:00 GMT").retryAfterMs, undefined);
+});
+
+Deno.test("the predicates tell the statuses apart", () => {
+  const predicates = [isForbidden, isNotFound, isConflict, isGone];
+  const table = [403, 404, 409, 410, 500].map((status) =>
+    predicates.map((holds) => holds(kubeError("x", {}, status)))
+  );
+  assert.deepEqual(table, [
+    [true, false, false, false],
+    [false, true, false, false],
+    [false, false, true, false],
+    [false, false, false, true],
+    [false, false, false, false],
+  ]);
+  assert.equal(isNotFound(new Error("404")), false);
+});
+
+Deno.test("isNamespaceTerminating() knows the one forbidden thing that is no mistake", () => {
+  const body = { details: { causes: [{ reason: "NamespaceTerminating" }] } };
+  assert.equal(isNamespaceTerminating(kubeError("create secrets", body, 403)), true);
+  assert.equal(isNamespaceTerminating(kubeError("create secrets", {}, 403)), false);
+});

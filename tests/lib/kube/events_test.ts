@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import type { ObjectPatch } from "../../../lib/kube/client.ts";
+import { KubeError } from "../../../lib/kube/errors.ts";
+import { createEventRecorder } from "../../../lib/kube/events.ts";
+import { RESOURCES } from "../../../lib/kube/objects.ts";
+import { ManualClock } from "../../fixtures/clock.ts";
+import { MemoryLogger } from "../../fixtures/recorders.ts";
+
+const object = { metadata: { name: "web", namespace: "main", uid: "u1", resourceVersion: "7" } };
+const subject = { resource: RESOURCES.configMaps, object };
+const { signal } = new AbortController();
+
+function setUp(answer: () => Promise<typeof object> = () => Promise.resolve(object)) {
+  const created: ObjectPatch[] = [];
+  const log = new MemoryLogger();
+  const client = {
+    create: (_resource: unknown, _key: unknown, event: ObjectPatch) => {
+      created.push(event);
+      return answer();
+    },
+  };
+  return { created, log, recorder: createEventRecorder({ client, clock: new ManualClock(), log }) };
+}
+
+Deno.test("an Event names its object, the reason and what to do", async () => {
+  const { created, recorder } = setUp();
+  await recorder.warn(subject, "InsightsRefused", "Set the label", { signal });
+  assert.deepEqual(created, [{
+    metadata: { generateName: "web." },
+    involvedObject: {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      namespace: "main",
+      name: "web",
+      uid: "u1",
+      resourceVersion: "7",
+    },
+    type: "Warning",
+    reason: "InsightsRefused",
+    message: "Set the label",
+    source: { component: "insights-remote" },
+    firstTimestamp: "2026-11-23T10:00:00Z",
+    lastTimestamp: "2026-11-23T10:00:00Z",
+    count: 1,
+  }]);
+});
+
+Deno.test("a recorder that is forbidden to write says so once and is silent from then on", async () => {
+  const { created, log, recorder } = setUp(() => Promise.reject(new KubeError("no", { status: 403 })));
+  for (let i = 0; i < 3; i++) await recorder.warn(subject, "InsightsRefused", "x", { signal });
+  assert.equal(created.length, 1);
+  assert.equal(log.with("Events are forbidden and left out from now on").length, 1);
+});
+
+Deno.test("a recorder goes on after a failure that is not for good", async () => {
+  const failures = [
+    new KubeError("busy", { status: 500 }),
+    new KubeError("leaving", { status: 403, causes: ["NamespaceTerminating"] }),
+  ];
+  for (const failure of failures) {
+    const { created, log, recorder } = setUp(() => Promise.reject(failure));
+    for (let i = 0; i < 2; i++) await recorder.warn(subject, "InsightsRefused", "x", { signal });
+    assert.equal(created.length, 2);
+    assert.equal(log.with("Event not written").length, 2);
+  }
+});
+
+Deno.test("a note is cut to what the API server takes", async () => {
+  const { created, recorder } = setUp();
+  await recorder.warn(subject, "InsightsRefused", "x".repeat(2000), { signal });
+  assert.equal(String(created[0]!["message"]).length, 1024);
+});

@@ -1,0 +1,346 @@
+/**
+ * What becomes of insights ConfigMaps, on any API server.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { ManualClock } from "../fixtures/clock.ts";
+import type { TestObject } from "../fixtures/cluster.ts";
+import {
+  BUILD_ANNOTATIONS,
+  REBUILT_DATA,
+  SBOM_DATA,
+  SBOM_LABELS,
+  sbomConfigMap,
+} from "../fixtures/objects.ts";
+import { RecordingPublisher } from "../fixtures/recorders.ts";
+import { type ClusterFactory, describeSuite } from "./harness.ts";
+
+const NAME = "lagoon-insights-sbom-nginx";
+const PROCESSED = "lagoon.sh/insightsProcessed";
+const DEFERRED = "lagoon.sh/insightsWriteDeferred";
+const GIVEN_UP = "insights.lagoon.sh/max-retry-exceeded";
+const STATUS = "core.insights.lagoon.sh/status";
+const STATUS_ERROR = "core.insights.lagoon.sh/status-error";
+const RETRIES = "insights.lagoon.sh/retries";
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const MINUTE = 60_000;
+
+function isProcessed(object: TestObject | undefined): boolean {
+  return object?.metadata.labels?.[PROCESSED] !== undefined;
+}
+
+function isDeferred(object: TestObject | undefined): boolean {
+  return object?.metadata.labels?.[DEFERRED] !== undefined;
+}
+
+function isGone(object: TestObject | undefined): boolean {
+  return object === undefined;
+}
+
+/** Registers the suite. */
+export function configMapSuite(factory: ClusterFactory): void {
+  describeSuite(factory, (test) => {
+    test("a build's ConfigMap is sent once it is labelled, and marked processed", async ({ cluster, namespace, run }) => {
+      await using program = run();
+      await cluster.create("configmaps", namespace, sbomConfigMap({ labels: {}, annotations: {} }));
+      await cluster.mark("configmaps", namespace, NAME, { annotations: { ...BUILD_ANNOTATIONS } });
+      await cluster.mark("configmaps", namespace, NAME, { labels: { ...SBOM_LABELS } });
+      const marked = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.deepEqual(program.publisher.of(namespace), [{
+        payload: null,
+        binaryPayload: SBOM_DATA,
+        annotations: BUILD_ANNOTATIONS,
+        labels: SBOM_LABELS,
+        namespace,
+        environment: "main",
+        service: "nginx",
+        project: "proj",
+        type: "sbom",
+      }]);
+      assert.deepEqual(marked?.metadata.labels, { ...SBOM_LABELS, [PROCESSED]: "true" });
+      const { [PROCESSED]: time, ...annotations } = marked?.metadata.annotations ?? {};
+      assert.match(time ?? "", RFC_3339);
+      assert.deepEqual(annotations, { ...BUILD_ANNOTATIONS, [STATUS]: "success", [RETRIES]: "0" });
+      assert.deepEqual(marked?.binaryData, SBOM_DATA);
+    });
+
+    test("ConfigMaps that waited before the start are sent, and marked ones not again after a restart", async ({ cluster, namespace, run }) => {
+      const publisher = new RecordingPublisher();
+      for (const name of ["a", "b", "c"]) {
+        await cluster.create("configmaps", namespace, sbomConfigMap({ name }));
+      }
+      {
+        await using _program = run({ publisher });
+        for (const name of ["a", "b", "c"]) await cluster.until("configmaps", namespace, name, isProcessed);
+      }
+      assert.equal(publisher.of(namespace).length, 3);
+      await using _program = run({ publisher });
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "d" }));
+      await cluster.until("configmaps", namespace, "d", isProcessed);
+      assert.equal(publisher.of(namespace).length, 4);
+    });
+
+    test("what the Go remote has marked stays as it is", async ({ cluster, namespace, run }) => {
+      const annotations = { ...BUILD_ANNOTATIONS, [PROCESSED]: "2026-11-23T09:34:33Z", [STATUS]: "success" };
+      const before = await cluster.create("configmaps", namespace, sbomConfigMap({ annotations }));
+      await using program = run();
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "later" }));
+      await cluster.until("configmaps", namespace, "later", isProcessed);
+      assert.equal(program.publisher.of(namespace).length, 1);
+      const after = await cluster.get("configmaps", namespace, NAME);
+      assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
+    });
+
+    test("without a confirm it is deferred five minutes, and goes again at that very time", async ({ cluster, namespace, run }) => {
+      const clock = new ManualClock();
+      const publisher = new RecordingPublisher();
+      publisher.confirming = false;
+      await using _program = run({ clock, publisher });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      const deferred = await cluster.until("configmaps", namespace, NAME, isDeferred);
+      assert.equal(deferred?.metadata.labels?.[DEFERRED], String((clock.now() + 5 * MINUTE) / 1000));
+      assert.equal(deferred?.metadata.annotations?.[STATUS], "failure");
+      assert.match(deferred?.metadata.annotations?.[STATUS_ERROR] ?? "", /no confirm came/);
+      assert.equal(deferred?.metadata.annotations?.[RETRIES], "1");
+      publisher.confirming = true;
+      await clock.advance(5 * MINUTE - 1);
+      assert.equal(publisher.of(namespace).length, 0);
+      await clock.advance(1);
+      const processed = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(publisher.of(namespace).length, 1);
+      assert.equal(processed?.metadata.labels?.[DEFERRED], undefined);
+      assert.equal(processed?.metadata.annotations?.[STATUS], "success");
+      assert.equal(processed?.metadata.annotations?.[STATUS_ERROR], undefined);
+      assert.equal(processed?.metadata.annotations?.[RETRIES], "1");
+    });
+
+    test("a broker that is away defers without anything being sent, and counts the failures", async ({ cluster, namespace, run }) => {
+      const clock = new ManualClock();
+      const publisher = new RecordingPublisher();
+      publisher.ready = false;
+      await using _program = run({ clock, publisher });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      const first = await cluster.until("configmaps", namespace, NAME, isDeferred);
+      const until = first?.metadata.labels?.[DEFERRED];
+      await clock.advance(5 * MINUTE);
+      const second = await cluster.until(
+        "configmaps",
+        namespace,
+        NAME,
+        (object) => isDeferred(object) && object?.metadata.labels?.[DEFERRED] !== until,
+      );
+      assert.equal(second?.metadata.annotations?.[RETRIES], "2");
+      assert.equal(second?.metadata.annotations?.[STATUS_ERROR], "the broker is not reachable");
+    });
+
+    test("a deferred ConfigMap is not forgotten over a restart", async ({ cluster, namespace, run }) => {
+      const clock = new ManualClock();
+      const labels = { ...SBOM_LABELS, [DEFERRED]: String(clock.now() / 1000 + 60) };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ labels }));
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "other" }));
+      await using program = run({ clock });
+      await cluster.until("configmaps", namespace, "other", isProcessed);
+      await clock.advance(MINUTE - 1);
+      assert.equal(program.publisher.of(namespace).length, 1);
+      await clock.advance(1);
+      const processed = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      // Another manager's label, which server-side apply alone would have left.
+      assert.equal(processed?.metadata.labels?.[DEFERRED], undefined);
+      const message = program.publisher.of(namespace)[1];
+      assert.deepEqual(message?.labels, SBOM_LABELS);
+    });
+
+    test("after the configured number of retries it is given up", async ({ cluster, namespace, run }) => {
+      const clock = new ManualClock();
+      const publisher = new RecordingPublisher();
+      publisher.confirming = false;
+      await using _program = run({ clock, publisher, configMaps: { maxRetries: 1 } });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await cluster.until("configmaps", namespace, NAME, isDeferred);
+      await clock.advance(5 * MINUTE);
+      const object = await cluster.until("configmaps", namespace, NAME, (object) => !isDeferred(object));
+      assert.equal(object?.metadata.labels?.[GIVEN_UP], "true");
+      assert.equal(object?.metadata.annotations?.[RETRIES], "2");
+      assert.equal(object?.metadata.annotations?.[STATUS], "failure");
+    });
+
+    test("a rebuild, which wipes our marks, is sent again", async ({ cluster, namespace, run }) => {
+      await using program = run();
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      const rebuilt = sbomConfigMap({ labels: {}, annotations: {}, binaryData: REBUILT_DATA });
+      await cluster.replace("configmaps", namespace, rebuilt);
+      await cluster.mark("configmaps", namespace, NAME, { annotations: { ...BUILD_ANNOTATIONS } });
+      await cluster.mark("configmaps", namespace, NAME, { labels: { ...SBOM_LABELS } });
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.deepEqual(program.publisher.of(namespace).map((body) => body.binaryPayload), [
+        SBOM_DATA,
+        REBUILT_DATA,
+      ]);
+    });
+
+    test("a rebuild that arrives while the old data is being sent is sent, too", async ({ cluster, namespace, run }) => {
+      const publisher = new RecordingPublisher();
+      publisher.beforeConfirm = async () => {
+        publisher.beforeConfirm = () => {};
+        await cluster.replace("configmaps", namespace, sbomConfigMap({ binaryData: REBUILT_DATA }));
+      };
+      await using _program = run({ publisher });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      const processed = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.deepEqual(publisher.of(namespace).map((body) => body.binaryPayload), [SBOM_DATA, REBUILT_DATA]);
+      assert.deepEqual(processed?.binaryData, REBUILT_DATA);
+    });
+
+    test("an annotation that arrives while it is being sent doesn't make it go twice", async ({ cluster, namespace, run }) => {
+      const publisher = new RecordingPublisher();
+      publisher.beforeConfirm = async () => {
+        publisher.beforeConfirm = () => {};
+        await cluster.mark("configmaps", namespace, NAME, { annotations: { note: "x" } });
+      };
+      await using _program = run({ publisher });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(publisher.of(namespace).length, 1);
+    });
+
+    test("one that is deleted while it is being sent does not come back", async ({ cluster, namespace, run }) => {
+      const publisher = new RecordingPublisher();
+      publisher.beforeConfirm = async ({ body }) => {
+        if (new TextDecoder().decode(body).includes(SBOM_DATA["nginx.cyclonedx.json.gz"]!)) {
+          await cluster.delete("configmaps", namespace, NAME);
+        }
+      };
+      await using _program = run({ publisher });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await publisher.untilCount(namespace, 1);
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbomConfigMap({ name: "next", binaryData: REBUILT_DATA }),
+      );
+      await cluster.until("configmaps", namespace, "next", isProcessed);
+      assert.equal(await cluster.get("configmaps", namespace, NAME), undefined);
+    });
+
+    test("with burn after reading it is deleted once confirmed", async ({ cluster, namespace, run }) => {
+      const publisher = new RecordingPublisher();
+      publisher.beforeConfirm = async () => {
+        assert.ok(await cluster.get("configmaps", namespace, NAME), "deleted before the confirm");
+      };
+      await using _program = run({ publisher, configMaps: { burnAfterReading: true } });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await publisher.untilCount(namespace, 1);
+      await cluster.until("configmaps", namespace, NAME, isGone);
+    });
+
+    test("with burn after reading, what an earlier run or the Go remote left marked is deleted unsent", async ({ cluster, namespace, run }) => {
+      const labels = { ...SBOM_LABELS, [PROCESSED]: "true" };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "ours", labels }));
+      const annotations = { ...BUILD_ANNOTATIONS, [PROCESSED]: "2026-11-23T09:34:33Z" };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "theirs", annotations }));
+      await using program = run({ configMaps: { burnAfterReading: true } });
+      await cluster.until("configmaps", namespace, "ours", isGone);
+      await cluster.until("configmaps", namespace, "theirs", isGone);
+      assert.equal(program.publisher.of(namespace).length, 0);
+    });
+
+    test("burn after reading never deletes a rebuild that has not been sent", async ({ cluster, namespace, run }) => {
+      const publisher = new RecordingPublisher();
+      publisher.beforeConfirm = async () => {
+        publisher.beforeConfirm = () => {};
+        await cluster.replace("configmaps", namespace, sbomConfigMap({ binaryData: REBUILT_DATA }));
+      };
+      await using _program = run({ publisher, configMaps: { burnAfterReading: true } });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await cluster.until("configmaps", namespace, NAME, isGone);
+      assert.deepEqual(publisher.of(namespace).map((body) => body.binaryPayload), [SBOM_DATA, REBUILT_DATA]);
+    });
+
+    const POISON = [
+      ["without any data", { binaryData: {} }, /must hold something/],
+      ["whose type would stop the consumer", {
+        labels: { ...SBOM_LABELS, "lagoon.sh/insightsType": "direct" },
+      }, /must not be "direct"/],
+      [
+        "of an unknown type",
+        { labels: { ...SBOM_LABELS, "insights.lagoon.sh/type": "poem" } },
+        /type must be known/,
+      ],
+      ["without a service", { labels: without(SBOM_LABELS, "lagoon.sh/service") }, /must name its service/],
+    ] as const;
+    for (const [what, parts, why] of POISON) {
+      test(`a ConfigMap ${what} is refused with an Event, and sent once it is mended`, async ({ cluster, namespace, run }) => {
+        await using program = run({ configMaps: { burnAfterReading: true } });
+        await cluster.create("configmaps", namespace, sbomConfigMap(parts));
+        const refused = await cluster.until(
+          "configmaps",
+          namespace,
+          NAME,
+          (object) => object?.metadata.annotations?.[STATUS] === "failure",
+        );
+        assert.match(refused?.metadata.annotations?.[STATUS_ERROR] ?? "", why);
+        await cluster.create(
+          "configmaps",
+          namespace,
+          sbomConfigMap({ name: "other", binaryData: REBUILT_DATA }),
+        );
+        await cluster.until("configmaps", namespace, "other", isGone);
+        const events = await cluster.list("events", namespace);
+        assert.deepEqual(
+          events.map(({ type, reason, involvedObject }) => [type, reason, involvedObject?.name]),
+          [
+            ["Warning", "InsightsRefused", NAME],
+          ],
+        );
+        assert.match(events[0]?.message ?? "", why);
+        assert.deepEqual(program.publisher.of(namespace).map((body) => body.binaryPayload), [REBUILT_DATA]);
+        await cluster.replace("configmaps", namespace, sbomConfigMap());
+        await cluster.until("configmaps", namespace, NAME, isGone);
+        assert.equal(program.publisher.of(namespace).length, 2);
+      });
+    }
+
+    test("what is annotated not to go to core is left untouched", async ({ cluster, namespace, run }) => {
+      const annotations = { "core.insights.lagoon.sh/enabled": "false" };
+      const before = await cluster.create("configmaps", namespace, sbomConfigMap({ annotations }));
+      await using program = run({ configMaps: { burnAfterReading: true } });
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "other" }));
+      await cluster.until("configmaps", namespace, "other", isGone);
+      assert.equal(program.publisher.of(namespace).length, 1);
+      const after = await cluster.get("configmaps", namespace, NAME);
+      assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
+    });
+
+    test("in a namespace without Lagoon's labels it is deferred until they are there", async ({ cluster, bareNamespace, run }) => {
+      const namespace = await bareNamespace();
+      const clock = new ManualClock();
+      await using program = run({ clock });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await cluster.until("configmaps", namespace, NAME, isDeferred);
+      await cluster.mark("namespaces", "", namespace, {
+        labels: { "lagoon.sh/project": "other", "lagoon.sh/environment": "dev" },
+      });
+      await clock.advance(5 * MINUTE);
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      const [message] = program.publisher.of(namespace);
+      assert.deepEqual([message?.project, message?.environment], ["other", "dev"]);
+    });
+
+    test("what core has already, by the Go remote's status, is marked and not sent again", async ({ cluster, namespace, run }) => {
+      const annotations = { ...BUILD_ANNOTATIONS, [STATUS]: "success", [RETRIES]: "1" };
+      const labels = { ...SBOM_LABELS, [DEFERRED]: "1700000000" };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ labels, annotations }));
+      await using program = run();
+      const processed = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(program.publisher.of(namespace).length, 0);
+      assert.equal(processed?.metadata.labels?.[DEFERRED], undefined);
+    });
+  });
+}
+
+function without(labels: Readonly<Record<string, string>>, name: string): Record<string, string> {
+  const { [name]: _left, ...rest } = labels;
+  return rest;
+}

@@ -1,0 +1,114 @@
+/**
+ * What the reconcile suite runs on: a cluster, embedded or real, and the program's controllers against it.
+ *
+ * @module
+ */
+import { createControllers } from "../../controllers/mod.ts";
+import type { ConfigMapOptions } from "../../controllers/configmap.ts";
+import type { NamespaceOptions } from "../../controllers/namespace.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
+import { createKubeClient } from "../../lib/kube/client.ts";
+import { LAGOON_NAMESPACE_LABELS } from "../fixtures/objects.ts";
+import type { TestCluster } from "../fixtures/cluster.ts";
+import { MemoryLogger, RecordingPublisher } from "../fixtures/recorders.ts";
+
+/** Signs the suite's tokens. */
+export const SECRET = "the-secret-of-the-reconcile-suite";
+
+/** Starts the cluster that a suite shares. */
+export interface ClusterFactory {
+  /** Named in each test. */
+  readonly name: string;
+  /** Why the suite can't run here; its tests are then ignored. */
+  readonly ignored?: string | undefined;
+  start(): Promise<{ readonly cluster: TestCluster } & AsyncDisposable>;
+}
+
+/** What a test gets. */
+export interface Scene {
+  readonly cluster: TestCluster;
+  /** A namespace of its own, which is a Lagoon environment. */
+  readonly namespace: string;
+  /** Another one, without labels. */
+  bareNamespace(): Promise<string>;
+  /** Starts the controllers; dispose of them to stop them in order. */
+  run(options?: RunOptions): Program;
+}
+
+/** Options of the controllers, each with a default. */
+export interface RunOptions {
+  readonly configMaps?: Partial<ConfigMapOptions>;
+  readonly tokens?: Partial<NamespaceOptions> | false;
+  readonly clock?: Clock;
+  readonly publisher?: RecordingPublisher;
+}
+
+/** The running controllers. */
+export interface Program extends AsyncDisposable {
+  readonly publisher: RecordingPublisher;
+  readonly log: MemoryLogger;
+}
+
+const CONFIG_MAPS: ConfigMapOptions & { maxConcurrent: number } = {
+  burnAfterReading: false,
+  deferredEnabled: true,
+  maxRetries: 0,
+  retryDelayMs: 5 * 60 * 1000,
+  coreOptIn: false,
+  maxConcurrent: 2,
+};
+
+/** Registers tests that share one cluster, each in a namespace of its own. */
+export function describeSuite(
+  factory: ClusterFactory,
+  define: (test: (story: string, run: (scene: Scene) => Promise<void>) => void) => void,
+): void {
+  let shared: ReturnType<ClusterFactory["start"]> | undefined;
+  let count = 0;
+  Deno.test.afterAll(async () => {
+    await (await shared)?.[Symbol.asyncDispose]();
+  });
+
+  define((story, run) => {
+    const name = factory.ignored ? `${story} (ignored: ${factory.ignored})` : story;
+    Deno.test({
+      name: `${factory.name}: ${name}`,
+      ignore: factory.ignored !== undefined,
+      fn: async () => {
+        shared ??= factory.start();
+        const { cluster } = await shared;
+        const bareNamespace = async (labels = {}) => {
+          const namespace = `suite-${++count}`;
+          await cluster.createNamespace(namespace, labels);
+          return namespace;
+        };
+        const namespace = await bareNamespace(LAGOON_NAMESPACE_LABELS);
+        await run({ cluster, namespace, bareNamespace, run: (options) => startProgram(cluster, options) });
+      },
+    });
+  });
+}
+
+function startProgram(cluster: TestCluster, options: RunOptions = {}): Program {
+  const { clock = systemClock, publisher = new RecordingPublisher() } = options;
+  const log = new MemoryLogger();
+  const access = cluster.access();
+  const controllers = createControllers(
+    { kube: createKubeClient({ access, clock }), publisher, clock, random: () => 0, log },
+    {
+      configMaps: { ...CONFIG_MAPS, ...options.configMaps },
+      tokens: options.tokens === false ? undefined : { secret: SECRET, ...options.tokens },
+    },
+  );
+  const stop = new AbortController();
+  const running = controllers.run({ signal: stop.signal, killSignal: new AbortController().signal });
+  return {
+    publisher,
+    log,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await running;
+      access.close();
+    },
+  };
+}

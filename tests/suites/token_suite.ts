@@ -1,0 +1,173 @@
+/**
+ * What becomes of token Secrets, on any API server.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { issueToken, verifyToken } from "../../lib/tokens.ts";
+import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
+import { LAGOON_NAMESPACE_LABELS } from "../fixtures/objects.ts";
+import { type ClusterFactory, describeSuite, SECRET } from "./harness.ts";
+
+const NAME = "insights-token";
+const OUR_LABELS = { "lagoon.sh/insights-token": "true", "lagoon.sh/dynamic-secret": "insights-token" };
+
+function isThere(object: TestObject | undefined): boolean {
+  return object !== undefined;
+}
+
+function tokenIn(secret: TestObject | undefined): string {
+  return atob(secret?.data?.["INSIGHTS_TOKEN"] ?? "");
+}
+
+function tokenData(token: string): Record<string, string> {
+  return { INSIGHTS_TOKEN: btoa(token) };
+}
+
+function environment(namespace: string, environmentId = "3") {
+  return { namespace, environmentId, projectName: "proj", environmentName: "main" };
+}
+
+/** Waits until the controller has seen everything that was there before: it works on a later namespace, too. */
+async function untilCaughtUp(cluster: TestCluster, namespace: string): Promise<void> {
+  await cluster.createNamespace(namespace, LAGOON_NAMESPACE_LABELS);
+  await cluster.until("secrets", namespace, NAME, isThere);
+}
+
+/** Registers the suite. */
+export function tokenSuite(factory: ClusterFactory): void {
+  describeSuite(factory, (test) => {
+    test("a Lagoon namespace gets a Secret with its token", async ({ cluster, namespace, run }) => {
+      await using _program = run();
+      const secret = await cluster.until("secrets", namespace, NAME, isThere);
+      assert.equal(secret?.type, "Opaque");
+      assert.deepEqual(secret?.metadata.labels, OUR_LABELS);
+      assert.deepEqual(Object.keys(secret?.data ?? {}), ["INSIGHTS_TOKEN"]);
+      assert.deepEqual(await verifyToken([SECRET], tokenIn(secret)), environment(namespace));
+    });
+
+    test("a namespace that becomes Lagoon's later gets its Secret then", async ({ cluster, bareNamespace, run }) => {
+      const namespace = await bareNamespace();
+      await using _program = run();
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      assert.equal(await cluster.get("secrets", namespace, NAME), undefined);
+      await cluster.mark("namespaces", "", namespace, { labels: LAGOON_NAMESPACE_LABELS });
+      await cluster.until("secrets", namespace, NAME, isThere);
+    });
+
+    test("with a target label, only namespaces that carry it get a Secret", async ({ cluster, namespace, run }) => {
+      await using _program = run({ tokens: { targetLabel: "insights.example/target" } });
+      const labels = { ...LAGOON_NAMESPACE_LABELS, "insights.example/target": "" };
+      await cluster.createNamespace(`${namespace}-target`, labels);
+      await cluster.until("secrets", `${namespace}-target`, NAME, isThere);
+      assert.equal(await cluster.get("secrets", namespace, NAME), undefined);
+    });
+
+    const BROKEN: Readonly<Record<string, (namespace: string) => Promise<Record<string, string>>>> = {
+      "whose token does not verify": async (namespace) =>
+        tokenData(await issueToken("another-secret-altogether", environment(namespace))),
+      "whose token names another namespace": async () =>
+        tokenData(await issueToken(SECRET, environment("somewhere-else"))),
+      "whose token names another environment": async (namespace) =>
+        tokenData(await issueToken(SECRET, environment(namespace, "4"))),
+      "without a token": () => Promise.resolve({ other: btoa("kept") }),
+      "whose token ends with a newline": async (namespace) =>
+        tokenData(`${await issueToken(SECRET, environment(namespace))}\n`),
+    };
+    for (const [what, makeData] of Object.entries(BROKEN)) {
+      test(`a Secret ${what} is repaired in place`, async ({ cluster, namespace, run }) => {
+        const data = await makeData(namespace);
+        const before = await cluster.create("secrets", namespace, {
+          metadata: { name: NAME, labels: OUR_LABELS },
+          type: "Opaque",
+          data,
+        });
+        await using _program = run();
+        const good = await issueToken(SECRET, environment(namespace));
+        const after = await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
+        assert.equal(after?.metadata.uid, before.metadata.uid);
+        assert.equal(after?.data?.["other"], data["other"]);
+      });
+    }
+
+    test("a Secret is repaired while the program runs, and follows its namespace's labels", async ({ cluster, namespace, run }) => {
+      await using _program = run();
+      const first = await cluster.until("secrets", namespace, NAME, isThere);
+      await cluster.mark("namespaces", "", namespace, { labels: { "lagoon.sh/environmentId": "5" } });
+      const good = await issueToken(SECRET, environment(namespace, "5"));
+      const second = await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
+      assert.equal(second?.metadata.uid, first?.metadata.uid);
+      await cluster.send("PATCH", `/api/v1/namespaces/${namespace}/secrets/${NAME}`, {
+        body: { data: tokenData("rubbish") },
+        type: "application/merge-patch+json",
+      });
+      await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
+    });
+
+    test("a Secret that lost its second label gets it back", async ({ cluster, namespace, run }) => {
+      await cluster.create("secrets", namespace, {
+        metadata: { name: NAME, labels: { "lagoon.sh/insights-token": "true" } },
+        type: "Opaque",
+        data: tokenData(await issueToken(SECRET, environment(namespace))),
+      });
+      await using _program = run();
+      await cluster.until(
+        "secrets",
+        namespace,
+        NAME,
+        (secret) => secret?.metadata.labels?.["lagoon.sh/dynamic-secret"] === "insights-token",
+      );
+    });
+
+    test("a Secret that somebody deletes is created again", async ({ cluster, namespace, run }) => {
+      await using _program = run();
+      const first = await cluster.until("secrets", namespace, NAME, isThere);
+      await cluster.delete("secrets", namespace, NAME);
+      const again = (secret?: TestObject) =>
+        secret !== undefined && secret.metadata.uid !== first?.metadata.uid;
+      const second = await cluster.until("secrets", namespace, NAME, again);
+      assert.equal(tokenIn(second), tokenIn(first));
+    });
+
+    test("a good Secret, as the Go remote leaves it, is not written again", async ({ cluster, namespace, run }) => {
+      const before = await cluster.create("secrets", namespace, {
+        metadata: { name: NAME, labels: OUR_LABELS },
+        type: "Opaque",
+        data: tokenData(await issueToken(SECRET, environment(namespace))),
+      });
+      await using _program = run();
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      const after = await cluster.get("secrets", namespace, NAME);
+      assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
+    });
+
+    test("a Secret of that name that is somebody else's is left alone, and an Event says so", async ({ cluster, namespace, run }) => {
+      const before = await cluster.create("secrets", namespace, {
+        metadata: { name: NAME },
+        type: "Opaque",
+        data: tokenData("theirs"),
+      });
+      await using _program = run();
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      await cluster.mark("namespaces", "", namespace, { annotations: { note: "seen again" } });
+      await untilCaughtUp(cluster, `${namespace}-latest`);
+      const events = await cluster.list("events", namespace);
+      assert.deepEqual(
+        events.map(({ type, reason, involvedObject }) => [type, reason, involvedObject?.kind]),
+        [
+          ["Warning", "InsightsTokenNotOurs", "Secret"],
+        ],
+      );
+      const after = await cluster.get("secrets", namespace, NAME);
+      assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
+    });
+
+    test("a namespace on its way out is left in peace", async ({ cluster, namespace, run }) => {
+      await cluster.delete("namespaces", "", namespace);
+      await using program = run();
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      assert.equal(await cluster.get("secrets", namespace, NAME), undefined);
+      assert.deepEqual(program.log.lines.filter(({ level }) => level === "error"), []);
+    });
+  });
+}
