@@ -1,11 +1,11 @@
 /**
- * What the program writes on an insights ConfigMap: one server-side apply for each outcome, which only takes
- * effect on the very version that was read, and costs the least of all kinds of writes.
+ * What the program writes on an insights ConfigMap: one request for each outcome, which only takes effect on the very
+ * version that was read. It is a server-side apply, the cheapest kind of write, wherever that can do it.
  *
  * @module
  */
-import type { KubeClient } from "../lib/kube/client.ts";
-import { keyOf, type PartialObject, RESOURCES } from "../lib/kube/objects.ts";
+import { FIELD_MANAGER, type KubeClient } from "../lib/kube/client.ts";
+import { keyOf, type ObjectMeta, type PartialObject, RESOURCES } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
 import { retryCount } from "./configmap_state.ts";
 
@@ -68,9 +68,9 @@ function failureAnnotations(retries: number, error: string): Record<string, stri
 }
 
 /**
- * Writes marks.
+ * Writes marks, in one request.
  *
- * @throws {KubeError} A conflict (409) when the ConfigMap has changed since it was read, or is gone.
+ * @throws {KubeError} A conflict (409) when the ConfigMap has changed since it was read; 404 or 409 when it is gone.
  */
 export async function writeMarks(
   kube: Pick<KubeClient, "apply" | "patch">,
@@ -79,30 +79,38 @@ export async function writeMarks(
   options: { signal: AbortSignal },
 ): Promise<void> {
   const key = keyOf(object);
-  const { uid, resourceVersion } = object.metadata;
   // With the uid, applying to an object that is gone is a conflict and does not create one.
-  const fields = { metadata: { uid, resourceVersion, ...marks } };
-  const written = await kube.apply(RESOURCES.configMaps, key, fields, options);
-  const leftovers = foreignLeftovers(written, marks);
-  if (!leftovers) return;
-  const version = { uid, resourceVersion: written.metadata.resourceVersion };
-  await kube.patch(RESOURCES.configMaps, key, { metadata: { ...version, ...leftovers } }, options);
+  const { uid, resourceVersion } = object.metadata;
+  const leftovers = foreignLeftovers(object, marks);
+  const labels = { ...marks.labels, ...removals(leftovers.labels) };
+  const annotations = { ...marks.annotations, ...removals(leftovers.annotations) };
+  const fields = { metadata: { uid, resourceVersion, labels, annotations } };
+  const hasLeftovers = leftovers.labels.length + leftovers.annotations.length > 0;
+  await kube[hasLeftovers ? "patch" : "apply"](RESOURCES.configMaps, key, fields, options);
 }
 
-/** Marks of an earlier outcome that apply can't remove, because the Go remote or a person made them. */
-function foreignLeftovers({ metadata }: PartialObject, marks: Marks): ObjectRemovals | undefined {
-  const labels = [LABELS.deferred].filter((name) => metadata.labels?.[name] && !marks.labels[name]);
-  const annotations = [ANNOTATIONS.coreStatusError].filter((name) =>
-    metadata.annotations?.[name] && !marks.annotations[name]
+/** Marks of an earlier outcome that apply can't remove, since the Go remote or a person made them. */
+function foreignLeftovers({ metadata }: PartialObject, marks: Marks) {
+  const ours = ownFields(metadata);
+  const isLeft = (kind: "labels" | "annotations", name: string) =>
+    metadata[kind]?.[name] !== undefined && marks[kind][name] === undefined &&
+    ours?.[`f:${kind}`]?.[`f:${name}`] === undefined;
+  return {
+    labels: [LABELS.deferred].filter((name) => isLeft("labels", name)),
+    annotations: [ANNOTATIONS.coreStatusError].filter((name) => isLeft("annotations", name)),
+  };
+}
+
+/** Fields of the metadata that our earlier applies own, in the form of FieldsV1. */
+function ownFields({ managedFields = [] }: ObjectMeta): OwnedFields | undefined {
+  const entry = managedFields.find(({ manager, operation }) =>
+    manager === FIELD_MANAGER && operation === "Apply"
   );
-  if (labels.length + annotations.length === 0) return undefined;
-  return { labels: removals(labels), annotations: removals(annotations) };
+  const fields = entry?.fieldsV1 as { readonly "f:metadata"?: OwnedFields } | undefined;
+  return fields?.["f:metadata"];
 }
 
-interface ObjectRemovals {
-  readonly labels: Record<string, null>;
-  readonly annotations: Record<string, null>;
-}
+type OwnedFields = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
 
 function removals(names: readonly string[]): Record<string, null> {
   return Object.fromEntries(names.map((name) => [name, null]));

@@ -18,6 +18,9 @@ export class TokenError extends AppError {
 /** The only algorithm; never taken from the token. */
 const ALGORITHM = "HS256";
 
+/** Base64url without padding or white space, which decoders forgive: one token has one way to be written. */
+const COMPACT_FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
 const claimsSchema = z.object({
   EnvironmentId: z.string().min(1),
   EnvironmentName: z.string(),
@@ -66,6 +69,7 @@ export function issueToken(secret: string, environment: Environment): Promise<st
  */
 export async function verifyToken(secrets: readonly string[], token: string): Promise<Environment> {
   if (token === "") throw new TokenError("token-missing", "The Authorization header must hold a token");
+  if (!COMPACT_FORM.test(token)) throw malformedError();
   const payload = await verifiedPayload(secrets, token);
   const { success, data } = claimsSchema.safeParse(payload);
   if (!success) throw claimsError();
@@ -97,9 +101,13 @@ function tokenError(error: unknown): unknown {
     return new TokenError("token-algorithm", `The token must be signed with ${ALGORITHM}`);
   }
   if (error instanceof errors.JOSEError) {
-    return new TokenError("token-malformed", "The Authorization header must hold a JSON Web Token");
+    return malformedError();
   }
   return error;
+}
+
+function malformedError(): TokenError {
+  return new TokenError("token-malformed", "The Authorization header must hold a JSON Web Token");
 }
 
 function claimsError(): TokenError {

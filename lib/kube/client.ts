@@ -174,7 +174,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         signal,
       });
       const { resourceVersion, continue: next } = list.metadata;
-      return { items: list.items, resourceVersion, continueToken: next === "" ? undefined : next };
+      return { items: list.items ?? [], resourceVersion, continueToken: next === "" ? undefined : next };
     },
 
     watch: async function* (resource, { labelSelector, resourceVersion, timeoutSeconds, idleMs, signal }) {
@@ -251,7 +251,8 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
 interface PartialObjectList {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly PartialObject[];
+  /** Null when a list of metadata is empty. */
+  readonly items: readonly PartialObject[] | null;
 }
 
 function typeOf(resource: Resource<PartialObject>): { apiVersion: string; kind: string } {

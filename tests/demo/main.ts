@@ -72,7 +72,7 @@ async function setStage(story: Story, options: Options): Promise<Stage> {
 
   const queue = options.broker ? parts.use(await queueInbox(options.broker)) : undefined;
   const [webPort = 0, healthPort = 0] = freePorts(2);
-  const program = parts.use(startProgram({
+  const program = startProgram({
     webPort,
     healthPort,
     env: {
@@ -81,8 +81,10 @@ async function setStage(story: Story, options: Options): Promise<Stage> {
       INSIGHTS_TOKEN_SECRET: crypto.randomUUID(),
       ...brokerVariables(options.broker),
     },
-  }));
+  });
+  // The inbox ends when the program's output does, so the program has to be stopped before it.
   const inbox = parts.use(lineInbox(program.stdout));
+  parts.use(program);
   await program.untilReady();
   story.tell(
     "The program is ready. It was started as in production, from main.ts, with environment variables only.",

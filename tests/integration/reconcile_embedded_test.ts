@@ -1,0 +1,25 @@
+/** The reconcile suite on the embedded API server. */
+import { startApiServer } from "../fixtures/api_server/mod.ts";
+import { TestCluster } from "../fixtures/cluster.ts";
+import { configMapSuite } from "../suites/configmap_suite.ts";
+import type { ClusterFactory } from "../suites/harness.ts";
+import { tokenSuite } from "../suites/token_suite.ts";
+
+const factory: ClusterFactory = {
+  name: "embedded API server",
+  start: async () => {
+    const token = "suite-token";
+    const server = await startApiServer({ token });
+    const cluster = new TestCluster({ url: server.url, token });
+    return {
+      cluster,
+      [Symbol.asyncDispose]: async () => {
+        cluster[Symbol.dispose]();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  },
+};
+
+configMapSuite(factory);
+tokenSuite(factory);

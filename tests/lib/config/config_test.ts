@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { buildConfig, describeValues, PLATFORM_VARIABLES } from "../../../lib/config/config.ts";
+import { ConfigError } from "../../../lib/config/errors.ts";
+import { readValues } from "../../../lib/config/read.ts";
+
+const SECRET = "a secret of enough bytes";
+
+function build(env: Readonly<Record<string, string>> = {}, args: readonly string[] = []) {
+  const variables: Readonly<Record<string, string>> = { INSIGHTS_TOKEN_SECRET: SECRET, ...env };
+  const readVariable = (name: string) => variables[name];
+  return buildConfig(readValues(args, readVariable), readVariable);
+}
+
+function refusal(env: Readonly<Record<string, string>>): string {
+  try {
+    build(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.message;
+  }
+  return assert.fail("nothing was refused");
+}
+
+Deno.test("buildConfig() makes from defaults what the contract says", () => {
+  assert.deepEqual(build(), {
+    configMaps: {
+      enabled: true,
+      burnAfterReading: false,
+      deferredEnabled: true,
+      maxRetries: 0,
+      retryDelayMs: 300_000,
+      maxConcurrent: 1,
+      coreOptIn: false,
+    },
+    web: { enabled: true, port: 8888, maxBodyBytes: 10_485_760, maxInFlight: 256 },
+    tokens: { reconcilerEnabled: true, secret: SECRET, previousSecret: "", targetLabel: undefined },
+    broker: {
+      enabled: true,
+      host: "localhost",
+      port: 5672,
+      username: "guest",
+      password: "guest",
+      reconnectCapMs: 30_000,
+      confirmTimeoutMs: 10_000,
+    },
+    health: { hostname: undefined, port: 8081 },
+    kubernetes: {
+      serviceHost: undefined,
+      servicePort: undefined,
+      serviceAccountDirectory: "/var/run/secrets/kubernetes.io/serviceaccount",
+      kubeconfigPaths: [],
+    },
+    log: { level: "info", encoder: "json" },
+  });
+});
+
+Deno.test("buildConfig() takes what the Helm chart sets", () => {
+  const config = build({
+    RABBITMQ_ADDRESS: "broker.lagoon.svc:5672",
+    RABBITMQ_USERNAME: "lagoon",
+    RABBITMQ_PASSWORD: "p@ss:word/",
+    BURN_AFTER_READING: "TRUE",
+  });
+  assert.equal(config.configMaps.burnAfterReading, true);
+  assert.deepEqual([config.broker.host, config.broker.port], ["broker.lagoon.svc", 5672]);
+  assert.equal(config.broker.password, "p@ss:word/");
+});
+
+Deno.test("buildConfig() gives plain data that can be handed to a Worker", () => {
+  const config = build({ HEALTH_PROBE_BIND_ADDRESS: "0", TOKEN_TARGET_LABEL: "example.com/x" });
+  assert.deepEqual(structuredClone(config), config);
+});
+
+Deno.test("buildConfig() gives data that can't be changed, at any depth", () => {
+  const config = build();
+  const parts = [config, ...Object.values(config)].filter((part) => typeof part === "object");
+  for (const part of parts) assert.ok(Object.isFrozen(part));
+});
+
+Deno.test("buildConfig() lets zap-devel change only what level and encoder don't say themselves", () => {
+  assert.deepEqual(build({ ZAP_DEVEL: "true" }).log, { level: "debug", encoder: "console" });
+  assert.deepEqual(build({ ZAP_DEVEL: "true", ZAP_LOG_LEVEL: "error", ZAP_ENCODER: "json" }).log, {
+    level: "error",
+    encoder: "json",
+  });
+  assert.equal(build({ ZAP_LOG_LEVEL: "3" }).log.level, "debug");
+});
+
+Deno.test("buildConfig() looks for kubeconfigs as kubectl does", () => {
+  assert.deepEqual(build({ HOME: "/home/a" }).kubernetes.kubeconfigPaths, ["/home/a/.kube/config"]);
+  assert.deepEqual(build({ HOME: "/home/a", KUBECONFIG: "/b::/c" }).kubernetes.kubeconfigPaths, ["/b", "/c"]);
+  assert.equal(build({ KUBERNETES_SERVICE_HOST: "" }).kubernetes.serviceHost, undefined);
+  assert.deepEqual([...PLATFORM_VARIABLES].sort(), [
+    "HOME",
+    "KUBECONFIG",
+    "KUBERNETES_SERVICE_HOST",
+    "KUBERNETES_SERVICE_PORT",
+  ]);
+});
+
+for (
+  const [env, value] of [
+    ["RABBITMQ_TLS", "true"],
+    ["LEADER_ELECT", "1"],
+    ["METRICS_BIND_ADDRESS", ":8443"],
+    ["ENABLE_DEPENDENCY_TRACK_INTEGRATION", "T"],
+    ["ENABLE_BUILD_SCANNING", "TRUE"],
+  ] as const
+) {
+  Deno.test(`buildConfig() says that this version doesn't have what ${env} turns on, and what to do`, () => {
+    assert.match(
+      refusal({ [env]: value }),
+      new RegExp(`^${env}: this version does not have it yet: set it to `),
+    );
+  });
+}
+
+Deno.test("buildConfig() needs a secret for posts and for tokens, and for nothing else", () => {
+  const neither = { ENABLE_WEBSERVICE: "false", ENABLE_NAMESPACE_RECONCILER: "false" };
+  assert.equal(build({ ...neither, INSIGHTS_TOKEN_SECRET: "" }).tokens.secret, "");
+  for (const part of ["ENABLE_WEBSERVICE", "ENABLE_NAMESPACE_RECONCILER"]) {
+    assert.match(
+      refusal({ ...neither, [part]: "true", INSIGHTS_TOKEN_SECRET: "" }),
+      /^INSIGHTS_TOKEN_SECRET: /,
+    );
+  }
+});
+
+Deno.test("buildConfig() refuses weak secrets without telling them, unless the run is local", () => {
+  for (const name of ["INSIGHTS_TOKEN_SECRET", "INSIGHTS_TOKEN_PREVIOUS_SECRET"]) {
+    for (const weak of ["testsecret", "fifteen bytes!!"]) {
+      const message = refusal({ [name]: weak });
+      assert.ok(message.startsWith(`${name}: `), message);
+      assert.ok(!message.includes(weak), "the secret is told");
+      assert.doesNotThrow(() => build({ [name]: weak, INSIGHTS_LOCAL: "true" }));
+    }
+  }
+  // 15 characters, 16 bytes.
+  assert.doesNotThrow(() => build({ INSIGHTS_TOKEN_SECRET: "fifteen bytes!é" }));
+});
+
+Deno.test("describeValues() tells what differs from the defaults, and no secret", () => {
+  const env: Readonly<Record<string, string>> = {
+    INSIGHTS_TOKEN_SECRET: "sentinel-1-of-many-bytes",
+    INSIGHTS_TOKEN_PREVIOUS_SECRET: "sentinel-2",
+    RABBITMQ_PASSWORD: "sentinel-3",
+    DEPENDENCY_TRACK_API_KEY: "sentinel-4",
+    WEBSERVICE_PORT: "9999",
+  };
+  const told = describeValues(readValues([], (name) => env[name]));
+  assert.ok(!JSON.stringify(told).includes("sentinel"));
+  assert.deepEqual(told, {
+    INSIGHTS_TOKEN_SECRET: "(secret)",
+    INSIGHTS_TOKEN_PREVIOUS_SECRET: "(secret)",
+    RABBITMQ_PASSWORD: "(secret)",
+    DEPENDENCY_TRACK_API_KEY: "(secret)",
+    WEBSERVICE_PORT: 9999,
+  });
+});
