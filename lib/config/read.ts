@@ -51,9 +51,9 @@ function readFlags(args: readonly string[], problems: string[]): Map<string, str
     const [, name, value] = /^--?([^-=][^=]*)(?:=([^]*))?$/.exec(arg) ?? [];
     const option = name === undefined ? undefined : BY_FLAG.get(name);
     if (!option) {
-      problems.push(
-        name === undefined ? `${arg}: expected a flag` : `--${name}: there is no such flag; see --help`,
-      );
+      // Not shown, since it may be a part of a password that was not quoted.
+      if (name === undefined) problems.push(`argument ${position()}: expected a flag`);
+      else problems.push(`--${name}: there is no such flag; see --help`);
       continue;
     }
     const isBoolean = option.kind.placeholder === "";

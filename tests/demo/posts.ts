@@ -12,8 +12,8 @@ export interface Post {
   readonly method: "POST" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
-  /** Repairs that the answer must list. */
-  readonly warnings?: readonly string[];
+  /** What the client is told. */
+  readonly answer: unknown;
   readonly expected: Message;
 }
 
@@ -40,6 +40,7 @@ export const POSTS: readonly Post[] = [
       },
       { name: "drupal-core", value: "11.2.8", source: "drush", category: "Drupal" },
     ],
+    answer: { message: "okay" },
     expected: {
       ...header,
       facts: [
@@ -60,6 +61,12 @@ export const POSTS: readonly Post[] = [
       version: "11.2.8",
       data: '{"fixed":"11.2.9"}',
     }],
+    answer: {
+      message: "okay",
+      warnings: [
+        "problems[0].severity: missing, set to UNKNOWN; use one of NONE, UNKNOWN, NEGLIGIBLE, LOW, MEDIUM, HIGH, CRITICAL",
+      ],
+    },
     expected: {
       ...header,
       problems: [{
@@ -77,12 +84,14 @@ export const POSTS: readonly Post[] = [
     story: "The module is updated: the scanner clears its problems.",
     method: "DELETE",
     path: "/problems/Shipshape",
+    answer: { message: "okay" },
     expected: { type: "direct.delete.problems", environment: id, source: "Shipshape", service: "" },
   },
   {
     story: "And the cron job takes its facts back.",
     method: "DELETE",
     path: "/facts/drush",
+    answer: { message: "okay" },
     expected: { type: "direct.delete.facts", environment: id, source: "drush", service: "" },
   },
 ];

@@ -1,0 +1,159 @@
+/** The whole program, as its users start it: arguments, exit codes, signals and output. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { issueToken } from "../../lib/tokens.ts";
+import { startApiServer } from "../fixtures/api_server/mod.ts";
+import { freePorts } from "../fixtures/ports.ts";
+import { type RunningProgram, startProgram } from "../fixtures/program.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const SECRET = "the-secret-of-the-program-test";
+
+/** Runs `deno task start` to its end. */
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "start", ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  // The first line is the task runner's: the command that it runs.
+  return { code, stdout: decode(stdout), stderr: decode(stderr).replace(/^Task start .*\n/, "") };
+}
+
+/** Starts the program against an embedded API server, through a kubeconfig. */
+async function start(env: Readonly<Record<string, string>> = {}) {
+  const api = startApiServer({ token: "program-token" });
+  const folder = await Deno.makeTempDir();
+  const kubeconfig = {
+    "current-context": "test",
+    clusters: [{ name: "test", cluster: { server: api.url } }],
+    users: [{ name: "test", user: { token: "program-token" } }],
+    contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
+  };
+  await Deno.writeTextFile(`${folder}/kubeconfig`, JSON.stringify(kubeconfig));
+  const [webPort = 0, healthPort = 0] = freePorts(2);
+  const program = startProgram({
+    webPort,
+    healthPort,
+    env: {
+      KUBECONFIG: `${folder}/kubeconfig`,
+      KUBERNETES_SERVICE_HOST: "",
+      INSIGHTS_TOKEN_SECRET: SECRET,
+      RABBITMQ_ENABLED: "false",
+      ...env,
+    },
+  });
+  return {
+    program,
+    output: new Response(program.stdout).text(),
+    [Symbol.asyncDispose]: async () => {
+      await program.stop();
+      await api[Symbol.asyncDispose]();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+async function post(program: RunningProgram, token: string): Promise<number> {
+  const body = JSON.stringify([{ name: "a", value: "b", source: "s" }]);
+  const response = await fetch(`${program.webUrl}/facts`, {
+    method: "POST",
+    headers: { authorization: token },
+    body,
+  });
+  await response.body?.cancel();
+  return response.status;
+}
+
+const environment = {
+  namespace: "proj-main",
+  environmentId: "3",
+  projectName: "proj",
+  environmentName: "main",
+};
+
+Deno.test("the program prints nothing but messages on standard output, and ends with code 0 at SIGTERM", async () => {
+  await using running = await start();
+  await running.program.untilReady();
+  assert.equal(await post(running.program, await issueToken(SECRET, environment)), 200);
+  assert.equal(await post(running.program, await issueToken("another-secret-than-that", environment)), 401);
+  assert.equal(await running.program.stop(), 0);
+  const lines = (await running.output).trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map(({ type, environment }) => [type, environment]), [["direct.facts", 3]]);
+  const log = running.program.log().split("\n").filter((line) => line.startsWith("{")).map((line) =>
+    JSON.parse(line)
+  );
+  assert.deepEqual(log.map(({ message }) => message).filter((message) => message !== "Request refused"), [
+    "Starting",
+    "Started",
+    "Stopping",
+    "Stopped",
+  ]);
+  assert.ok(!running.program.log().includes(SECRET));
+});
+
+Deno.test("during a rotation, tokens of the previous secret are accepted, too", async () => {
+  await using running = await start({ INSIGHTS_TOKEN_PREVIOUS_SECRET: "the-secret-before-that" });
+  await running.program.untilReady();
+  assert.equal(await post(running.program, await issueToken("the-secret-before-that", environment)), 200);
+  assert.equal(await post(running.program, await issueToken(SECRET, environment)), 200);
+});
+
+Deno.test("the program is not ready while the broker is away, and answers posts with 503 and a time to wait", async () => {
+  const [nobody = 0] = freePorts(1);
+  await using running = await start({ RABBITMQ_ENABLED: "true", RABBITMQ_ADDRESS: `127.0.0.1:${nobody}` });
+  const { program } = running;
+  while (!program.log().includes("Broker not reachable")) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const ready = await fetch(`${program.healthUrl}/readyz`);
+  assert.equal(ready.status, 503);
+  assert.ok((await ready.json()).failing.includes("broker"));
+  const response = await fetch(`${program.webUrl}/facts`, {
+    method: "POST",
+    headers: { authorization: await issueToken(SECRET, environment) },
+    body: "[]",
+  });
+  assert.equal(response.status, 503);
+  assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
+  assert.equal((await response.json()).status, "service unavailable");
+});
+
+Deno.test("a wrong option is one line on standard error that names it, and exit code 2", async () => {
+  const { code, stdout, stderr } = await run([], {
+    INSIGHTS_TOKEN_SECRET: SECRET,
+    BURN_AFTER_READING: "perhaps",
+  });
+  assert.equal(code, 2);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^insights-remote: BURN_AFTER_READING: expected true or false [^\n]*\n$/);
+});
+
+Deno.test("what can't be started is one line on standard error, and exit code 1", async () => {
+  const env = {
+    INSIGHTS_TOKEN_SECRET: SECRET,
+    KUBERNETES_SERVICE_HOST: "",
+    KUBECONFIG: "/nowhere/kubeconfig",
+  };
+  const { code, stderr } = await run([], env);
+  assert.equal(code, 1);
+  assert.match(stderr, /\ninsights-remote: Cannot read the kubeconfig \/nowhere\/kubeconfig: [^\n]*\n$/);
+});
+
+Deno.test("--generate-token-only prints the token and nothing else", async () => {
+  const args = ["namespace=proj-main", "environment-id=3", "project-name=proj", "environment-name=main"];
+  const flags = ["--generate-token-only", ...args.map((arg) => `--generate-token-only-${arg}`)];
+  const { code, stdout } = await run(flags, { INSIGHTS_TOKEN_SECRET: SECRET });
+  assert.equal(code, 0);
+  assert.equal(stdout, `${await issueToken(SECRET, environment)}\n`);
+});
+
+Deno.test("--help and --version need no configuration", async () => {
+  const help = await run(["--help"]);
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^insights-remote brings insights/);
+  const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  assert.deepEqual(await run(["-version"]), { code: 0, stdout: `insights-remote ${version}\n`, stderr: "" });
+});
