@@ -85,7 +85,7 @@ function load(paths: readonly string[]): KubeConfig {
     try {
       const part = index === 0 ? config : new KubeConfig();
       part.loadFromFile(path);
-      if (part !== config) config.mergeConfig(part);
+      if (part !== config) config.mergeConfig(part, Boolean(config.currentContext));
     } catch (cause) {
       throw new AppError("kubeconfig", `Cannot read the kubeconfig ${path}`, { cause });
     }

@@ -1,0 +1,258 @@
+import assert from "node:assert/strict";
+import { type Clock, systemClock } from "../../../lib/clock.ts";
+import { createKubeClient, type WatchOptions } from "../../../lib/kube/client.ts";
+import type { ClusterAccess } from "../../../lib/kube/credentials.ts";
+import { RESOURCES } from "../../../lib/kube/objects.ts";
+import type { WatchEvent } from "../../../lib/kube/watch_stream.ts";
+import { startApiServer } from "../../fixtures/api_server/mod.ts";
+import { ManualClock } from "../../fixtures/clock.ts";
+import { TestCluster } from "../../fixtures/cluster.ts";
+import { sbomConfigMap } from "../../fixtures/objects.ts";
+
+const { configMaps, namespaces } = RESOURCES;
+const { signal } = new AbortController();
+const KEY = { namespace: "main", name: "web" };
+
+/** A server with a namespace `main`, a client, and the test's own hands. */
+async function setUp({ clock = systemClock, token = "token" }: { clock?: Clock; token?: string } = {}) {
+  const server = startApiServer({ token: "token" });
+  const cluster = new TestCluster({ url: server.url, token: "token" });
+  await cluster.createNamespace("main");
+  const access = cluster.access(token);
+  return {
+    server,
+    cluster,
+    client: createKubeClient({ access, clock }),
+    [Symbol.asyncDispose]: async () => {
+      access.close();
+      cluster[Symbol.dispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function watchOptions(resourceVersion: string, overrides: Partial<WatchOptions> = {}): WatchOptions {
+  return { resourceVersion, timeoutSeconds: 60, idleMs: 60_000, signal, ...overrides };
+}
+
+Deno.test("list() gives metadata only, page by page, and where a watch can begin", async () => {
+  await using setup = await setUp();
+  for (const name of ["a", "b", "c"]) {
+    await setup.cluster.create("configmaps", "main", sbomConfigMap({ name }));
+  }
+  const labelSelector = "lagoon.sh/insightsType";
+  const first = await setup.client.list(configMaps, { labelSelector, limit: 2, signal });
+  const { continueToken } = first;
+  const second = await setup.client.list(configMaps, { labelSelector, limit: 2, continueToken, signal });
+  const names = [...first.items, ...second.items].map(({ metadata }) => metadata.name);
+  assert.deepEqual(names, ["a", "b", "c"]);
+  assert.ok(!("binaryData" in first.items[0]!));
+  assert.equal(second.continueToken, undefined);
+  assert.match(second.resourceVersion, /^\d+$/);
+});
+
+Deno.test("list() of nothing is empty", async () => {
+  await using setup = await setUp();
+  const page = await setup.client.list(configMaps, { labelSelector: "nobody-has-this", limit: 2, signal });
+  assert.deepEqual(page.items, []);
+});
+
+Deno.test("get() gives the whole object, getMetadata() all but its data", async () => {
+  await using setup = await setUp();
+  await setup.cluster.create("configmaps", "main", sbomConfigMap({ name: "web" }));
+  const whole = await setup.client.get(configMaps, KEY, { signal });
+  assert.deepEqual(whole.binaryData, sbomConfigMap().binaryData);
+  const metadata = await setup.client.getMetadata(configMaps, KEY, { signal });
+  assert.equal(metadata.metadata.uid, whole.metadata.uid);
+  assert.ok(!("binaryData" in metadata));
+});
+
+Deno.test("create() creates in a namespace, and says when the name is taken", async () => {
+  await using setup = await setUp();
+  await setup.client.create(configMaps, KEY, { data: { a: "b" } }, { signal });
+  assert.deepEqual((await setup.cluster.get("configmaps", "main", "web"))?.data, { a: "b" });
+  await assert.rejects(setup.client.create(configMaps, KEY, { data: {} }, { signal }), {
+    name: "KubeError",
+    status: 409,
+    reason: "AlreadyExists",
+  });
+});
+
+Deno.test("apply() changes our fields only, and with a uid never creates", async () => {
+  await using setup = await setUp();
+  const { metadata } = await setup.cluster.create(
+    "configmaps",
+    "main",
+    sbomConfigMap({ name: "web", labels: { a: "1" } }),
+  );
+  const version = { uid: metadata.uid, resourceVersion: metadata.resourceVersion };
+  const applied = await setup.client.apply(
+    configMaps,
+    KEY,
+    { metadata: { ...version, labels: { b: "2" } } },
+    { signal },
+  );
+  assert.deepEqual(applied.metadata.labels, { a: "1", b: "2" });
+  assert.ok(!("binaryData" in applied));
+  await assert.rejects(
+    setup.client.apply(configMaps, KEY, { metadata: { ...version, labels: {} } }, { signal }),
+    {
+      status: 409,
+    },
+  );
+  await setup.cluster.delete("configmaps", "main", "web");
+  await assert.rejects(
+    setup.client.apply(configMaps, KEY, { metadata: { uid: metadata.uid, labels: { b: "2" } } }, { signal }),
+    { status: 409 },
+  );
+  assert.equal(await setup.cluster.get("configmaps", "main", "web"), undefined);
+});
+
+Deno.test("patch() removes a label, whoever set it", async () => {
+  await using setup = await setUp();
+  await setup.cluster.create(
+    "configmaps",
+    "main",
+    sbomConfigMap({ name: "web", labels: { a: "1", b: "2" } }),
+  );
+  const patched = await setup.client.patch(configMaps, KEY, { metadata: { labels: { a: null } } }, {
+    signal,
+  });
+  assert.deepEqual(patched.metadata.labels, { b: "2" });
+});
+
+Deno.test("delete() deletes only what was read", async () => {
+  await using setup = await setUp();
+  const { metadata } = await setup.cluster.create("configmaps", "main", sbomConfigMap({ name: "web" }));
+  await setup.cluster.mark("configmaps", "main", "web", { annotations: { note: "changed" } });
+  const stale = { uid: metadata.uid, resourceVersion: metadata.resourceVersion };
+  await assert.rejects(setup.client.delete(configMaps, KEY, stale, { signal }), { status: 409 });
+  const current = await setup.client.getMetadata(configMaps, KEY, { signal });
+  await setup.client.delete(configMaps, KEY, {
+    uid: metadata.uid,
+    resourceVersion: current.metadata.resourceVersion,
+  }, {
+    signal,
+  });
+  await assert.rejects(setup.client.get(configMaps, KEY, { signal }), {
+    status: 404,
+    code: "kubernetes-404",
+  });
+});
+
+Deno.test("watch() gives changes and bookmarks until the server ends it", async () => {
+  await using setup = await setUp();
+  const { resourceVersion } = await setup.client.list(configMaps, { limit: 10, signal });
+  await setup.cluster.create("configmaps", "main", sbomConfigMap({ name: "web" }));
+  const options = watchOptions(resourceVersion, {
+    labelSelector: "lagoon.sh/insightsType",
+    timeoutSeconds: 1,
+  });
+  const seen: WatchEvent[] = [];
+  for await (const event of setup.client.watch(configMaps, options)) {
+    seen.push(event);
+    if (event.type === "ADDED") {
+      await setup.cluster.mark("configmaps", "main", "web", {
+        labels: { "lagoon.sh/insightsType": null },
+      });
+    }
+    if (event.type === "DELETED") setup.server.emitBookmarks();
+  }
+  assert.deepEqual([...new Set(seen.map(({ type }) => type))], ["ADDED", "DELETED", "BOOKMARK"]);
+  assert.ok(!("binaryData" in seen[0]!.object));
+});
+
+Deno.test("watch() throws when its version is too old, as the server says it", async () => {
+  await using setup = await setUp();
+  await setup.cluster.create("configmaps", "main", sbomConfigMap());
+  setup.server.compact();
+  await assert.rejects(Array.fromAsync(setup.client.watch(configMaps, watchOptions("1"))), { status: 410 });
+});
+
+Deno.test("watch() throws when nothing arrives for too long, though the connection stays", async () => {
+  const clock = new ManualClock();
+  await using setup = await setUp({ clock });
+  const { resourceVersion } = await setup.client.list(namespaces, { limit: 10, signal });
+  setup.server.faults.add({ fault: { kind: "silent" } });
+  const requests = setup.server.requests.length;
+  const watching = Array.fromAsync(
+    setup.client.watch(namespaces, watchOptions(resourceVersion, { idleMs: 1000 })),
+  );
+  const failing = assert.rejects(watching, { name: "KubeError", status: 0, message: /No answer within 1 s/ });
+  await setup.server.until(() => setup.server.requests.length > requests);
+  await clock.advance(1000);
+  await failing;
+});
+
+Deno.test("watch() throws when the connection breaks off", async () => {
+  await using setup = await setUp();
+  setup.server.faults.add({ fault: { kind: "drop" } });
+  await assert.rejects(Array.fromAsync(setup.client.watch(namespaces, watchOptions("0"))), {
+    name: "KubeError",
+    status: 0,
+  });
+});
+
+Deno.test("a request has a time limit, and ends with its signal", async () => {
+  const clock = new ManualClock();
+  await using setup = await setUp({ clock });
+  const slow = { fault: { kind: "slow", milliseconds: 600_000 }, times: 2 } as const;
+  setup.server.faults.add(slow);
+  const timing = assert.rejects(setup.client.get(configMaps, KEY, { signal }), {
+    message: /No answer within 30 s/,
+  });
+  await clock.advance(30_000);
+  await timing;
+  const controller = new AbortController();
+  const stopping = assert.rejects(setup.client.get(configMaps, KEY, { signal: controller.signal }), {
+    message: "stop",
+  });
+  await clock.advance(0);
+  controller.abort(new Error("stop"));
+  await stopping;
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("a refusal carries how long the server wants to be left alone", async () => {
+  await using setup = await setUp();
+  setup.server.faults.add({ fault: { kind: "status", status: 429, retryAfterSeconds: 7 } });
+  await assert.rejects(setup.client.get(configMaps, KEY, { signal }), { status: 429, retryAfterMs: 7000 });
+});
+
+Deno.test("a refused token is read again for the next request", async () => {
+  await using setup = await setUp();
+  let token = "expired";
+  const access: ClusterAccess = {
+    ...setup.cluster.access(),
+    headers: () => Promise.resolve({ authorization: `Bearer ${token}` }),
+    invalidate: () => {
+      token = "token";
+    },
+  };
+  const client = createKubeClient({ access, clock: systemClock });
+  await assert.rejects(client.list(configMaps, { limit: 1, signal }), { status: 401 });
+  assert.deepEqual((await client.list(configMaps, { limit: 1, signal })).items, []);
+  access.close();
+});
+
+Deno.test("what is no API server is told by its own words, cut short", async () => {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response(`<html>${"x".repeat(1000)}`, { status: 502 }),
+  );
+  const cluster = new TestCluster({ url: `http://127.0.0.1:${server.addr.port}`, token: "token" });
+  const access = cluster.access();
+  const client = createKubeClient({ access, clock: systemClock });
+  const failing = client.get(configMaps, KEY, { signal });
+  await assert.rejects(failing, {
+    status: 502,
+    message: /^Cannot get configmaps main\/web .* 502: <html>x{194}$/,
+  });
+  access.close();
+  cluster[Symbol.dispose]();
+  await server.shutdown();
+  await assert.rejects(client.get(configMaps, KEY, { signal }), {
+    status: 0,
+    code: "kubernetes-unreachable",
+  });
+});
