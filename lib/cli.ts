@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { buildConfig, type Config, describeValues, secretProblems } from "./config/config.ts";
+import { buildConfig, type Config, describeValues, secretProblems, signingSecret } from "./config/config.ts";
 import { ConfigError } from "./config/errors.ts";
 import { OPTIONS, type Values } from "./config/options.ts";
 import { readValues, type ReadVariable } from "./config/read.ts";
@@ -40,7 +40,7 @@ function generateToken(values: Values): Command {
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     kind: "generate-token",
-    secret: values.tokenSecret,
+    secret: signingSecret(values),
     environment: {
       namespace: values.generateNamespace,
       environmentId: String(values.generateEnvironmentId),

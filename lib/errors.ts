@@ -12,7 +12,11 @@ export class AppError extends Error {
   /** Stable identifier in kebab-case, for logs and metric labels. */
   readonly code: string;
 
-  /** @param code Stable identifier in kebab-case. */
+  /**
+   * Makes an error.
+   *
+   * @param code Stable identifier in kebab-case.
+   */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

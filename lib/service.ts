@@ -20,10 +20,13 @@ import { verifyToken } from "./tokens.ts";
 
 /** What the service needs from outside. */
 export interface ServiceDependencies {
+  /** Time. */
   readonly clock: Clock;
   /** Source of jitter, a number in [0, 1). */
   readonly random: () => number;
+  /** Makes the id of a message, a different one each time. */
   readonly newId: () => string;
+  /** Where the program tells what it does. */
   readonly log: Logger;
   /** How to reach the API server; not called when no controller is enabled. */
   readonly openCluster: () => Promise<ClusterAccess>;

@@ -10,7 +10,56 @@ import type { ReadVariable } from "./read.ts";
 import type { HostPort } from "./values.ts";
 
 /** Everything that the service is built from. Durations are in milliseconds. */
-export type Config = ReturnType<typeof assemble>;
+export interface Config {
+  /** Shipping of insights ConfigMaps. */
+  readonly configMaps: {
+    readonly enabled: boolean;
+    readonly burnAfterReading: boolean;
+    readonly deferredEnabled: boolean;
+    readonly maxRetries: number;
+    readonly retryDelayMs: number;
+    readonly maxConcurrent: number;
+    readonly coreOptIn: boolean;
+  };
+  /** Posts. */
+  readonly web: {
+    readonly enabled: boolean;
+    readonly port: number;
+    readonly maxBodyBytes: number;
+    readonly maxInFlight: number;
+  };
+  /** Tokens; `previousSecret` is empty when there is none. */
+  readonly tokens: {
+    readonly reconcilerEnabled: boolean;
+    readonly secret: string;
+    readonly previousSecret: string;
+    readonly targetLabel: string | undefined;
+  };
+  /** RabbitMQ; when it is not enabled, messages are printed. */
+  readonly broker: {
+    readonly enabled: boolean;
+    readonly host: string;
+    readonly port: number;
+    readonly username: string;
+    readonly password: string;
+    readonly reconnectCapMs: number;
+    readonly confirmTimeoutMs: number;
+  };
+  /** Where /healthz and /readyz are; undefined for nowhere. */
+  readonly health: HostPort | undefined;
+  /** How to find the API server: in a pod by service host and port, elsewhere by kubeconfigs. */
+  readonly kubernetes: {
+    readonly serviceHost: string | undefined;
+    readonly servicePort: string | undefined;
+    readonly serviceAccountDirectory: string;
+    readonly kubeconfigPaths: readonly string[];
+  };
+  /** Log lines. */
+  readonly log: {
+    readonly level: "debug" | "info" | "warn" | "error";
+    readonly encoder: "json" | "console";
+  };
+}
 
 /**
  * Variables that the program reads besides its options: where the API server is, in a pod and elsewhere.
@@ -61,11 +110,16 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
   return deepFreeze(assemble(values, readVariable));
 }
 
+/** The secret that signs tokens; a local run can do without one of its own. */
+export function signingSecret({ tokenSecret, local }: Values): string {
+  return tokenSecret === "" && local ? WELL_KNOWN_SECRET : tokenSecret;
+}
+
 /** What is wrong with the secrets; never the secrets. */
 export function secretProblems({ tokenSecret, previousSecret, local }: Values): string[] {
+  if (local) return [];
   const problems: string[] = [];
   if (tokenSecret === "") problems.push(`${OPTIONS.tokenSecret.env}: expected a secret that signs tokens`);
-  if (local) return problems;
   const secrets = [[OPTIONS.tokenSecret.env, tokenSecret], [
     OPTIONS.previousSecret.env,
     previousSecret,
@@ -98,7 +152,7 @@ export function describeValues(values: Values): Record<string, unknown> {
   return told;
 }
 
-function assemble(values: Values, readVariable: ReadVariable) {
+function assemble(values: Values, readVariable: ReadVariable): Config {
   return {
     configMaps: {
       enabled: values.configMapsEnabled,
@@ -117,7 +171,7 @@ function assemble(values: Values, readVariable: ReadVariable) {
     },
     tokens: {
       reconcilerEnabled: values.tokensEnabled,
-      secret: values.tokenSecret,
+      secret: signingSecret(values),
       previousSecret: values.previousSecret,
       targetLabel: values.targetLabel,
     },
@@ -130,7 +184,7 @@ function assemble(values: Values, readVariable: ReadVariable) {
       reconnectCapMs: values.reconnectSeconds * SECOND,
       confirmTimeoutMs: values.confirmSeconds * SECOND,
     },
-    health: values.healthAddress satisfies HostPort | undefined,
+    health: values.healthAddress,
     kubernetes: {
       serviceHost: readVariable("KUBERNETES_SERVICE_HOST") || undefined,
       servicePort: readVariable("KUBERNETES_SERVICE_PORT") || undefined,
@@ -138,8 +192,8 @@ function assemble(values: Values, readVariable: ReadVariable) {
       kubeconfigPaths: kubeconfigPaths(readVariable),
     },
     log: {
-      level: values.zapLevel ?? (values.zapDevel ? "debug" as const : "info" as const),
-      encoder: values.zapEncoder ?? (values.zapDevel ? "console" as const : "json" as const),
+      level: values.zapLevel ?? (values.zapDevel ? "debug" : "info"),
+      encoder: values.zapEncoder ?? (values.zapDevel ? "console" : "json"),
     },
   };
 }

@@ -10,7 +10,11 @@ export class ConfigError extends AppError {
   /** For logs. */
   override name = "ConfigError";
 
-  /** @param problems One for each option: its name, what was expected, what to do. */
+  /**
+   * Makes the error.
+   *
+   * @param problems One for each option: its name, what was expected, what to do.
+   */
   constructor(problems: readonly string[]) {
     super("configuration", problems.join("; "));
   }

@@ -19,8 +19,6 @@ export interface Option<T> {
   readonly help: string;
   /** Its value is never shown. */
   readonly secret: boolean;
-  /** A flag given several times adds up. */
-  readonly repeatable: boolean;
 }
 
 /** What few options have. */
@@ -29,8 +27,6 @@ export interface Extras {
   readonly env?: string;
   /** As in {@link Option}. */
   readonly secret?: true;
-  /** As in {@link Option}. */
-  readonly repeatable?: true;
 }
 
 /** Makes a row of the table. The variable is named as the flag unless `extras` says otherwise. */
@@ -49,7 +45,6 @@ export function option<T>(
     defaultText,
     help,
     secret: extras.secret ?? false,
-    repeatable: extras.repeatable ?? false,
   };
 }
 

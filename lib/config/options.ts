@@ -19,14 +19,20 @@ export const OPTION_GROUPS = {
 } as const;
 
 /** All options by name. */
-export const OPTIONS = {
-  ...CONFIG_MAP_OPTIONS,
-  ...WEB_OPTIONS,
-  ...BROKER_OPTIONS,
-  ...PROCESS_OPTIONS,
-  ...INTEGRATION_OPTIONS,
-  ...TOKEN_OPTIONS,
-} as const;
+export const OPTIONS:
+  & typeof CONFIG_MAP_OPTIONS
+  & typeof WEB_OPTIONS
+  & typeof BROKER_OPTIONS
+  & typeof PROCESS_OPTIONS
+  & typeof INTEGRATION_OPTIONS
+  & typeof TOKEN_OPTIONS = {
+    ...CONFIG_MAP_OPTIONS,
+    ...WEB_OPTIONS,
+    ...BROKER_OPTIONS,
+    ...PROCESS_OPTIONS,
+    ...INTEGRATION_OPTIONS,
+    ...TOKEN_OPTIONS,
+  };
 
 /** The validated value of each option. */
 export type Values = {

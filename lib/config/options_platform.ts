@@ -53,7 +53,7 @@ export const PROCESS_OPTIONS = {
     "insights-local",
     boolean,
     "false",
-    "A run on a developer's machine: a short or well-known token secret is accepted.",
+    "A run on a developer's machine: a token secret may be short, well-known or left out.",
   ),
   zapDevel: option(
     "zap-devel",
@@ -145,7 +145,7 @@ export const INTEGRATION_OPTIONS = {
     assignments,
     "",
     "More environment variables for the scanner: repeated, or with commas between them.",
-    { env: "BUILD_SCANNER_EXTRA_ENV_VARS", repeatable: true },
+    { env: "BUILD_SCANNER_EXTRA_ENV_VARS", secret: true },
   ),
 } as const;
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { describeError } from "../errors.ts";
 import { ConfigError } from "./errors.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS, type Values } from "./options.ts";
@@ -26,25 +27,23 @@ export function readValues(args: readonly string[], readVariable: ReadVariable):
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(OPTIONS)) {
     const variable = readVariable(option.env) || undefined;
-    const flag = flags.get(option.flag);
+    const given = flags.get(option.flag);
     const source = variable !== undefined ? option.env : `--${option.flag}`;
     try {
-      values[name] = option.kind.parse(variable ?? flag ?? option.defaultText);
+      values[name] = variable === undefined && given && option.kind.parseEach
+        ? option.kind.parseEach(given)
+        : option.kind.parse(variable ?? given?.at(-1) ?? option.defaultText);
     } catch (error) {
-      problems.push(`${source}: ${describe(error, option, variable ?? flag ?? "")}`);
+      // Without the value, in which somebody may have put a password.
+      problems.push(`${source}: ${describeError(error)}`);
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return values as Values;
 }
 
-function describe(error: unknown, option: Option<unknown>, value: string): string {
-  const expected = error instanceof Error ? error.message : String(error);
-  return option.secret ? expected : `${expected}, not ${JSON.stringify(value)}`;
-}
-
-function readFlags(args: readonly string[], problems: string[]): Map<string, string> {
-  const flags = new Map<string, string>();
+function readFlags(args: readonly string[], problems: string[]): Map<string, string[]> {
+  const flags = new Map<string, string[]>();
   const rest = [...args];
   const position = () => args.length - rest.length;
   for (let arg = rest.shift(); arg !== undefined && arg !== "--"; arg = rest.shift()) {
@@ -52,8 +51,10 @@ function readFlags(args: readonly string[], problems: string[]): Map<string, str
     const option = name === undefined ? undefined : BY_FLAG.get(name);
     if (!option) {
       // Not shown, since it may be a part of a password that was not quoted.
-      if (name === undefined) problems.push(`argument ${position()}: expected a flag`);
-      else problems.push(`--${name}: there is no such flag; see --help`);
+      const isName = name !== undefined && /^[\w-]+$/.test(name);
+      problems.push(
+        isName ? `--${name}: there is no such flag; see --help` : `argument ${position()}: expected a flag`,
+      );
       continue;
     }
     const isBoolean = option.kind.placeholder === "";
@@ -62,8 +63,7 @@ function readFlags(args: readonly string[], problems: string[]): Map<string, str
       problems.push(`--${option.flag}: expected a value`);
       continue;
     }
-    const earlier = flags.get(option.flag);
-    flags.set(option.flag, option.repeatable && earlier !== undefined ? `${earlier},${text}` : text);
+    flags.set(option.flag, [...flags.get(option.flag) ?? [], text]);
   }
   if (rest.length > 0) problems.push(`argument ${position() + 1}: expected no arguments besides flags`);
   return flags;

@@ -14,6 +14,12 @@ export interface ValueKind<T> {
    * @throws {RangeError} Saying what was expected, without the value.
    */
   parse(text: string): T;
+  /**
+   * Reads the values of a flag that may be given several times.
+   *
+   * @throws {RangeError} As above.
+   */
+  parseEach?(texts: readonly string[]): T;
 }
 
 /** A host and a port. */
@@ -126,8 +132,9 @@ export const schedule: ValueKind<string> = {
 export const url: ValueKind<string> = {
   placeholder: "URL",
   parse(value) {
-    if (/^https?:\/\//.test(value) && URL.canParse(value)) return value;
-    throw new RangeError("expected a URL that begins with http:// or https://");
+    const parsed = /^https?:\/\//.test(value) ? URL.parse(value) : null;
+    if (parsed && parsed.username === "" && parsed.password === "") return value;
+    throw new RangeError("expected a URL that begins with http:// or https://, without a user");
   },
 };
 
@@ -145,15 +152,17 @@ export const template: ValueKind<string> = {
   },
 };
 
-/** `NAME=value`, several with commas between them. */
+/** `NAME=value`: a flag for each, or in one text with commas between them. */
 export const assignments: ValueKind<readonly string[]> = {
   placeholder: "NAME=VALUE",
-  parse(value) {
-    const parts = value.split(",").filter((part) => part !== "");
-    if (parts.every((part) => /^[A-Za-z_][A-Za-z0-9_]*=/.test(part))) return parts;
-    throw new RangeError("expected NAME=VALUE with a NAME of letters, digits and underscores");
-  },
+  parse: (text) => parseAssignments(text.split(",").filter((part) => part !== "")),
+  parseEach: parseAssignments,
 };
+
+function parseAssignments(texts: readonly string[]): readonly string[] {
+  if (texts.every((text) => /^[A-Za-z_][A-Za-z0-9_]*=/.test(text))) return texts;
+  throw new RangeError("expected NAME=VALUE with a NAME of letters, digits and underscores");
+}
 
 /** A level of zap: a name, or a number for debug. */
 export const logLevel: ValueKind<"debug" | "info" | "warn" | "error"> = {

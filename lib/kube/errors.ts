@@ -18,7 +18,11 @@ export class KubeError extends AppError {
   /** Machine-readable causes in the Status object, such as `NamespaceTerminating`. */
   readonly causes: readonly string[];
 
-  /** @param message What was asked, of which object, and what came of it. */
+  /**
+   * Makes an error.
+   *
+   * @param message What was asked, of which object, and what came of it.
+   */
   constructor(message: string, facts: KubeErrorFacts, options?: ErrorOptions) {
     super(`kubernetes-${facts.status || "unreachable"}`, message, options);
     this.status = facts.status;

@@ -36,9 +36,12 @@ function isPackageType(finding: string): boolean {
   const [, type = ""] = /references private type '(\w+)'/.exec(finding) ?? [];
   const [, path = ""] = /--> (.+?):\d+:\d+/.exec(finding) ?? [];
   if (type === "" || path === "") return false;
-  const imports = Deno.readTextFileSync(path).matchAll(/import [^;]*?\{([^}]*)\}\s*from "([^"]+)"/g);
+  const text = Deno.readTextFileSync(path);
+  // Imported by its own name, or as `z.ZodType` by that of its namespace.
+  const [, imported = type] = new RegExp(`\\b(\\w+)\\.${type}\\b`).exec(text) ?? [];
+  const imports = text.matchAll(/import [^;]*?\{([^}]*)\}\s*from "([^"]+)"/g);
   return [...imports].some(([, names = "", from = ""]) =>
-    !from.startsWith(".") && new RegExp(`\\b${type}\\b`).test(names)
+    !from.startsWith(".") && new RegExp(`\\b${imported}\\b`).test(names)
   );
 }
 

@@ -12,7 +12,12 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
   "zap-log-level": ["0", "-1", "loud"],
   "zap-stacktrace-level": ["never"],
   "zap-time-encoding": ["sundial"],
-  "dependency-track-api-endpoint": ["dtrack.example", "ftp://dtrack.example", "http://"],
+  "dependency-track-api-endpoint": [
+    "dtrack.example",
+    "ftp://dtrack.example",
+    "http://",
+    "https://u:p@dtrack.example",
+  ],
   "dependency-track-version-template": ["{{ .Namespace }}", "{{ .Version", "{{ printf }}", "{{}}"],
   "build-scanner-extra-env": ["A", "1A=x", "A-B=x", "A=1,B", "=x"],
   "generate-token-only-environment-id": ["main", "-1", "3.0"],
@@ -26,8 +31,9 @@ for (const [flag, texts] of Object.entries(BAD)) {
   });
 }
 
-Deno.test("the key of Dependency-Track is a secret", () => {
-  assert.deepEqual(ROWS.filter(({ secret }) => secret).map(({ flag }) => flag), ["dependency-track-api-key"]);
+Deno.test("the key of Dependency-Track and the scanner's variables are secrets", () => {
+  const secrets = ROWS.filter(({ secret }) => secret).map(({ flag }) => flag);
+  assert.deepEqual(secrets, ["dependency-track-api-key", "build-scanner-extra-env"]);
 });
 
 Deno.test("options of parts that are not there yet say so", () => {
