@@ -19,8 +19,8 @@ export const SECRET = "the-secret-of-the-reconcile-suite";
 export interface ClusterFactory {
   /** Named in each test. */
   readonly name: string;
-  /** Why the suite can't run here; its tests are then ignored. */
-  readonly ignored?: string | undefined;
+  /** Ignores tests where the cluster can't be started; adds the reason to their names. */
+  readonly guard?: (name: string) => { name: string; ignore: boolean };
   start(): Promise<{ readonly cluster: TestCluster } & AsyncDisposable>;
 }
 
@@ -70,10 +70,9 @@ export function describeSuite(
   });
 
   define((story, run) => {
-    const name = factory.ignored ? `${story} (ignored: ${factory.ignored})` : story;
+    const name = `${factory.name}: ${story}`;
     Deno.test({
-      name: `${factory.name}: ${name}`,
-      ignore: factory.ignored !== undefined,
+      ...(factory.guard?.(name) ?? { name }),
       fn: async () => {
         shared ??= factory.start();
         const { cluster } = await shared;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PLATFORM_VARIABLES } from "../../../lib/config/config.ts";
 import { OPTIONS } from "../../../lib/config/options.ts";
 import { configurationMarkdown, usage } from "../../../lib/config/usage.ts";
 
@@ -34,3 +35,10 @@ Deno.test("docs/configuration.md is what the table of options says (`deno task d
 function layoutFree(markdown: string): string {
   return markdown.replace(/ +/g, " ").replace(/-{3,}/g, "---");
 }
+
+Deno.test("`deno task start` allows exactly the environment variables that the program reads", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../../../deno.json", import.meta.url)));
+  const [, allowed = ""] = /--allow-env=(\S+)/.exec(tasks.start.command) ?? [];
+  const read = [...Object.values(OPTIONS).map(({ env }) => env), ...PLATFORM_VARIABLES];
+  assert.deepEqual(allowed.split(",").sort(), read.sort());
+});

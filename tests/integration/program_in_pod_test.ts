@@ -1,0 +1,54 @@
+/** The whole program as in a pod: on a real kube-apiserver, over TLS, with a ServiceAccount's files. */
+import assert from "node:assert/strict";
+import { TestCluster } from "../fixtures/cluster.ts";
+import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
+import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { freePorts } from "../fixtures/ports.ts";
+import { type RunningProgram, startProgram } from "../fixtures/program.ts";
+
+/** Resident memory of the program itself, which is the task runner's child, in MB. */
+async function residentMegabytes({ process }: RunningProgram): Promise<number> {
+  const children = await Deno.readTextFile(`/proc/${process.pid}/task/${process.pid}/children`);
+  const status = await Deno.readTextFile(`/proc/${children.trim()}/status`);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024 / 1e6;
+}
+
+Deno.test({
+  ...ignoredWithoutApiserver("in a pod, the program ships a ConfigMap, makes a token, and idles below 90 MB"),
+  fn: async () => {
+    await using api = await startKubeApiserver();
+    using cluster = new TestCluster(api);
+    const directory = await Deno.makeTempDir();
+    await Deno.writeTextFile(`${directory}/token`, api.token);
+    await Deno.writeTextFile(`${directory}/ca.crt`, api.caCertificate);
+    const { hostname, port } = new URL(api.url);
+    const [webPort = 0, healthPort = 0] = freePorts(2);
+    const program = startProgram({
+      webPort,
+      healthPort,
+      env: {
+        KUBERNETES_SERVICE_HOST: hostname,
+        KUBERNETES_SERVICE_PORT: port,
+        SERVICE_ACCOUNT_DIRECTORY: directory,
+        INSIGHTS_TOKEN_SECRET: "the-secret-of-the-pod-test",
+        RABBITMQ_ENABLED: "false",
+        BURN_AFTER_READING: "TRUE",
+      },
+    });
+    const output = new Response(program.stdout).text();
+    try {
+      await program.untilReady();
+      assert.ok(await residentMegabytes(program) < 90);
+      await cluster.createNamespace("proj-main", LAGOON_NAMESPACE_LABELS);
+      await cluster.create("configmaps", "proj-main", sbomConfigMap());
+      const { name } = sbomConfigMap().metadata;
+      await cluster.until("configmaps", "proj-main", name, (object) => object === undefined);
+      await cluster.until("secrets", "proj-main", "insights-token", (secret) => secret !== undefined);
+    } finally {
+      assert.equal(await program.stop(), 0, program.log());
+      await Deno.remove(directory, { recursive: true });
+    }
+    const messages = (await output).trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(messages.map(({ namespace, type }) => [namespace, type]), [["proj-main", "sbom"]]);
+  },
+});
