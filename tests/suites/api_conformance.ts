@@ -1,0 +1,62 @@
+/**
+ * What controllers rely on in a Kubernetes API server, as tests that run unchanged against the embedded server and a
+ * real one, with plain `fetch`. Only what both have in common is pinned here.
+ *
+ * @module
+ */
+import { APPLY } from "../fixtures/api_server/conformance/apply.ts";
+import { CREATE } from "../fixtures/api_server/conformance/create.ts";
+import { DELETE } from "../fixtures/api_server/conformance/delete.ts";
+import { LIST } from "../fixtures/api_server/conformance/list.ts";
+import { PATCH } from "../fixtures/api_server/conformance/patch.ts";
+import { READ } from "../fixtures/api_server/conformance/read.ts";
+import {
+  type ApiServerUnderTest,
+  type Behaviours,
+  createScene,
+} from "../fixtures/api_server/conformance/scene.ts";
+import { UPDATE } from "../fixtures/api_server/conformance/update.ts";
+import { VALIDATION } from "../fixtures/api_server/conformance/validation.ts";
+import { WATCH } from "../fixtures/api_server/conformance/watch.ts";
+
+export type { ApiServerUnderTest } from "../fixtures/api_server/conformance/scene.ts";
+
+const TOPICS: Readonly<Record<string, Behaviours>> = {
+  create: CREATE,
+  read: READ,
+  update: UPDATE,
+  patch: PATCH,
+  apply: APPLY,
+  delete: DELETE,
+  validation: VALIDATION,
+  list: LIST,
+  watch: WATCH,
+};
+
+/**
+ * Registers the suite as one test with a step for each behaviour, so that a server that is slow to start is started
+ * once. Each step has a namespace to itself.
+ *
+ * @param name Of the server, for the name of the test.
+ * @param start Called once; the server is disposed of at the end.
+ */
+export function apiConformance(name: string, start: () => Promise<ApiServerUnderTest>): void {
+  Deno.test(`API conformance of ${name}`, async (test) => {
+    await using server = await start();
+    using httpClient = server.caCertificate === undefined
+      ? undefined
+      : Deno.createHttpClient({ caCerts: [server.caCertificate] });
+    const access = { url: server.url, token: server.token, httpClient };
+    for (const [topic, behaviours] of Object.entries(TOPICS)) {
+      for (const [behaviour, check] of Object.entries(behaviours)) {
+        await test.step({
+          name: `${topic}: ${behaviour}`,
+          fn: async () => await check(await createScene(server, access)),
+          // The server and the connections to it outlive a step; the test as a whole is checked for leaks.
+          sanitizeOps: false,
+          sanitizeResources: false,
+        });
+      }
+    }
+  });
+}
