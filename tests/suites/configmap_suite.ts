@@ -180,6 +180,38 @@ export function configMapSuite(factory: ClusterFactory): void {
       ]);
     });
 
+    test("a rebuild with the very same content is sent again", async ({ cluster, namespace, run }) => {
+      await using program = run();
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      await cluster.replace("configmaps", namespace, sbomConfigMap());
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(program.publisher.of(namespace).length, 2);
+    });
+
+    test("what is deferred while it waits in line is left until its time", async ({ cluster, namespace, run }) => {
+      const publisher = new RecordingPublisher();
+      const release = Promise.withResolvers<void>();
+      const busy = Promise.withResolvers<void>();
+      let sending = 0;
+      publisher.beforeConfirm = () => {
+        if (++sending === 2) busy.resolve();
+        return release.promise;
+      };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "first" }));
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "second" }));
+      await using _program = run({ publisher });
+      await busy.promise;
+      // Both workers are busy: the third waits in line.
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "third" }));
+      await cluster.mark("configmaps", namespace, "third", { labels: { [DEFERRED]: "9999999999" } });
+      release.resolve();
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name: "fourth" }));
+      await cluster.until("configmaps", namespace, "fourth", isProcessed);
+      assert.equal(publisher.of(namespace).length, 3);
+      assert.ok(!isProcessed(await cluster.get("configmaps", namespace, "third")));
+    });
+
     test("a rebuild that arrives while the old data is being sent is sent, too", async ({ cluster, namespace, run }) => {
       const publisher = new RecordingPublisher();
       publisher.beforeConfirm = async () => {

@@ -70,6 +70,10 @@ export function tokenSuite(factory: ClusterFactory): void {
         tokenData(await issueToken(SECRET, environment("somewhere-else"))),
       "whose token names another environment": async (namespace) =>
         tokenData(await issueToken(SECRET, environment(namespace, "4"))),
+      "whose token names another project": async (namespace) =>
+        tokenData(await issueToken(SECRET, { ...environment(namespace), projectName: "other" })),
+      "whose token names an environment of another name": async (namespace) =>
+        tokenData(await issueToken(SECRET, { ...environment(namespace), environmentName: "other" })),
       "without a token": () => Promise.resolve({ other: btoa("kept") }),
       "whose token ends with a newline": async (namespace) =>
         tokenData(`${await issueToken(SECRET, environment(namespace))}\n`),
@@ -162,11 +166,21 @@ export function tokenSuite(factory: ClusterFactory): void {
       assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
     });
 
-    test("a namespace on its way out is left in peace", async ({ cluster, namespace, run }) => {
+    test("a namespace on its way out is left in peace", async ({ cluster, namespace, bareNamespace, run }) => {
+      const other = await bareNamespace();
+      await cluster.mark("namespaces", "", other, { labels: LAGOON_NAMESPACE_LABELS });
+      const before = await cluster.create("secrets", other, {
+        metadata: { name: NAME, labels: OUR_LABELS },
+        type: "Opaque",
+        data: tokenData("rubbish"),
+      });
+      await cluster.delete("namespaces", "", other);
       await cluster.delete("namespaces", "", namespace);
       await using program = run();
       await untilCaughtUp(cluster, `${namespace}-later`);
       assert.equal(await cluster.get("secrets", namespace, NAME), undefined);
+      const after = await cluster.get("secrets", other, NAME);
+      assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
       assert.deepEqual(program.log.lines.filter(({ level }) => level === "error"), []);
     });
   });

@@ -108,6 +108,13 @@ Deno.test("apply() changes our fields only, and with a uid never creates", async
   assert.equal(await setup.cluster.get("configmaps", "main", "web"), undefined);
 });
 
+Deno.test("apply() takes over a label that somebody else has set otherwise", async () => {
+  await using setup = await setUp();
+  await setup.cluster.create("configmaps", "main", sbomConfigMap({ name: "web", labels: { a: "1" } }));
+  const applied = await setup.client.apply(configMaps, KEY, { metadata: { labels: { a: "2" } } }, { signal });
+  assert.deepEqual(applied.metadata.labels, { a: "2" });
+});
+
 Deno.test("patch() removes a label, whoever set it", async () => {
   await using setup = await setUp();
   await setup.cluster.create(

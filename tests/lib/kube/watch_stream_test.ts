@@ -55,6 +55,13 @@ Deno.test("readWatchEvents() throws on a line that is no event", async () => {
   }
 });
 
+Deno.test("readWatchEvents() tells of everything that arrives, also of what is no event yet", async () => {
+  let chunks = 0;
+  const parts = body('{"type":', '"ADDED","object":{"metadata":{}}}', "\n");
+  await Array.fromAsync(readWatchEvents(parts, "watch configmaps", () => chunks++));
+  assert.equal(chunks, 3);
+});
+
 Deno.test("readWatchEvents() cancels the body when its caller stops", async () => {
   let cancelled = false;
   const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
