@@ -20,6 +20,9 @@ const SUCCESS = 0;
 const FAILURE = 1;
 const WRONG_CONFIGURATION = 2;
 
+/** One Ctrl-C arrives twice when a task runner passes on what the terminal has sent to all of its processes. */
+const SAME_SIGNAL_MS = 250;
+
 /** Runs the program; resolves with its exit code. */
 async function main(args: readonly string[]): Promise<number> {
   try {
@@ -47,9 +50,13 @@ async function main(args: readonly string[]): Promise<number> {
 async function runService(config: Config, description: Record<string, unknown>): Promise<void> {
   const log = createLogger(config.log, (line) => writeAll(Deno.stderr, line));
   const stop = new AbortController();
+  let stoppedAt = Number.POSITIVE_INFINITY;
   const onSignal = () => {
+    const now = systemClock.now();
     // Who asks twice doesn't want to wait for the work in hand.
-    if (stop.signal.aborted) Deno.exit(FAILURE);
+    if (now - stoppedAt > SAME_SIGNAL_MS) Deno.exit(FAILURE);
+    if (stop.signal.aborted) return;
+    stoppedAt = now;
     stop.abort();
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, onSignal);

@@ -55,7 +55,8 @@ async function demo(options: Options): Promise<void> {
   const sbom = await sbomArtifact(options.sbom ?? OWN_SBOM);
   await playBuild(stage, sbom, `the SBOM, with ${sbom.components} components`);
   await playPosts(stage, token);
-  if (options.keep) await keep(stage, token);
+  using interrupt = listenForInterrupt();
+  if (options.keep) await keep(stage, token, interrupt.promise);
   await playEnd(stage);
 }
 
@@ -162,7 +163,11 @@ async function send(program: RunningProgram, { method, path, body }: Post, token
   return { status: response.status, answer: await response.json() as unknown };
 }
 
-async function keep({ story, program, apiUrl, apiToken, inbox }: Stage, token: string): Promise<void> {
+async function keep(
+  { story, program, apiUrl, apiToken, inbox }: Stage,
+  token: string,
+  interrupt: Promise<void>,
+) {
   story.chapter("Everything stays up until you press Ctrl-C. Try these:");
   const facts = `'[{"name":"hello","value":"world","source":"me"}]'`;
   const commands = [
@@ -177,10 +182,20 @@ async function keep({ story, program, apiUrl, apiToken, inbox }: Stage, token: s
     `curl -H "Authorization: Bearer ${apiToken}" ${apiUrl}/api/v1/namespaces/${NAMESPACE}/configmaps`,
   );
   inbox.follow((message) => story.show(message));
+  await interrupt;
+}
+
+/** Ctrl-C may come twice: from the terminal, and passed on by the task runner. Neither is to cut the end short. */
+function listenForInterrupt() {
   const { promise, resolve } = Promise.withResolvers<void>();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, resolve);
-  await promise;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, resolve);
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, resolve);
+  return {
+    promise,
+    [Symbol.dispose]() {
+      for (const signal of signals) Deno.removeSignalListener(signal, resolve);
+    },
+  };
 }
 
 async function playEnd({ story, program, inbox }: Stage): Promise<void> {

@@ -67,6 +67,15 @@ async function post(program: RunningProgram, token: string): Promise<number> {
   return response.status;
 }
 
+/** The program is another process: looking again is the only way to learn what it has written. */
+async function untilLogged(program: RunningProgram, text: string): Promise<void> {
+  const limit = Date.now() + 20_000;
+  while (!program.log().includes(text)) {
+    assert.ok(Date.now() < limit, `never logged: ${text}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 const environment = {
   namespace: "proj-main",
   environmentId: "3",
@@ -92,6 +101,28 @@ Deno.test("the program prints nothing but messages on standard output, and ends 
     "Stopped",
   ]);
   assert.ok(!running.program.log().includes(SECRET));
+});
+
+Deno.test("a signal that comes twice at once counts once", async () => {
+  await using running = await start();
+  await running.program.untilReady();
+  running.program.process.kill("SIGINT");
+  assert.equal(await running.program.stop(), 0);
+});
+
+Deno.test("a second signal, a moment later, ends the program at once", async () => {
+  // A broker that takes the connection and says nothing keeps the program from ending by itself for 10 seconds.
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using running = await start({
+    RABBITMQ_ENABLED: "true",
+    RABBITMQ_ADDRESS: `127.0.0.1:${silent.addr.port}`,
+  });
+  const { process } = running.program;
+  await untilLogged(running.program, '"Started"');
+  const signals = setInterval(() => process.kill("SIGTERM"), 100);
+  const { code } = await process.status.finally(() => clearInterval(signals));
+  assert.equal(code, 1);
+  assert.ok(!running.program.log().includes('"Stopped"'));
 });
 
 Deno.test("during a rotation, tokens of the previous secret are accepted, too", async () => {
