@@ -35,7 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
         writeAll(Deno.stdout, `insights-remote ${denoJson.version}\n`);
         return SUCCESS;
       case "generate-token":
-        writeAll(Deno.stdout, `${await issueToken(command.secret, command.environment)}\n`);
+        writeAll(Deno.stdout, `${issueToken(command.secret, command.environment)}\n`);
         return SUCCESS;
       case "serve":
         await runService(command.config, command.description);

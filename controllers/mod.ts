@@ -16,11 +16,10 @@ import { configMapHandler, type ConfigMapOptions, createConfigMapReconcile } fro
 import { configMapSelector } from "./configmap_state.ts";
 import {
   createNamespaceReconcile,
-  namespaceHandler,
   type NamespaceOptions,
   namespaceSelector,
-  secretHandler,
   TOKEN_SECRET_SELECTOR,
+  tokenHandlers,
 } from "./namespace.ts";
 
 /** What the controllers work with. */
@@ -115,18 +114,22 @@ function configMapController(
 
 function tokenController(dependencies: ControllersDependencies, options: NamespaceOptions): Controller {
   const queue = new WorkQueue(dependencies);
+  const handlers = tokenHandlers(queue, options);
   const namespaces = namespaceSelector(options.targetLabel);
   return {
     name: "namespace",
     queue,
     reflectors: {
-      "namespaces-watch": reflector(dependencies, RESOURCES.namespaces, namespaces, namespaceHandler(queue)),
-      "secrets-watch": reflector(
-        dependencies,
-        RESOURCES.secrets,
-        TOKEN_SECRET_SELECTOR,
-        secretHandler(queue),
-      ),
+      "namespaces-watch": reflector(dependencies, RESOURCES.namespaces, namespaces, handlers.namespaces),
+      // Whole, since they are small: a good one is then known without another request.
+      "secrets-watch": createReflector({
+        ...dependencies,
+        client: dependencies.kube,
+        resource: RESOURCES.secrets,
+        labelSelector: TOKEN_SECRET_SELECTOR,
+        whole: true,
+        handler: handlers.secrets,
+      }),
     },
     reconcile: createNamespaceReconcile({ ...dependencies, events: recorder(dependencies) }, options),
     concurrency: TOKEN_WORKERS,
@@ -134,12 +137,12 @@ function tokenController(dependencies: ControllersDependencies, options: Namespa
 }
 
 function reflector(
-  { kube, clock, random, log }: ControllersDependencies,
+  dependencies: ControllersDependencies,
   resource: Resource<PartialObject>,
   labelSelector: string,
   handler: ReflectorHandler,
 ): Reflector {
-  return createReflector({ client: kube, resource, labelSelector, handler, clock, random, log });
+  return createReflector({ ...dependencies, client: dependencies.kube, resource, labelSelector, handler });
 }
 
 function recorder({ kube, clock, log }: ControllersDependencies) {

@@ -21,6 +21,7 @@ import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import { type Environment, LABELS, readEnvironment, TOKEN_SECRET } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import { issueToken, verifyToken } from "../lib/tokens.ts";
+import { TokenIndex } from "./token_index.ts";
 
 /** What the operator can choose. */
 export interface NamespaceOptions {
@@ -53,23 +54,49 @@ export function namespaceSelector(targetLabel?: string): string {
   return (targetLabel ? [...labels, targetLabel] : labels).join(",");
 }
 
-/** Puts a namespace's Secret in line when the namespace changes. */
-export function namespaceHandler(queue: WorkQueue): ReflectorHandler {
+/** What the namespaces' watch and the Secrets' watch tell, and what they find out together. */
+export interface TokenHandlers {
+  /** For namespaces, metadata only. */
+  readonly namespaces: ReflectorHandler;
+  /** For our token Secrets, whole. */
+  readonly secrets: ReflectorHandler;
+  /** How many Lagoon namespaces there are, and how many of them hold the token that they should. */
+  counts(): { readonly namespaces: number; readonly good: number };
+}
+
+/** Puts Secrets in line that are missing or not as they should be; good ones cost no request. */
+export function tokenHandlers(queue: WorkQueue, options: NamespaceOptions): TokenHandlers {
+  const index = new TokenIndex({
+    labels: SECRET_LABELS,
+    expectedToken: (environment) => issueToken(options.secret, environment),
+    onDoubt: (namespace) => queue.add(secretKey(namespace)),
+  });
   return {
-    onObject: ({ metadata }) => queue.add(secretKey(metadata.name)),
-    onGone: ({ name }) => queue.forget(secretKey(name)),
+    namespaces: {
+      onObject: (object) => index.setNamespace(object.metadata.name, targetOf(object, options)),
+      onGone: ({ name }) => index.removeNamespace(name),
+      onListed: () => index.setListed("namespaces"),
+    },
+    secrets: {
+      onObject: (object) => {
+        const { metadata, data = {} } = object as Secret;
+        if (metadata.name !== TOKEN_SECRET.name) return;
+        index.setSecret(metadata.namespace, { labels: metadata.labels ?? {}, data });
+      },
+      onGone: ({ namespace, name }) => {
+        if (name === TOKEN_SECRET.name) index.setSecret(namespace, undefined);
+      },
+      onListed: () => index.setListed("secrets"),
+    },
+    counts: () => index.counts,
   };
 }
 
-/** Puts a Secret in line when it changes or goes. */
-export function secretHandler(queue: WorkQueue): ReflectorHandler {
-  const add = ({ namespace, name }: ObjectKey) => {
-    if (name === TOKEN_SECRET.name) queue.add({ namespace, name });
-  };
-  return {
-    onObject: ({ metadata }) => add({ namespace: metadata.namespace ?? "", name: metadata.name }),
-    onGone: add,
-  };
+/** The environment of a namespace that is to have a Secret. */
+function targetOf({ metadata }: PartialObject, { targetLabel }: NamespaceOptions): Environment | undefined {
+  const { name, labels = {}, deletionTimestamp } = metadata;
+  if (deletionTimestamp || (targetLabel && !(targetLabel in labels))) return undefined;
+  return readEnvironment(name, labels);
 }
 
 /** Makes the reconcile function; its keys name token Secrets, whether they are there or not. */
@@ -82,7 +109,9 @@ export function createNamespaceReconcile(
 
   return async function reconcileNamespace(key, { signal }) {
     try {
-      const environment = await readTarget(key.namespace, signal);
+      const namespaceKey = { namespace: "", name: key.namespace };
+      const namespace = await kube.getMetadata(RESOURCES.namespaces, namespaceKey, { signal });
+      const environment = targetOf(namespace, options);
       if (!environment) return {};
       const secret = await readSecret(key, signal);
       if (!secret) {
@@ -100,15 +129,6 @@ export function createNamespaceReconcile(
     return {};
   };
 
-  /** The environment of a namespace that is to have a Secret. */
-  async function readTarget(name: string, signal: AbortSignal): Promise<Environment | undefined> {
-    const { metadata } = await kube.getMetadata(RESOURCES.namespaces, { namespace: "", name }, { signal });
-    if (metadata.deletionTimestamp) return undefined;
-    const { labels = {} } = metadata;
-    if (options.targetLabel && !(options.targetLabel in labels)) return undefined;
-    return readEnvironment(name, labels);
-  }
-
   async function readSecret(key: ObjectKey, signal: AbortSignal): Promise<Secret | undefined> {
     try {
       return await kube.get(RESOURCES.secrets, key, { signal });
@@ -119,7 +139,7 @@ export function createNamespaceReconcile(
   }
 
   async function create(key: ObjectKey, environment: Environment, signal: AbortSignal): Promise<void> {
-    const data = await secretData(environment);
+    const data = secretData(environment);
     const object = { type: "Opaque", metadata: { labels: SECRET_LABELS }, data };
     await kube.create(RESOURCES.secrets, key, object, { signal });
     log.info("Token Secret created", { object: formatKey(key) });
@@ -133,7 +153,7 @@ export function createNamespaceReconcile(
     const { uid, resourceVersion } = metadata;
     const fields = {
       metadata: { uid, resourceVersion, labels: SECRET_LABELS },
-      data: await secretData(environment),
+      data: secretData(environment),
     };
     const key = secretKey(environment.namespace);
     await kube.apply(RESOURCES.secrets, key, fields, { signal });
@@ -154,8 +174,8 @@ export function createNamespaceReconcile(
     });
   }
 
-  async function secretData(environment: Environment): Promise<Record<string, string>> {
-    const token = await issueToken(options.secret, environment);
+  function secretData(environment: Environment): Record<string, string> {
+    const token = issueToken(options.secret, environment);
     return { [TOKEN_SECRET.key]: Buffer.from(token).toString("base64") };
   }
 }

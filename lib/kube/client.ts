@@ -24,6 +24,8 @@ export interface ListPage<T> {
 export interface ListOptions {
   /** All objects without it. */
   readonly labelSelector?: string;
+  /** The whole objects instead of their metadata; for kinds whose objects are small. */
+  readonly whole?: boolean;
   /** Most objects in a page. */
   readonly limit: number;
   /** From the page before. */
@@ -36,6 +38,8 @@ export interface ListOptions {
 export interface WatchOptions {
   /** All objects without it. */
   readonly labelSelector?: string;
+  /** The whole objects instead of their metadata; for kinds whose objects are small. */
+  readonly whole?: boolean;
   /** Where the watch begins. */
   readonly resourceVersion: string;
   /** After this time the server ends the watch. */
@@ -89,9 +93,9 @@ export const FIELD_MANAGER = "insights-remote";
  * to small objects, and a ConfigMap may be a megabyte.
  */
 export interface KubeClient {
-  /** One page of metadata across all namespaces. */
+  /** One page of objects across all namespaces; metadata only, unless asked for more. */
   list(resource: Resource<PartialObject>, options: ListOptions): Promise<ListPage<PartialObject>>;
-  /** Metadata of objects as they change, across all namespaces, with bookmarks; ends when the server ends it. */
+  /** Objects as they change, across all namespaces, with bookmarks; ends when the server ends it. */
   watch(resource: Resource<PartialObject>, options: WatchOptions): AsyncGenerator<WatchEvent>;
   /** The whole object. */
   get<T extends PartialObject>(resource: Resource<T>, key: ObjectKey, options: Signal): Promise<T>;
@@ -135,6 +139,7 @@ export interface Signal {
   readonly signal: AbortSignal;
 }
 
+const WHOLE = "application/json";
 const METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
@@ -164,20 +169,21 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   }
 
   return {
-    list: async (resource, { labelSelector, limit, continueToken, signal }) => {
+    list: async (resource, { labelSelector, whole, limit, continueToken, signal }) => {
       const list = await call<PartialObjectList>({
         method: "GET",
         path: resourcePath(resource),
         what: `list ${resource.plural}`,
         query: { labelSelector, limit: String(limit), continue: continueToken },
-        accept: METADATA_LIST,
+        accept: whole ? WHOLE : METADATA_LIST,
         signal,
       });
       const { resourceVersion, continue: next } = list.metadata;
       return { items: list.items ?? [], resourceVersion, continueToken: next === "" ? undefined : next };
     },
 
-    watch: async function* (resource, { labelSelector, resourceVersion, timeoutSeconds, idleMs, signal }) {
+    watch: async function* (resource, options) {
+      const { labelSelector, whole, resourceVersion, timeoutSeconds, idleMs, signal } = options;
       const request: Request = {
         method: "GET",
         path: resourcePath(resource),
@@ -189,7 +195,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
           allowWatchBookmarks: "true",
           timeoutSeconds: String(timeoutSeconds),
         },
-        accept: METADATA,
+        accept: whole ? WHOLE : METADATA,
         signal,
       };
       using idle = deadline(clock, idleMs, signal);

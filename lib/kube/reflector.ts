@@ -17,6 +17,8 @@ export interface ReflectorHandler {
   onObject(object: PartialObject): void;
   /** The object is gone, or doesn't match the selector any more. */
   onGone(key: ObjectKey): void;
+  /** A whole list has gone through. */
+  onListed?(): void;
 }
 
 /** Options of {@link createReflector}. */
@@ -27,6 +29,8 @@ export interface ReflectorOptions {
   readonly resource: Resource<PartialObject>;
   /** Which of them. */
   readonly labelSelector: string;
+  /** The handler is given the whole objects; for kinds whose objects are small. @default {false} */
+  readonly whole?: boolean;
   /** Who is told. */
   readonly handler: ReflectorHandler;
   /** Paces retries. */
@@ -62,7 +66,7 @@ const SHORT_WATCH_MS = 1_000;
 
 /** Makes a reflector; nothing is sent before `run`. */
 export function createReflector(options: ReflectorOptions): Reflector {
-  const { client, resource, labelSelector, handler, clock, log } = options;
+  const { client, resource, labelSelector, whole = false, handler, clock, log } = options;
   let known = new Set<string>();
   let synced = false;
   let contact = 0;
@@ -74,7 +78,13 @@ export function createReflector(options: ReflectorOptions): Reflector {
     let continueToken: string | undefined;
     let resourceVersion: string;
     do {
-      const page = await client.list(resource, { labelSelector, limit: PAGE_SIZE, continueToken, signal });
+      const page = await client.list(resource, {
+        labelSelector,
+        whole,
+        limit: PAGE_SIZE,
+        continueToken,
+        signal,
+      });
       contact = clock.now();
       for (const object of page.items) {
         found.add(formatKey(keyOf(object)));
@@ -85,6 +95,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     const gone = [...known].filter((key) => !found.has(key));
     known = found;
     for (const key of gone) handler.onGone(parseKey(key));
+    handler.onListed?.();
     synced = true;
     listedAt = clock.now();
     return resourceVersion;
@@ -95,6 +106,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     const timeoutSeconds = WATCH_SECONDS.least + Math.floor(options.random() * WATCH_SECONDS.spread);
     const events = client.watch(resource, {
       labelSelector,
+      whole,
       resourceVersion,
       timeoutSeconds,
       idleMs: WATCH_IDLE_MS,

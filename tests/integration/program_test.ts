@@ -86,8 +86,8 @@ const environment = {
 Deno.test("the program prints nothing but messages on standard output, and ends with code 0 at SIGTERM", async () => {
   await using running = await start();
   await running.program.untilReady();
-  assert.equal(await post(running.program, await issueToken(SECRET, environment)), 200);
-  assert.equal(await post(running.program, await issueToken("another-secret-than-that", environment)), 401);
+  assert.equal(await post(running.program, issueToken(SECRET, environment)), 200);
+  assert.equal(await post(running.program, issueToken("another-secret-than-that", environment)), 401);
   assert.equal(await running.program.stop(), 0);
   const lines = (await running.output).trimEnd().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(lines.map(({ type, environment }) => [type, environment]), [["direct.facts", 3]]);
@@ -128,8 +128,8 @@ Deno.test("a second signal, a moment later, ends the program at once", async () 
 Deno.test("during a rotation, tokens of the previous secret are accepted, too", async () => {
   await using running = await start({ INSIGHTS_TOKEN_PREVIOUS_SECRET: "the-secret-before-that" });
   await running.program.untilReady();
-  assert.equal(await post(running.program, await issueToken("the-secret-before-that", environment)), 200);
-  assert.equal(await post(running.program, await issueToken(SECRET, environment)), 200);
+  assert.equal(await post(running.program, issueToken("the-secret-before-that", environment)), 200);
+  assert.equal(await post(running.program, issueToken(SECRET, environment)), 200);
 });
 
 Deno.test("the program is not ready while the broker is away, and answers posts with 503 and a time to wait", async () => {
@@ -144,7 +144,7 @@ Deno.test("the program is not ready while the broker is away, and answers posts 
   assert.ok((await ready.json()).failing.includes("broker"));
   const response = await fetch(`${program.webUrl}/facts`, {
     method: "POST",
-    headers: { authorization: await issueToken(SECRET, environment) },
+    headers: { authorization: issueToken(SECRET, environment) },
     body: "[]",
   });
   assert.equal(response.status, 503);
@@ -178,7 +178,7 @@ Deno.test("--generate-token-only prints the token and nothing else", async () =>
   const flags = ["--generate-token-only", ...args.map((arg) => `--generate-token-only-${arg}`)];
   const { code, stdout } = await run(flags, { INSIGHTS_TOKEN_SECRET: SECRET });
   assert.equal(code, 0);
-  assert.equal(stdout, `${await issueToken(SECRET, environment)}\n`);
+  assert.equal(stdout, `${issueToken(SECRET, environment)}\n`);
 });
 
 Deno.test("--help and --version need no configuration", async () => {

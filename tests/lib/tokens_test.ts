@@ -35,8 +35,8 @@ async function refusal(token: string, secrets = [SECRET]): Promise<TokenError> {
   assert.fail("The token was accepted");
 }
 
-Deno.test("issueToken() writes header and claims as the Go remote does, byte for byte", async () => {
-  const token = await issueToken(SECRET, ENVIRONMENT);
+Deno.test("issueToken() writes header and claims as the Go remote does, byte for byte", () => {
+  const token = issueToken(SECRET, ENVIRONMENT);
   assert.equal(
     token.slice(0, token.lastIndexOf(".")),
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." +
@@ -45,33 +45,33 @@ Deno.test("issueToken() writes header and claims as the Go remote does, byte for
   );
 });
 
-Deno.test("issueToken() signs with HMAC-SHA-256, also with secrets of odd lengths", async () => {
+Deno.test("issueToken() signs with HMAC-SHA-256, also with secrets of odd lengths", () => {
   for (const secret of ["x", SECRET, "sécret ".repeat(40)]) {
-    assert.equal(await issueToken(secret, ENVIRONMENT), sign(HEADER, CLAIMS, { secret }), secret);
+    assert.equal(issueToken(secret, ENVIRONMENT), sign(HEADER, CLAIMS, { secret }), secret);
   }
 });
 
 Deno.test("issueToken() escapes what Go's JSON encoder escapes", async () => {
-  const token = await issueToken(SECRET, { ...ENVIRONMENT, projectName: "a<b>&\u2028\u2029é" });
+  const token = issueToken(SECRET, { ...ENVIRONMENT, projectName: "a<b>&\u2028\u2029é" });
   assert(decodePayload(token).endsWith('"ProjectName":"a\\u003cb\\u003e\\u0026\\u2028\\u2029é"}'));
   assert.equal((await verifyToken([SECRET], token)).projectName, "a<b>&\u2028\u2029é");
 });
 
-Deno.test("issueToken() refuses an empty secret", async () => {
-  await assert.rejects(issueToken("", ENVIRONMENT));
+Deno.test("issueToken() refuses an empty secret", () => {
+  assert.throws(() => issueToken("", ENVIRONMENT), TypeError);
 });
 
 Deno.test("verifyToken() gives back the environment that a token was issued for", async () => {
-  assert.deepEqual(await verifyToken([SECRET], await issueToken(SECRET, ENVIRONMENT)), ENVIRONMENT);
+  assert.deepEqual(await verifyToken([SECRET], issueToken(SECRET, ENVIRONMENT)), ENVIRONMENT);
   assert.deepEqual(await verifyToken([SECRET], sign(HEADER, { ...CLAIMS, iat: 1 })), ENVIRONMENT);
 });
 
 Deno.test("verifyToken() accepts tokens of the current and the previous secret, and of no other", async () => {
   const secrets = ["the new secret", "the old secret"];
   for (const secret of secrets) {
-    assert.deepEqual(await verifyToken(secrets, await issueToken(secret, ENVIRONMENT)), ENVIRONMENT);
+    assert.deepEqual(await verifyToken(secrets, issueToken(secret, ENVIRONMENT)), ENVIRONMENT);
   }
-  const { code } = await refusal(await issueToken("a third secret", ENVIRONMENT), secrets);
+  const { code } = await refusal(issueToken("a third secret", ENVIRONMENT), secrets);
   assert.equal(code, "token-signature");
 });
 

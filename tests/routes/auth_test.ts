@@ -11,7 +11,7 @@ Deno.test("A token is taken alone and after Bearer, in any case", async () => {
 });
 
 Deno.test("Without a valid token nothing is published, and the answer says why", async () => {
-  const foreign = await issueToken("another secret", ENVIRONMENT);
+  const foreign = issueToken("another secret", ENVIRONMENT);
   const cases: [string | null, RegExp][] = [
     [null, /must hold a token/],
     ["", /must hold a token/],
@@ -47,7 +47,7 @@ Deno.test("Without a valid token nothing is published, and the answer says why",
 
 Deno.test("A refused token stands neither in the answer nor in the log", async () => {
   const app = new TestApp();
-  const foreign = await issueToken("another secret", { ...ENVIRONMENT, namespace: "tenant-main" });
+  const foreign = issueToken("another secret", { ...ENVIRONMENT, namespace: "tenant-main" });
   const answer = await (await app.send("POST /facts", { authorization: foreign, body: [] })).text();
   const told = answer + JSON.stringify(app.log.lines);
   for (const part of [SECRET, "tenant-main", ...foreign.split(".")]) assert(!told.includes(part), part);

@@ -5,7 +5,7 @@ import { ENVIRONMENT, SECRET, statusAndAnswer, TestApp } from "./fixture.ts";
 
 Deno.test("A token whose environment id is no number is told so, for deletions in the Go remote's words", async () => {
   const message = "Cannot tell the environment as its id must be a whole number in decimal digits";
-  const authorization = await issueToken(SECRET, { ...ENVIRONMENT, environmentId: "main" });
+  const authorization = issueToken(SECRET, { ...ENVIRONMENT, environmentId: "main" });
   for (
     const request of ["POST /facts", "POST /problems", "DELETE /facts/drush", "DELETE /problems/Shipshape"]
   ) {

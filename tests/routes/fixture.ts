@@ -21,7 +21,7 @@ export const ENVIRONMENT = {
 export const SECRET = "0123456789";
 
 /** A valid token of {@link ENVIRONMENT}. */
-export const TOKEN = await issueToken(SECRET, ENVIRONMENT);
+export const TOKEN = issueToken(SECRET, ENVIRONMENT);
 
 /** Options of {@link TestApp.send}. */
 export interface SendOptions {

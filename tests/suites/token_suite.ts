@@ -63,31 +63,31 @@ export function tokenSuite(factory: ClusterFactory): void {
       assert.equal(await cluster.get("secrets", namespace, NAME), undefined);
     });
 
-    const BROKEN: Readonly<Record<string, (namespace: string) => Promise<Record<string, string>>>> = {
-      "whose token does not verify": async (namespace) =>
-        tokenData(await issueToken("another-secret-altogether", environment(namespace))),
-      "whose token names another namespace": async () =>
-        tokenData(await issueToken(SECRET, environment("somewhere-else"))),
-      "whose token names another environment": async (namespace) =>
-        tokenData(await issueToken(SECRET, environment(namespace, "4"))),
-      "whose token names another project": async (namespace) =>
-        tokenData(await issueToken(SECRET, { ...environment(namespace), projectName: "other" })),
-      "whose token names an environment of another name": async (namespace) =>
-        tokenData(await issueToken(SECRET, { ...environment(namespace), environmentName: "other" })),
-      "without a token": () => Promise.resolve({ other: btoa("kept") }),
-      "whose token ends with a newline": async (namespace) =>
-        tokenData(`${await issueToken(SECRET, environment(namespace))}\n`),
+    const BROKEN: Readonly<Record<string, (namespace: string) => Record<string, string>>> = {
+      "whose token does not verify": (namespace) =>
+        tokenData(issueToken("another-secret-altogether", environment(namespace))),
+      "whose token names another namespace": () =>
+        tokenData(issueToken(SECRET, environment("somewhere-else"))),
+      "whose token names another environment": (namespace) =>
+        tokenData(issueToken(SECRET, environment(namespace, "4"))),
+      "whose token names another project": (namespace) =>
+        tokenData(issueToken(SECRET, { ...environment(namespace), projectName: "other" })),
+      "whose token names an environment of another name": (namespace) =>
+        tokenData(issueToken(SECRET, { ...environment(namespace), environmentName: "other" })),
+      "without a token": () => ({ other: btoa("kept") }),
+      "whose token ends with a newline": (namespace) =>
+        tokenData(`${issueToken(SECRET, environment(namespace))}\n`),
     };
     for (const [what, makeData] of Object.entries(BROKEN)) {
       test(`a Secret ${what} is repaired in place`, async ({ cluster, namespace, run }) => {
-        const data = await makeData(namespace);
+        const data = makeData(namespace);
         const before = await cluster.create("secrets", namespace, {
           metadata: { name: NAME, labels: OUR_LABELS },
           type: "Opaque",
           data,
         });
         await using _program = run();
-        const good = await issueToken(SECRET, environment(namespace));
+        const good = issueToken(SECRET, environment(namespace));
         const after = await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
         assert.equal(after?.metadata.uid, before.metadata.uid);
         assert.equal(after?.data?.["other"], data["other"]);
@@ -98,7 +98,7 @@ export function tokenSuite(factory: ClusterFactory): void {
       await using _program = run();
       const first = await cluster.until("secrets", namespace, NAME, isThere);
       await cluster.mark("namespaces", "", namespace, { labels: { "lagoon.sh/environmentId": "5" } });
-      const good = await issueToken(SECRET, environment(namespace, "5"));
+      const good = issueToken(SECRET, environment(namespace, "5"));
       const second = await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
       assert.equal(second?.metadata.uid, first?.metadata.uid);
       await cluster.send("PATCH", `/api/v1/namespaces/${namespace}/secrets/${NAME}`, {
@@ -112,7 +112,7 @@ export function tokenSuite(factory: ClusterFactory): void {
       await cluster.create("secrets", namespace, {
         metadata: { name: NAME, labels: { "lagoon.sh/insights-token": "true" } },
         type: "Opaque",
-        data: tokenData(await issueToken(SECRET, environment(namespace))),
+        data: tokenData(issueToken(SECRET, environment(namespace))),
       });
       await using _program = run();
       await cluster.until(
@@ -137,7 +137,7 @@ export function tokenSuite(factory: ClusterFactory): void {
       const before = await cluster.create("secrets", namespace, {
         metadata: { name: NAME, labels: OUR_LABELS },
         type: "Opaque",
-        data: tokenData(await issueToken(SECRET, environment(namespace))),
+        data: tokenData(issueToken(SECRET, environment(namespace))),
       });
       await using _program = run();
       await untilCaughtUp(cluster, `${namespace}-later`);
