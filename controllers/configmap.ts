@@ -6,7 +6,7 @@
  */
 import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
-import { describeError, TerminalError, UnavailableError } from "../lib/errors.ts";
+import { AppError, describeError, TerminalError, UnavailableError } from "../lib/errors.ts";
 import { configMapMessage } from "../lib/insights/configmap_message.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
@@ -25,6 +25,7 @@ import type { ReflectorHandler } from "../lib/kube/reflector.ts";
 import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
 import {
   deferredMarks,
   givenUpMarks,
@@ -59,6 +60,8 @@ export interface ConfigMapDependencies {
   readonly events: EventRecorder;
   /** Tells when a deferral is over. */
   readonly clock: Clock;
+  /** Counts outcomes. */
+  readonly metrics: Pick<Metrics, "countConfigMap">;
   /** Where each outcome is told. */
   readonly log: Logger;
 }
@@ -94,7 +97,7 @@ export function createConfigMapReconcile(
   dependencies: ConfigMapDependencies,
   options: ConfigMapOptions,
 ): Reconcile {
-  const { kube, publisher, events, clock, log } = dependencies;
+  const { kube, publisher, events, clock, metrics, log } = dependencies;
   /** Messages that were confirmed and are not marked yet, by object: they are not sent again. */
   const confirmed = new Map<string, string>();
 
@@ -129,9 +132,7 @@ export function createConfigMapReconcile(
       default:
         return {};
     }
-    return configMap
-      ? await ship(configMap, signal)
-      : await defer(object, "the broker is not reachable", signal);
+    return configMap ? await ship(configMap, signal) : await defer(object, NO_BROKER, signal);
   }
 
   async function ship(configMap: ConfigMap, signal: AbortSignal): Promise<Result> {
@@ -147,12 +148,13 @@ export function createConfigMapReconcile(
       confirmed.set(key, id);
     } catch (error) {
       if (error instanceof TerminalError) return await refuse(configMap, error, signal);
-      if (error instanceof UnavailableError) return await defer(configMap, describeError(error), signal);
+      if (error instanceof UnavailableError) return await defer(configMap, error, signal);
       throw error;
     }
     if (options.burnAfterReading) await burn(configMap, signal);
     else await writeMarks(kube, configMap, processedMarks(configMap, clock.now()), { signal });
     confirmed.delete(key);
+    metrics.countConfigMap("sent");
     log.info("ConfigMap sent", { object: key, burned: options.burnAfterReading });
     return {};
   }
@@ -168,18 +170,22 @@ export function createConfigMapReconcile(
   async function burn(object: PartialObject, signal: AbortSignal): Promise<void> {
     const { uid, resourceVersion } = object.metadata;
     await kube.delete(RESOURCES.configMaps, keyOf(object), { uid, resourceVersion }, { signal });
+    metrics.countConfigMap("burned");
   }
 
-  async function defer(object: PartialObject, error: string, signal: AbortSignal): Promise<Result> {
+  async function defer(object: PartialObject, reason: AppError, signal: AbortSignal): Promise<Result> {
     const failures = retryCount(object) + 1;
+    const error = describeError(reason);
     const fields = { object: formatKey(keyOf(object)), failures, error };
     if (options.maxRetries > 0 && failures > options.maxRetries) {
       await writeMarks(kube, object, givenUpMarks(object, error), { signal });
+      metrics.countConfigMap("given_up", reason.code);
       log.error("ConfigMap given up", fields);
       return {};
     }
     const untilMs = Math.ceil((clock.now() + options.retryDelayMs) / 1000) * 1000;
     await writeMarks(kube, object, deferredMarks(object, untilMs, error), { signal });
+    metrics.countConfigMap("deferred", reason.code);
     log.warn("ConfigMap deferred", { ...fields, until: new Date(untilMs).toISOString() });
     return options.deferredEnabled ? { requeueAfterMs: untilMs - clock.now() } : {};
   }
@@ -189,6 +195,7 @@ export function createConfigMapReconcile(
     // Said already, to this very object: another write would only bring us back here.
     if (hasAnnotations(object, marks)) return {};
     await writeMarks(kube, object, marks, { signal });
+    metrics.countConfigMap("refused", error.code);
     await events.warn({ resource: RESOURCES.configMaps, object }, "InsightsRefused", error.message, {
       signal,
     });
@@ -203,7 +210,11 @@ export function createConfigMapReconcile(
   return reconcile;
 }
 
-const NO_ENVIRONMENT = `the namespace has no labels ${LABELS.project} and ${LABELS.environment}`;
+const NO_BROKER = new UnavailableError("broker-not-ready", "the broker is not reachable");
+const NO_ENVIRONMENT = new AppError(
+  "namespace-unlabelled",
+  `the namespace has no labels ${LABELS.project} and ${LABELS.environment}`,
+);
 
 /** An id that stays the same while the same build's data of the same object is sent again. */
 async function messageId({ metadata, data, binaryData }: ConfigMap): Promise<string> {

@@ -12,6 +12,7 @@ import { type PartialObject, type Resource, RESOURCES } from "../lib/kube/object
 import { createReflector, type Reflector, type ReflectorHandler } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
 import { configMapHandler, type ConfigMapOptions, createConfigMapReconcile } from "./configmap.ts";
 import { configMapSelector } from "./configmap_state.ts";
 import {
@@ -32,6 +33,8 @@ export interface ControllersDependencies {
   readonly clock: Clock;
   /** Source of jitter, a number in [0, 1). */
   readonly random: () => number;
+  /** Where outcomes are counted, and the state of queues and watches is told. */
+  readonly metrics: Metrics;
   /** Where outcomes are told. */
   readonly log: Logger;
 }
@@ -87,6 +90,7 @@ export function createControllers(
     for (const { queue } of controllers) queue.close();
   }
 
+  observe(controllers, dependencies);
   const reflectors = controllers.flatMap((controller) => Object.entries(controller.reflectors));
   const isAlive = (reflector: Reflector) =>
     reflector.isSynced() && clock.now() - reflector.lastContact() < SILENCE_LIMIT_MS;
@@ -94,6 +98,19 @@ export function createControllers(
     run,
     checks: Object.fromEntries(reflectors.map(([name, reflector]) => [name, () => isAlive(reflector)])),
   };
+}
+
+function observe(controllers: readonly Controller[], { metrics, clock }: ControllersDependencies): void {
+  const byName = <Item>(read: (controller: Controller) => readonly (readonly [string, Item])[]) =>
+    Object.fromEntries(controllers.flatMap(read));
+  metrics.observe("queue_ready", () => byName(({ name, queue }) => [[name, queue.readyCount]]));
+  metrics.observe("queue_waiting", () => byName(({ name, queue }) => [[name, queue.waitingCount]]));
+  metrics.observe("watch_silence_seconds", () =>
+    byName(({ reflectors }) =>
+      Object.entries(reflectors)
+        .filter(([, reflector]) => reflector.lastContact() > 0)
+        .map(([name, reflector]) => [name, (clock.now() - reflector.lastContact()) / 1000])
+    ));
 }
 
 function configMapController(
@@ -115,6 +132,10 @@ function configMapController(
 function tokenController(dependencies: ControllersDependencies, options: NamespaceOptions): Controller {
   const queue = new WorkQueue(dependencies);
   const handlers = tokenHandlers(queue, options);
+  dependencies.metrics.observe("token_secrets", () => {
+    const { namespaces, good } = handlers.counts();
+    return { current: good, outstanding: namespaces - good };
+  });
   const namespaces = namespaceSelector(options.targetLabel);
   return {
     name: "namespace",

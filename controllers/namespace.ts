@@ -20,6 +20,7 @@ import type { ReflectorHandler } from "../lib/kube/reflector.ts";
 import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import { type Environment, LABELS, readEnvironment, TOKEN_SECRET } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
 import { issueToken, verifyToken } from "../lib/tokens.ts";
 import { TokenIndex } from "./token_index.ts";
 
@@ -37,6 +38,8 @@ export interface NamespaceDependencies {
   readonly kube: Pick<KubeClient, "get" | "getMetadata" | "create" | "apply">;
   /** Tells a site's developers what is wrong with a Secret. */
   readonly events: EventRecorder;
+  /** Counts outcomes. */
+  readonly metrics: Pick<Metrics, "countToken">;
   /** Where each outcome is told. */
   readonly log: Logger;
 }
@@ -101,7 +104,7 @@ function targetOf({ metadata }: PartialObject, { targetLabel }: NamespaceOptions
 
 /** Makes the reconcile function; its keys name token Secrets, whether they are there or not. */
 export function createNamespaceReconcile(
-  { kube, events, log }: NamespaceDependencies,
+  { kube, events, metrics, log }: NamespaceDependencies,
   options: NamespaceOptions,
 ): Reconcile {
   /** Secrets of somebody else that we have said so about, by uid. */
@@ -142,6 +145,7 @@ export function createNamespaceReconcile(
     const data = secretData(environment);
     const object = { type: "Opaque", metadata: { labels: SECRET_LABELS }, data };
     await kube.create(RESOURCES.secrets, key, object, { signal });
+    metrics.countToken("created");
     log.info("Token Secret created", { object: formatKey(key) });
   }
 
@@ -157,12 +161,14 @@ export function createNamespaceReconcile(
     };
     const key = secretKey(environment.namespace);
     await kube.apply(RESOURCES.secrets, key, fields, { signal });
+    metrics.countToken("repaired");
     log.warn("Token Secret repaired", { object: formatKey(key) });
   }
 
   async function reportForeign(secret: Secret, signal: AbortSignal): Promise<void> {
     if (reported.has(secret.metadata.uid)) return;
     reported.add(secret.metadata.uid);
+    metrics.countToken("foreign");
     const note =
       `Secret ${TOKEN_SECRET.name} has no label ${LABELS.insightsToken}=true, so it is left as it is and ` +
       "this environment gets no token for posting insights. Rename or delete it to get one.";

@@ -6,6 +6,7 @@
  */
 import { type Controllers, createControllers } from "../controllers/mod.ts";
 import { createHealthApp } from "../routes/health.ts";
+import { createMetricsApp } from "../routes/metrics.ts";
 import { createApp } from "../routes/mod.ts";
 import { createConsolePublisher } from "./broker/console.ts";
 import type { Publisher } from "./broker/publisher.ts";
@@ -16,6 +17,7 @@ import { type HttpServer, startHttpServer } from "./http_server.ts";
 import { createKubeClient } from "./kube/client.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import type { Logger } from "./log.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { verifyToken } from "./tokens.ts";
 
 /** What the service needs from outside. */
@@ -54,10 +56,14 @@ export async function serve(
   { signal }: { signal: AbortSignal },
 ): Promise<void> {
   const { clock, log } = dependencies;
+  const metrics = createMetrics();
   const broker = createBroker(config, dependencies);
+  metrics.observe("broker_ready", () => ({ rabbitmq: Number(broker.publisher.isReady()) }));
   const needsCluster = config.configMaps.enabled || config.tokens.reconcilerEnabled;
   const access = needsCluster ? await dependencies.openCluster() : undefined;
-  const controllers = access ? buildControllers(config, access, broker, dependencies) : NO_CONTROLLERS;
+  const controllers = access
+    ? buildControllers(config, access, broker, { ...dependencies, metrics })
+    : NO_CONTROLLERS;
   const stopBroker = new AbortController();
   const killWork = new AbortController();
   const servers: HttpServer[] = [];
@@ -65,10 +71,11 @@ export async function serve(
   // Health first, so that the kubelet can see the rest come up; whatever publishes comes after the broker.
   const checks = { running: () => !signal.aborted, broker: broker.publisher.isReady, ...controllers.checks };
   if (config.health) servers.push(startHttpServer(config.health, createHealthApp(checks)));
+  if (config.metrics) servers.push(startHttpServer(config.metrics, createMetricsApp(metrics)));
   const brokerStopped = broker.run(stopBroker.signal);
   const controllersStopped = controllers.run({ signal, killSignal: killWork.signal });
   const web = config.web.enabled ? startWeb(config, broker.publisher, dependencies) : undefined;
-  log.info("Started", { web: web?.port, health: servers[0]?.port });
+  log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.port });
 
   await aborted(signal);
   log.info("Stopping");
@@ -89,7 +96,7 @@ function buildControllers(
   config: Config,
   access: ClusterAccess,
   { publisher }: Broker,
-  dependencies: ServiceDependencies,
+  dependencies: ServiceDependencies & { readonly metrics: Metrics },
 ): Controllers {
   const kube = createKubeClient({ access, clock: dependencies.clock });
   return createControllers({ ...dependencies, publisher, kube }, {

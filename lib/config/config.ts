@@ -47,6 +47,8 @@ export interface Config {
   };
   /** Where /healthz and /readyz are; undefined for nowhere. */
   readonly health: HostPort | undefined;
+  /** Where /metrics is; undefined for nowhere. */
+  readonly metrics: HostPort | undefined;
   /** How to find the API server: in a pod by service host and port, elsewhere by kubeconfigs. */
   readonly kubernetes: {
     readonly serviceHost: string | undefined;
@@ -91,7 +93,11 @@ const NOT_THERE_YET: readonly (readonly [env: string, isOn: (values: Values) => 
       "set it to false, and keep the way to the broker private",
     ],
     [OPTIONS.leaderElect.env, (values) => values.leaderElect, "set it to false, and run one replica"],
-    [OPTIONS.metricsAddress.env, (values) => values.metricsAddress !== undefined, "set it to 0"],
+    [
+      OPTIONS.metricsSecure.env,
+      (values) => values.metricsAddress !== undefined && values.metricsSecure,
+      "set it to false, and let only Prometheus reach the address",
+    ],
     [OPTIONS.trackEnabled.env, (values) => values.trackEnabled, "set it to false"],
     [OPTIONS.scannerEnabled.env, (values) => values.scannerEnabled, "set it to false"],
   ];
@@ -185,6 +191,7 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       confirmTimeoutMs: values.confirmSeconds * SECOND,
     },
     health: values.healthAddress,
+    metrics: values.metricsAddress,
     kubernetes: {
       serviceHost: readVariable("KUBERNETES_SERVICE_HOST") || undefined,
       servicePort: readVariable("KUBERNETES_SERVICE_PORT") || undefined,

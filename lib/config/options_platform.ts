@@ -29,13 +29,13 @@ export const PROCESS_OPTIONS = {
     "metrics-bind-address",
     bindAddress,
     "0",
-    "Address of /metrics; 0 for off. Not in this version yet.",
+    "Address of /metrics; 0 for off.",
   ),
   metricsSecure: option(
     "metrics-secure",
     boolean,
     "true",
-    "Metrics over HTTPS, for callers that Kubernetes allows.",
+    "Metrics over HTTPS, for callers that Kubernetes allows. Not in this version yet: with an address for /metrics, set it to false.",
   ),
   leaderElect: option(
     "leader-elect",

@@ -33,7 +33,7 @@ async function start(env: Readonly<Record<string, string>> = {}) {
     contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
   };
   await Deno.writeTextFile(`${folder}/kubeconfig`, JSON.stringify(kubeconfig));
-  const [webPort = 0, healthPort = 0] = freePorts(2);
+  const [webPort = 0, healthPort = 0, metricsPort = 0] = freePorts(3);
   const program = startProgram({
     webPort,
     healthPort,
@@ -42,11 +42,14 @@ async function start(env: Readonly<Record<string, string>> = {}) {
       KUBERNETES_SERVICE_HOST: "",
       INSIGHTS_TOKEN_SECRET: SECRET,
       RABBITMQ_ENABLED: "false",
+      METRICS_BIND_ADDRESS: `127.0.0.1:${metricsPort}`,
+      METRICS_SECURE: "false",
       ...env,
     },
   });
   return {
     program,
+    metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     output: new Response(program.stdout).text(),
     [Symbol.asyncDispose]: async () => {
       await program.stop();
@@ -123,6 +126,19 @@ Deno.test("a second signal, a moment later, ends the program at once", async () 
   const { code } = await process.status.finally(() => clearInterval(signals));
   assert.equal(code, 1);
   assert.ok(!running.program.log().includes('"Stopped"'));
+});
+
+Deno.test("the program tells Prometheus about its watches and its broker", async () => {
+  await using running = await start();
+  await running.program.untilReady();
+  const text = await (await fetch(running.metricsUrl)).text();
+  for (const watch of ["configmaps", "namespaces", "secrets"]) {
+    assert.match(
+      text,
+      new RegExp(`^insights_remote_watch_silence_seconds\\{watch="${watch}-watch"\\} [0-9.]+$`, "m"),
+    );
+  }
+  assert.match(text, /^insights_remote_broker_ready\{broker="rabbitmq"\} 1$/m);
 });
 
 Deno.test("during a rotation, tokens of the previous secret are accepted, too", async () => {

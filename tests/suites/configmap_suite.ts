@@ -319,6 +319,10 @@ export function configMapSuite(factory: ClusterFactory): void {
           sbomConfigMap({ name: "other", binaryData: REBUILT_DATA }),
         );
         await cluster.until("configmaps", namespace, "other", isGone);
+        assert.match(
+          (await program.metrics.render()).text,
+          /_configmaps_total\{outcome="refused",code="insights-[a-z-]+"\} 1$/m,
+        );
         const events = await cluster.list("events", namespace);
         assert.deepEqual(
           events.map(({ type, reason, involvedObject }) => [type, reason, involvedObject?.name]),

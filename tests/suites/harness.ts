@@ -8,6 +8,7 @@ import type { ConfigMapOptions } from "../../controllers/configmap.ts";
 import type { NamespaceOptions } from "../../controllers/namespace.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { createKubeClient } from "../../lib/kube/client.ts";
+import { createMetrics, type Metrics } from "../../lib/metrics.ts";
 import { LAGOON_NAMESPACE_LABELS } from "../fixtures/objects.ts";
 import type { TestCluster } from "../fixtures/cluster.ts";
 import { MemoryLogger, RecordingPublisher } from "../fixtures/recorders.ts";
@@ -21,7 +22,15 @@ export interface ClusterFactory {
   readonly name: string;
   /** Ignores tests where the cluster can't be started; adds the reason to their names. */
   readonly guard?: (name: string) => { name: string; ignore: boolean };
-  start(): Promise<{ readonly cluster: TestCluster } & AsyncDisposable>;
+  start(): Promise<StartedCluster>;
+}
+
+/** A cluster that runs. */
+export interface StartedCluster extends AsyncDisposable {
+  /** The tests' own hands in it. */
+  readonly cluster: TestCluster;
+  /** Who the program is there; the same as the tests without it. */
+  readonly programToken?: string;
 }
 
 /** What a test gets. */
@@ -41,12 +50,16 @@ export interface RunOptions {
   readonly tokens?: Partial<NamespaceOptions> | false;
   readonly clock?: Clock;
   readonly publisher?: RecordingPublisher;
+  readonly log?: MemoryLogger;
+  /** Who the program is, instead of the factory's choice. */
+  readonly token?: string | undefined;
 }
 
 /** The running controllers. */
 export interface Program extends AsyncDisposable {
   readonly publisher: RecordingPublisher;
   readonly log: MemoryLogger;
+  readonly metrics: Metrics;
 }
 
 const CONFIG_MAPS: ConfigMapOptions & { maxConcurrent: number } = {
@@ -58,13 +71,15 @@ const CONFIG_MAPS: ConfigMapOptions & { maxConcurrent: number } = {
   maxConcurrent: 2,
 };
 
+/** Of the namespaces of all suites, since some share a cluster. */
+let count = 0;
+
 /** Registers tests that share one cluster, each in a namespace of its own. */
 export function describeSuite(
   factory: ClusterFactory,
   define: (test: (story: string, run: (scene: Scene) => Promise<void>) => void) => void,
 ): void {
   let shared: ReturnType<ClusterFactory["start"]> | undefined;
-  let count = 0;
   Deno.test.afterAll(async () => {
     await (await shared)?.[Symbol.asyncDispose]();
   });
@@ -75,25 +90,27 @@ export function describeSuite(
       ...(factory.guard?.(name) ?? { name }),
       fn: async () => {
         shared ??= factory.start();
-        const { cluster } = await shared;
+        const { cluster, programToken } = await shared;
         const bareNamespace = async (labels = {}) => {
           const namespace = `suite-${++count}`;
           await cluster.createNamespace(namespace, labels);
           return namespace;
         };
         const namespace = await bareNamespace(LAGOON_NAMESPACE_LABELS);
-        await run({ cluster, namespace, bareNamespace, run: (options) => startProgram(cluster, options) });
+        const start = (options: RunOptions = {}) =>
+          startProgram(cluster, { token: programToken, ...options });
+        await run({ cluster, namespace, bareNamespace, run: start });
       },
     });
   });
 }
 
-function startProgram(cluster: TestCluster, options: RunOptions = {}): Program {
-  const { clock = systemClock, publisher = new RecordingPublisher() } = options;
-  const log = new MemoryLogger();
-  const access = cluster.access();
+function startProgram(cluster: TestCluster, options: RunOptions): Program {
+  const { clock = systemClock, publisher = new RecordingPublisher(), log = new MemoryLogger() } = options;
+  const metrics = createMetrics();
+  const access = cluster.access(options.token);
   const controllers = createControllers(
-    { kube: createKubeClient({ access, clock }), publisher, clock, random: () => 0, log },
+    { kube: createKubeClient({ access, clock }), publisher, clock, random: () => 0, metrics, log },
     {
       configMaps: { ...CONFIG_MAPS, ...options.configMaps },
       tokens: options.tokens === false ? undefined : { secret: SECRET, ...options.tokens },
@@ -104,6 +121,7 @@ function startProgram(cluster: TestCluster, options: RunOptions = {}): Program {
   return {
     publisher,
     log,
+    metrics,
     [Symbol.asyncDispose]: async () => {
       stop.abort();
       await running;

@@ -108,6 +108,24 @@ export function tokenSuite(factory: ClusterFactory): void {
       await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
     });
 
+    test("a changed secret is spread to all Secrets, and the metrics tell how far", async ({ cluster, namespace, run }) => {
+      const old = tokenData(issueToken("the-previous-secret", environment(namespace)));
+      const before = await cluster.create("secrets", namespace, {
+        metadata: { name: NAME, labels: OUR_LABELS },
+        type: "Opaque",
+        data: old,
+      });
+      await using program = run();
+      const good = issueToken(SECRET, environment(namespace));
+      const after = await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
+      assert.equal(after?.metadata.uid, before.metadata.uid);
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      const { text } = await program.metrics.render();
+      assert.match(text, /^insights_remote_token_secrets\{state="outstanding"\} \d+$/m);
+      assert.match(text, /^insights_remote_token_secrets\{state="current"\} [1-9]\d*$/m);
+      assert.match(text, /^insights_remote_token_secrets_total\{outcome="repaired"\} [1-9]\d*$/m);
+    });
+
     test("a Secret that lost its second label gets it back", async ({ cluster, namespace, run }) => {
       await cluster.create("secrets", namespace, {
         metadata: { name: NAME, labels: { "lagoon.sh/insights-token": "true" } },

@@ -44,6 +44,7 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       confirmTimeoutMs: 10_000,
     },
     health: { hostname: undefined, port: 8081 },
+    metrics: undefined,
     kubernetes: {
       serviceHost: undefined,
       servicePort: undefined,
@@ -102,7 +103,6 @@ for (
   const [env, value] of [
     ["RABBITMQ_TLS", "true"],
     ["LEADER_ELECT", "1"],
-    ["METRICS_BIND_ADDRESS", ":8443"],
     ["ENABLE_DEPENDENCY_TRACK_INTEGRATION", "T"],
     ["ENABLE_BUILD_SCANNING", "TRUE"],
   ] as const
@@ -114,6 +114,15 @@ for (
     );
   });
 }
+
+Deno.test("buildConfig() serves metrics without TLS only, and says so", () => {
+  assert.match(
+    refusal({ METRICS_BIND_ADDRESS: ":8443" }),
+    /^METRICS_SECURE: this version does not have it yet/,
+  );
+  const { metrics } = build({ METRICS_BIND_ADDRESS: "127.0.0.1:8080", METRICS_SECURE: "false" });
+  assert.deepEqual(metrics, { hostname: "127.0.0.1", port: 8080 });
+});
 
 Deno.test("buildConfig() needs a secret for posts and for tokens, and for nothing else", () => {
   const neither = { ENABLE_WEBSERVICE: "false", ENABLE_NAMESPACE_RECONCILER: "false" };

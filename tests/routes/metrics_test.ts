@@ -1,0 +1,12 @@
+import assert from "node:assert/strict";
+import { createMetrics } from "../../lib/metrics.ts";
+import { createMetricsApp } from "../../routes/metrics.ts";
+
+Deno.test("/metrics answers with the text that Prometheus reads", async () => {
+  const metrics = createMetrics();
+  metrics.countConfigMap("sent");
+  const response = await createMetricsApp(metrics).request("/metrics");
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+  assert.match(await response.text(), /^insights_remote_configmaps_total\{outcome="sent",code=""\} 1$/m);
+});
