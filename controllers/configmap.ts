@@ -5,6 +5,7 @@
  * @module
  */
 import type { Publisher } from "../lib/broker/publisher.ts";
+import { ByteBudget } from "../lib/byte_budget.ts";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, describeError, TerminalError, UnavailableError } from "../lib/errors.ts";
 import { configMapMessage } from "../lib/insights/configmap_message.ts";
@@ -48,6 +49,8 @@ export interface ConfigMapOptions {
   readonly retryDelayMs: number;
   /** Send only ConfigMaps whose annotation asks for it. */
   readonly coreOptIn: boolean;
+  /** Payloads in memory at the same time, in bytes. */
+  readonly maxBytesInFlight: number;
 }
 
 /** What the controller works with. */
@@ -71,6 +74,9 @@ export interface ConfigMapDependencies {
  * store the whole ConfigMap again, so this also bounds the writes of an outage to one in this time for each worker.
  */
 const BROKER_WAIT_MS = 5_000;
+
+/** Most that a ConfigMap's values can take in JSON: 1 MiB of data, and a third more for base64. */
+const LARGEST_PAYLOAD = 1_400_000;
 
 /** Puts ConfigMaps in line: pending ones now, deferred ones at their time, and processed ones to be burned. */
 export function configMapHandler(
@@ -100,6 +106,7 @@ export function createConfigMapReconcile(
   const { kube, publisher, events, clock, metrics, log } = dependencies;
   /** Messages that were confirmed and are not marked yet, by object: they are not sent again. */
   const confirmed = new Map<string, string>();
+  const budget = new ByteBudget(options.maxBytesInFlight);
 
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     try {
@@ -108,7 +115,10 @@ export function createConfigMapReconcile(
       if (!canSend) {
         return await settle(await kube.getMetadata(RESOURCES.configMaps, key, { signal }), signal);
       }
+      // How large it is shows only when it is there.
+      using reservation = await budget.reserve(LARGEST_PAYLOAD, { signal });
       const configMap = await kube.get(RESOURCES.configMaps, key, { signal });
+      reservation.shrink(payloadBytes(configMap));
       return await settle(configMap, signal, configMap);
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -215,6 +225,10 @@ const NO_ENVIRONMENT = new AppError(
   "namespace-unlabelled",
   `the namespace has no labels ${LABELS.project} and ${LABELS.environment}`,
 );
+
+function payloadBytes({ data = {}, binaryData = {} }: ConfigMap): number {
+  return [...Object.values(data), ...Object.values(binaryData)].reduce((sum, value) => sum + value.length, 0);
+}
 
 /** An id that stays the same while the same build's data of the same object is sent again. */
 async function messageId({ metadata, data, binaryData }: ConfigMap): Promise<string> {

@@ -20,6 +20,7 @@ export interface Config {
     readonly retryDelayMs: number;
     readonly maxConcurrent: number;
     readonly coreOptIn: boolean;
+    readonly maxBytesInFlight: number;
   };
   /** Posts. */
   readonly web: {
@@ -168,6 +169,7 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       retryDelayMs: values.retryMinutes * MINUTE,
       maxConcurrent: values.maxConcurrent,
       coreOptIn: values.coreOptIn,
+      maxBytesInFlight: values.maxBytesInFlight,
     },
     web: {
       enabled: values.webEnabled,

@@ -52,6 +52,12 @@ export const CONFIG_MAP_OPTIONS = {
     "1",
     "How many ConfigMaps are sent at the same time.",
   ),
+  maxBytesInFlight: option(
+    "configmap-reconciler-max-bytes",
+    integer(1_500_000, 1_000_000_000),
+    "6000000",
+    "Payloads of ConfigMaps in memory at the same time, in bytes, however many are sent at the same time.",
+  ),
   coreOptIn: option(
     "core-insights-opt-in",
     boolean,

@@ -68,6 +68,7 @@ const CONFIG_MAPS: ConfigMapOptions & { maxConcurrent: number } = {
   maxRetries: 0,
   retryDelayMs: 5 * 60 * 1000,
   coreOptIn: false,
+  maxBytesInFlight: 6_000_000,
   maxConcurrent: 2,
 };
 
@@ -105,7 +106,8 @@ export function describeSuite(
   });
 }
 
-function startProgram(cluster: TestCluster, options: RunOptions): Program {
+/** Starts the controllers in a cluster; dispose of them to stop them in order. */
+export function startProgram(cluster: TestCluster, options: RunOptions): Program {
   const { clock = systemClock, publisher = new RecordingPublisher(), log = new MemoryLogger() } = options;
   const metrics = createMetrics();
   const access = cluster.access(options.token);

@@ -31,6 +31,7 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       retryDelayMs: 300_000,
       maxConcurrent: 1,
       coreOptIn: false,
+      maxBytesInFlight: 6_000_000,
     },
     web: { enabled: true, port: 8888, maxBodyBytes: 10_485_760, maxInFlight: 256 },
     tokens: { reconcilerEnabled: true, secret: SECRET, previousSecret: "", targetLabel: undefined },
