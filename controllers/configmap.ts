@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import type { Publisher } from "../lib/broker/publisher.ts";
 import { ByteBudget } from "../lib/byte_budget.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -151,7 +152,7 @@ export function createConfigMapReconcile(
       const environment = await readNamespace(configMap, signal);
       if (!environment) return await defer(configMap, NO_ENVIRONMENT, signal);
       const body = encodeMessage(configMapMessage({ configMap, environment }));
-      const id = await messageId(configMap);
+      const id = messageId(configMap);
       const isDelivered = confirmed.get(key) === id ||
         configMap.metadata.annotations?.[ANNOTATIONS.coreStatus] === "success";
       if (!isDelivered) await publisher.publish({ id, body }, { signal });
@@ -231,9 +232,20 @@ function payloadBytes({ data = {}, binaryData = {} }: ConfigMap): number {
 }
 
 /** An id that stays the same while the same build's data of the same object is sent again. */
-async function messageId({ metadata, data, binaryData }: ConfigMap): Promise<string> {
-  const build = metadata.labels?.[LABELS.buildName];
-  const content = JSON.stringify([metadata.uid, build, data, binaryData]);
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(content));
-  return new Uint8Array(digest).toHex();
+function messageId({ metadata, data = {}, binaryData = {} }: ConfigMap): string {
+  const hash = createHash("sha256");
+  // Piece by piece, since the payload may be a megabyte; lengths keep the pieces apart.
+  const pieces = [
+    metadata.uid,
+    metadata.labels?.[LABELS.buildName] ?? "",
+    ...entries(data),
+    "",
+    ...entries(binaryData),
+  ];
+  for (const piece of pieces) hash.update(`${piece.length}:`).update(piece);
+  return hash.digest("hex");
+}
+
+function entries(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).flat();
 }

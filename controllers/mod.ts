@@ -7,7 +7,7 @@ import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import { type Reconcile, runController } from "../lib/kube/controller.ts";
-import { createEventRecorder } from "../lib/kube/events.ts";
+import { createEventRecorder, type EventRecorder } from "../lib/kube/events.ts";
 import { type PartialObject, type Resource, RESOURCES } from "../lib/kube/objects.ts";
 import { createReflector, type Reflector, type ReflectorHandler } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
@@ -77,8 +77,11 @@ export function createControllers(
 ): Controllers {
   const { clock, log } = dependencies;
   const controllers: Controller[] = [];
-  if (options.configMaps) controllers.push(configMapController(dependencies, options.configMaps));
-  if (options.tokens) controllers.push(tokenController(dependencies, options.tokens));
+  // One for all, since it remembers whether Events are forbidden.
+  const events = createEventRecorder({ ...dependencies, client: dependencies.kube });
+  const parts = { ...dependencies, events };
+  if (options.configMaps) controllers.push(configMapController(parts, options.configMaps));
+  if (options.tokens) controllers.push(tokenController(parts, options.tokens));
 
   async function run(
     { signal, killSignal }: { signal: AbortSignal; killSignal: AbortSignal },
@@ -113,8 +116,10 @@ function observe(controllers: readonly Controller[], { metrics, clock }: Control
     ));
 }
 
+type Parts = ControllersDependencies & { readonly events: EventRecorder };
+
 function configMapController(
-  dependencies: ControllersDependencies,
+  dependencies: Parts,
   options: ConfigMapOptions & { readonly maxConcurrent: number },
 ): Controller {
   const queue = new WorkQueue(dependencies);
@@ -124,12 +129,12 @@ function configMapController(
     name: "configmap",
     queue,
     reflectors: { "configmaps-watch": reflector(dependencies, RESOURCES.configMaps, selector, handler) },
-    reconcile: createConfigMapReconcile({ ...dependencies, events: recorder(dependencies) }, options),
+    reconcile: createConfigMapReconcile(dependencies, options),
     concurrency: options.maxConcurrent,
   };
 }
 
-function tokenController(dependencies: ControllersDependencies, options: NamespaceOptions): Controller {
+function tokenController(dependencies: Parts, options: NamespaceOptions): Controller {
   const queue = new WorkQueue(dependencies);
   const handlers = tokenHandlers(queue, options);
   dependencies.metrics.observe("token_secrets", () => {
@@ -147,12 +152,12 @@ function tokenController(dependencies: ControllersDependencies, options: Namespa
         ...dependencies,
         client: dependencies.kube,
         resource: RESOURCES.secrets,
-        labelSelector: TOKEN_SECRET_SELECTOR,
+        fieldSelector: TOKEN_SECRET_SELECTOR,
         whole: true,
         handler: handlers.secrets,
       }),
     },
-    reconcile: createNamespaceReconcile({ ...dependencies, events: recorder(dependencies) }, options),
+    reconcile: createNamespaceReconcile(dependencies, options),
     concurrency: TOKEN_WORKERS,
   };
 }
@@ -164,8 +169,4 @@ function reflector(
   handler: ReflectorHandler,
 ): Reflector {
   return createReflector({ ...dependencies, client: dependencies.kube, resource, labelSelector, handler });
-}
-
-function recorder({ kube, clock, log }: ControllersDependencies) {
-  return createEventRecorder({ client: kube, clock, log });
 }

@@ -44,12 +44,13 @@ export interface NamespaceDependencies {
   readonly log: Logger;
 }
 
-/** Selects the token Secrets that are ours. */
-export const TOKEN_SECRET_SELECTOR = `${LABELS.insightsToken}=true`;
+/**
+ * Selects token Secrets, ours and others', by a field and not by our label: RBAC can then keep all other Secrets from
+ * us, and it is seen when somebody else's goes away.
+ */
+export const TOKEN_SECRET_SELECTOR = `metadata.name=${TOKEN_SECRET.name}`;
 
 const SECRET_LABELS = { [LABELS.insightsToken]: "true", [LABELS.dynamicSecret]: TOKEN_SECRET.name };
-/** How soon a Secret that is somebody else's is looked at again: nothing tells us when they give the name up. */
-const FOREIGN_RECHECK_MS = 10 * 60 * 1000;
 
 /** The label selector for namespaces that get a Secret. */
 export function namespaceSelector(targetLabel?: string): string {
@@ -61,7 +62,7 @@ export function namespaceSelector(targetLabel?: string): string {
 export interface TokenHandlers {
   /** For namespaces, metadata only. */
   readonly namespaces: ReflectorHandler;
-  /** For our token Secrets, whole. */
+  /** For token Secrets, whole. */
   readonly secrets: ReflectorHandler;
   /** How many Lagoon namespaces there are, and how many of them hold the token that they should. */
   counts(): { readonly namespaces: number; readonly good: number };
@@ -83,12 +84,9 @@ export function tokenHandlers(queue: WorkQueue, options: NamespaceOptions): Toke
     secrets: {
       onObject: (object) => {
         const { metadata, data = {} } = object as Secret;
-        if (metadata.name !== TOKEN_SECRET.name) return;
         index.setSecret(metadata.namespace, { labels: metadata.labels ?? {}, data });
       },
-      onGone: ({ namespace, name }) => {
-        if (name === TOKEN_SECRET.name) index.setSecret(namespace, undefined);
-      },
+      onGone: ({ namespace }) => index.setSecret(namespace, undefined),
       onListed: () => index.setListed("secrets"),
     },
     counts: () => index.counts,
@@ -121,7 +119,6 @@ export function createNamespaceReconcile(
         await create(key, environment, signal);
       } else if (secret.metadata.labels?.[LABELS.insightsToken] !== "true") {
         await reportForeign(secret, signal);
-        return { requeueAfterMs: FOREIGN_RECHECK_MS };
       } else if (!await isGood(secret, environment, options.secret)) {
         await repair(secret, environment, signal);
       }

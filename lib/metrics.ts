@@ -32,7 +32,8 @@ export interface Metrics {
   render(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
 
-const GAUGES = {
+/** Every gauge, by its name without the prefix. */
+export const GAUGES = {
   queue_ready: { help: "Objects that wait for a worker.", label: "controller" },
   queue_waiting: { help: "Objects that wait for their time: deferred, or backing off.", label: "controller" },
   watch_silence_seconds: {

@@ -23,7 +23,9 @@ export interface ListPage<T> {
 /** Options of {@link KubeClient.list}. */
 export interface ListOptions {
   /** All objects without it. */
-  readonly labelSelector?: string;
+  readonly labelSelector?: string | undefined;
+  /** All objects without it; the only selector that RBAC knows, and only as `metadata.name=…`. */
+  readonly fieldSelector?: string | undefined;
   /** The whole objects instead of their metadata; for kinds whose objects are small. */
   readonly whole?: boolean;
   /** Most objects in a page. */
@@ -37,7 +39,9 @@ export interface ListOptions {
 /** Options of {@link KubeClient.watch}. */
 export interface WatchOptions {
   /** All objects without it. */
-  readonly labelSelector?: string;
+  readonly labelSelector?: string | undefined;
+  /** All objects without it; the only selector that RBAC knows, and only as `metadata.name=…`. */
+  readonly fieldSelector?: string | undefined;
   /** The whole objects instead of their metadata; for kinds whose objects are small. */
   readonly whole?: boolean;
   /** Where the watch begins. */
@@ -169,12 +173,12 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   }
 
   return {
-    list: async (resource, { labelSelector, whole, limit, continueToken, signal }) => {
+    list: async (resource, { labelSelector, fieldSelector, whole, limit, continueToken, signal }) => {
       const list = await call<PartialObjectList>({
         method: "GET",
         path: resourcePath(resource),
         what: `list ${resource.plural}`,
-        query: { labelSelector, limit: String(limit), continue: continueToken },
+        query: { labelSelector, fieldSelector, limit: String(limit), continue: continueToken },
         accept: whole ? WHOLE : METADATA_LIST,
         signal,
       });
@@ -183,13 +187,15 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     },
 
     watch: async function* (resource, options) {
-      const { labelSelector, whole, resourceVersion, timeoutSeconds, idleMs, signal } = options;
+      const { labelSelector, fieldSelector, whole, resourceVersion, timeoutSeconds, idleMs, signal } =
+        options;
       const request: Request = {
         method: "GET",
         path: resourcePath(resource),
         what: `watch ${resource.plural}`,
         query: {
           labelSelector,
+          fieldSelector,
           resourceVersion,
           watch: "true",
           allowWatchBookmarks: "true",

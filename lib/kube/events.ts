@@ -32,7 +32,7 @@ export interface Subject {
 /** Longest note that the API server takes. */
 const LONGEST_NOTE = 1024;
 
-/** Makes a recorder. Once RBAC has forbidden an Event, it says so in one line and stays silent. */
+/** Makes a recorder. Once RBAC has forbidden an Event, one line says so, and no other is tried. */
 export function createEventRecorder(
   { client, clock, log }: { client: Pick<KubeClient, "create">; clock: Clock; log: Logger },
 ): EventRecorder {
@@ -68,7 +68,8 @@ export function createEventRecorder(
     try {
       await client.create(RESOURCES.events, { namespace, name: "" }, event, { signal });
     } catch (error) {
-      if (signal.aborted) return;
+      // Several may have been on their way when the first one was forbidden.
+      if (signal.aborted || forbidden) return;
       forbidden = isForbidden(error) && !isNamespaceTerminating(error);
       log.warn(forbidden ? "Events are forbidden and left out from now on" : "Event not written", {
         object: formatKey({ namespace, name }),

@@ -27,8 +27,10 @@ export interface ReflectorOptions {
   readonly client: Pick<KubeClient, "list" | "watch">;
   /** What is watched. */
   readonly resource: Resource<PartialObject>;
-  /** Which of them. */
-  readonly labelSelector: string;
+  /** Which of them, by label. */
+  readonly labelSelector?: string;
+  /** Which of them, by field. */
+  readonly fieldSelector?: string;
   /** The handler is given the whole objects; for kinds whose objects are small. @default {false} */
   readonly whole?: boolean;
   /** Who is told. */
@@ -66,7 +68,9 @@ const SHORT_WATCH_MS = 1_000;
 
 /** Makes a reflector; nothing is sent before `run`. */
 export function createReflector(options: ReflectorOptions): Reflector {
-  const { client, resource, labelSelector, whole = false, handler, clock, log } = options;
+  const { client, resource, handler, clock, log } = options;
+  const { labelSelector, fieldSelector, whole = false } = options;
+  const selection = { labelSelector, fieldSelector, whole };
   let known = new Set<string>();
   let synced = false;
   let contact = 0;
@@ -79,8 +83,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     let resourceVersion: string;
     do {
       const page = await client.list(resource, {
-        labelSelector,
-        whole,
+        ...selection,
         limit: PAGE_SIZE,
         continueToken,
         signal,
@@ -105,8 +108,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
   async function watch(resourceVersion: string, signal: AbortSignal, onSeen: (version: string) => void) {
     const timeoutSeconds = WATCH_SECONDS.least + Math.floor(options.random() * WATCH_SECONDS.spread);
     const events = client.watch(resource, {
-      labelSelector,
-      whole,
+      ...selection,
       resourceVersion,
       timeoutSeconds,
       idleMs: WATCH_IDLE_MS,

@@ -16,6 +16,13 @@ function requestsSince(server: ApiServer, mark: number): Record<string, number> 
   return counts;
 }
 
+/** In a cluster most objects are not ours: none of them may be asked for. */
+function assertSelective(server: ApiServer, mark: number): void {
+  const lists = server.requests.slice(mark).filter(({ verb }) => verb === "list" || verb === "watch");
+  assert.ok(lists.length > 0);
+  for (const { path, query } of lists) assert.ok(query["labelSelector"] || query["fieldSelector"], path);
+}
+
 /** Counts the requests from the program's start until `done` holds of the server. */
 async function countRequests(
   prepare: (cluster: TestCluster) => Promise<void>,
@@ -32,6 +39,7 @@ async function countRequests(
     await using _program = startProgram(cluster, options);
     await server.until(() => done(server));
   }
+  assertSelective(server, mark);
   return requestsSince(server, mark);
 }
 

@@ -182,6 +182,9 @@ export function tokenSuite(factory: ClusterFactory): void {
       );
       const after = await cluster.get("secrets", namespace, NAME);
       assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
+      await cluster.delete("secrets", namespace, NAME);
+      const ours = await cluster.until("secrets", namespace, NAME, isThere);
+      assert.deepEqual(ours?.metadata.labels, OUR_LABELS);
     });
 
     test("a namespace on its way out is left in peace", async ({ cluster, namespace, bareNamespace, run }) => {

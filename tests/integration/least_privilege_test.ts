@@ -1,0 +1,210 @@
+/** The program with exactly the rights of `manifests/base`, with fewer, and with the lagoon-remote chart's. */
+import assert from "node:assert/strict";
+import { TestCluster } from "../fixtures/cluster.ts";
+import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
+import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import {
+  AccessControl,
+  OWN_NAMESPACE,
+  permissions,
+  type PolicyRule,
+  readManifest,
+} from "../fixtures/rbac.ts";
+import { type LogLine, MemoryLogger } from "../fixtures/recorders.ts";
+import { configMapSuite } from "../suites/configmap_suite.ts";
+import { type ClusterFactory, describeSuite, type Scene, type StartedCluster } from "../suites/harness.ts";
+import { tokenSuite } from "../suites/token_suite.ts";
+
+const MANIFESTS = await Promise.all(
+  [
+    "service_account",
+    "cluster_role",
+    "cluster_role_binding",
+    "leader_election_role",
+    "leader_election_role_binding",
+  ]
+    .map(readManifest),
+);
+const [account, clusterRole, , leaderElectionRole] = MANIFESTS;
+const CLUSTER_RULES = clusterRole!.rules!;
+const LEASE_RULES = leaderElectionRole!.rules!;
+
+/** What the chart lagoon-remote 0.106.0 grants. */
+const CHART_RULES: readonly PolicyRule[] = [
+  { apiGroups: [""], resources: ["configmaps", "pods", "secrets"], verbs: ["*"] },
+  { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
+  { apiGroups: ["apps"], resources: ["deployments"], verbs: ["get", "list", "watch"] },
+];
+
+interface Started extends StartedCluster {
+  readonly accessControl: AccessControl;
+  readonly programToken: string;
+}
+
+/** One server for all tests of this file; whoever comes last to dispose of it finds it stopped. */
+let started: Promise<Started> | undefined;
+const start = () => started ??= startCluster();
+
+async function startCluster(): Promise<Started> {
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(await startKubeApiserver());
+  const cluster = stack.use(new TestCluster(server));
+  await cluster.createNamespace(OWN_NAMESPACE);
+  const accessControl = new AccessControl(cluster, server);
+  for (const manifest of MANIFESTS) await accessControl.apply(manifest);
+  const programToken = await accessControl.requestToken(account!.metadata.name);
+  await accessControl.untilGranted(programToken, OWN_NAMESPACE, [...CLUSTER_RULES, ...LEASE_RULES]);
+  const running = stack.move();
+  return { cluster, accessControl, programToken, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function factory(name: string): ClusterFactory {
+  return { name, guard: ignoredWithoutApiserver, start };
+}
+
+/** A log that can be waited for. */
+class WatchedLogger extends MemoryLogger {
+  #onLine = () => {};
+
+  override warn(...line: Parameters<MemoryLogger["warn"]>): void {
+    super.warn(...line);
+    this.#onLine();
+  }
+
+  override error(...line: Parameters<MemoryLogger["error"]>): void {
+    super.error(...line);
+    this.#onLine();
+  }
+
+  /** Waits until so many lines match; fails after 15 seconds. */
+  async until(matches: (line: LogLine) => boolean, count = 1): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#onLine = () => this.lines.filter(matches).length >= count && resolve();
+    this.#onLine();
+    const timer = setTimeout(() => reject(new Error(`Not logged: ${JSON.stringify(this.lines)}`)), 15_000);
+    await promise.finally(() => clearTimeout(timer));
+  }
+}
+
+configMapSuite(factory("with the ClusterRole"));
+tokenSuite(factory("with the ClusterRole"));
+
+/** Something to do for every right that the program has. */
+async function createWork({ cluster, namespace }: Scene): Promise<void> {
+  await cluster.create("configmaps", namespace, sbomConfigMap({ name: "good" }));
+  await cluster.create("configmaps", namespace, sbomConfigMap({ name: "refused", binaryData: {} }));
+  const labels = { "lagoon.sh/insights-token": "true" };
+  await cluster.create("secrets", namespace, { metadata: { name: "insights-token", labels } });
+  await cluster.createNamespace(`${namespace}-new`, LAGOON_NAMESPACE_LABELS);
+}
+
+describeSuite(factory("with the ClusterRole"), (test) => {
+  for (const [index, rule] of CLUSTER_RULES.entries()) {
+    for (const verb of rule.verbs) {
+      const resource = rule.resources[0]!;
+      test(`without the verb ${verb} on ${resource}, the log tells of a request that is forbidden`, async (scene) => {
+        const { accessControl } = await start();
+        const verbs = rule.verbs.filter((other) => other !== verb);
+        const rules = CLUSTER_RULES.with(index, { ...rule, verbs }).filter(({ verbs }) => verbs.length > 0);
+        const token = await accessControl.createAccount(`no-${verb}-${resource}`, rules);
+        await createWork(scene);
+        const log = new WatchedLogger();
+        await using _program = scene.run({ token, log, configMaps: { burnAfterReading: true } });
+        await log.until(({ fields }) =>
+          String(fields["error"]).includes(`cannot ${verb} resource "${resource}"`)
+        );
+      });
+    }
+  }
+
+  test("the ServiceAccount has these rights and no others, in its own namespace and elsewhere", async ({ namespace }) => {
+    const { accessControl, programToken } = await start();
+    await accessControl.untilGranted(programToken, OWN_NAMESPACE, [...CLUSTER_RULES, ...LEASE_RULES]);
+    await accessControl.untilGranted(programToken, namespace, CLUSTER_RULES);
+  });
+
+  test("what the program never does is forbidden to its ServiceAccount", async ({ namespace }) => {
+    const { accessControl, programToken } = await start();
+    using program = accessControl.as(programToken);
+    const core = `/api/v1/namespaces/${namespace}`;
+    const rbac = "/apis/rbac.authorization.k8s.io/v1";
+    const leases = "/apis/coordination.k8s.io/v1/namespaces";
+    const requests = [
+      ["GET", "/api/v1/pods"],
+      ["GET", "/api/v1/nodes"],
+      ["GET", "/api/v1/events"],
+      ["GET", "/apis/apps/v1/deployments"],
+      ["GET", `${core}/secrets/lagoon-env`],
+      ["PATCH", `${core}/secrets/lagoon-env`],
+      ["PUT", `${core}/secrets/insights-token`],
+      ["DELETE", `${core}/secrets/insights-token`],
+      ["DELETE", `${core}/secrets`],
+      ["POST", `${core}/configmaps`],
+      ["PUT", `${core}/configmaps/web`],
+      ["DELETE", `${core}/configmaps`],
+      ["PATCH", `/api/v1/namespaces/${namespace}`],
+      ["DELETE", `/api/v1/namespaces/${namespace}`],
+      ["POST", `${core}/pods`],
+      ["POST", `${core}/pods/web/exec`],
+      ["POST", `${core}/serviceaccounts/default/token`],
+      ["PATCH", `${rbac}/clusterroles/insights-remote`],
+      ["POST", `${rbac}/clusterrolebindings`],
+      ["GET", `${leases}/${OWN_NAMESPACE}/leases/another`],
+      ["DELETE", `${leases}/${OWN_NAMESPACE}/leases/ac8a682b.lagoon.sh`],
+      ["POST", `${leases}/${namespace}/leases`],
+    ] as const;
+    for (const [method, path] of requests) {
+      const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+      const body = method === "GET" || method === "DELETE" ? undefined : {};
+      const status = await program.send(method, path, { body, type, allow: [403] }) as { code?: number };
+      assert.equal(status.code, 403, `${method} ${path}`);
+    }
+  });
+
+  test("the Role for leader election lets the ServiceAccount create and keep the one Lease", async () => {
+    const { accessControl, programToken } = await start();
+    using program = accessControl.as(programToken);
+    const leases = `/apis/coordination.k8s.io/v1/namespaces/${OWN_NAMESPACE}/leases`;
+    await program.send("POST", leases, { body: { metadata: { name: "ac8a682b.lagoon.sh" } } });
+    await program.send("PATCH", `${leases}/ac8a682b.lagoon.sh`, {
+      body: { spec: { holderIdentity: "first" } },
+      type: "application/merge-patch+json",
+    });
+    const lease = await program.send("GET", `${leases}/ac8a682b.lagoon.sh`) as { spec: unknown };
+    assert.deepEqual(lease.spec, { holderIdentity: "first" });
+  });
+});
+
+describeSuite(factory("with the chart's role"), (test) => {
+  test("everything works but Events, and the log says so once", async ({ cluster, namespace, run }) => {
+    const { accessControl } = await start();
+    const token = await accessControl.createAccount("chart", CHART_RULES);
+    for (const name of ["first", "second"]) {
+      await cluster.create("configmaps", namespace, sbomConfigMap({ name, binaryData: {} }));
+    }
+    await cluster.create("configmaps", namespace, sbomConfigMap({ name: "good" }));
+    const foreign = await cluster.create("secrets", namespace, { metadata: { name: "insights-token" } });
+    const log = new WatchedLogger();
+    await using _program = run({ token, log, configMaps: { burnAfterReading: true } });
+    const isAboutUs = ({ fields }: LogLine) => String(fields["object"]).startsWith(`${namespace}/`);
+    await log.until((line) => isAboutUs(line) && line.message === "ConfigMap refused", 2);
+    await log.until((line) => isAboutUs(line) && line.message === "Secret of that name is somebody else's");
+    await cluster.until("configmaps", namespace, "good", (object) => object === undefined);
+    assert.equal(log.with("Events are forbidden and left out from now on").length, 1);
+    assert.deepEqual(log.lines.filter(({ message }) => /not written|interrupted|failed/.test(message)), []);
+    assert.deepEqual(await cluster.list("events", namespace), []);
+    const refused = await cluster.get("configmaps", namespace, "first");
+    assert.equal(refused?.metadata.annotations?.["core.insights.lagoon.sh/status"], "failure");
+    const after = await cluster.get("secrets", namespace, "insights-token");
+    assert.equal(after?.metadata.resourceVersion, foreign.metadata.resourceVersion);
+  });
+});
+
+Deno.test("docs/security.md lists exactly the rights in the manifests", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/security.md", import.meta.url));
+  const rows = text.matchAll(/^\| `([a-z.0-9]+)` +\| `([a-z]+)` +\|(?: name `([a-z0-9.-]+)`)?/gm);
+  const documented = [...rows].map(([, resource, verb, name = ""]) =>
+    `${verb} ${resource} ${name}`.trimEnd()
+  );
+  assert.deepEqual(documented.sort(), permissions([...CLUSTER_RULES, ...LEASE_RULES]));
+});
