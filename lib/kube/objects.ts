@@ -4,7 +4,14 @@
  *
  * @module
  */
-import type { CoreV1Event, V1ConfigMap, V1Namespace, V1ObjectMeta, V1Secret } from "@kubernetes/client-node";
+import type {
+  CoreV1Event,
+  V1ConfigMap,
+  V1Lease,
+  V1Namespace,
+  V1ObjectMeta,
+  V1Secret,
+} from "@kubernetes/client-node";
 
 /** A type of the official client as its JSON form: dates are RFC 3339 strings. */
 export type Json<T> = T extends Date ? string
@@ -35,6 +42,8 @@ export type ConfigMap = Json<V1ConfigMap> & NamespacedObject;
 export type Secret = Json<V1Secret> & NamespacedObject;
 /** `v1/Event`. */
 export type Event = Json<CoreV1Event> & NamespacedObject;
+/** `coordination.k8s.io/v1/Lease`; its times are written with exactly six digits after the second. */
+export type Lease = Json<V1Lease> & NamespacedObject;
 
 /** Where a kind lives in the API, with the type of its objects. */
 export interface Resource<T extends PartialObject> {
@@ -56,6 +65,7 @@ export const RESOURCES = {
   configMaps: resource<ConfigMap>("v1", "ConfigMap", "configmaps", true),
   secrets: resource<Secret>("v1", "Secret", "secrets", true),
   events: resource<Event>("v1", "Event", "events", true),
+  leases: resource<Lease>("coordination.k8s.io/v1", "Lease", "leases", true),
 } as const;
 
 /** Names one object; cluster-scoped objects have the namespace `""`. */
