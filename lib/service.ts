@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { type Controllers, createControllers } from "../controllers/mod.ts";
 import { createHealthApp } from "../routes/health.ts";
 import { createMetricsApp } from "../routes/metrics.ts";
 import { createApp } from "../routes/mod.ts";
@@ -12,12 +11,13 @@ import { createConsolePublisher } from "./broker/console.ts";
 import type { Publisher } from "./broker/publisher.ts";
 import { createRabbitPublisher } from "./broker/rabbitmq.ts";
 import { type Clock, deadline } from "./clock.ts";
+import { createClusterWork } from "./cluster_work.ts";
 import type { Config } from "./config/config.ts";
+import { AppError } from "./errors.ts";
 import { type HttpServer, startHttpServer } from "./http_server.ts";
-import { createKubeClient } from "./kube/client.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import type { Logger } from "./log.ts";
-import { createMetrics, type Metrics } from "./metrics.ts";
+import { createMetrics } from "./metrics.ts";
 import { verifyToken } from "./tokens.ts";
 
 /** What the service needs from outside. */
@@ -49,6 +49,7 @@ interface Broker {
  * Runs the service until the signal aborts and everything has stopped in order.
  *
  * @throws When a part can't start: a port that is taken, or credentials that can't be read.
+ * @throws {AppError} Code `lease-lost`, after everything has stopped, when this replica may not go on.
  */
 export async function serve(
   config: Config,
@@ -59,50 +60,44 @@ export async function serve(
   const metrics = createMetrics();
   const broker = createBroker(config, dependencies);
   metrics.observe("broker_ready", () => ({ rabbitmq: Number(broker.publisher.isReady()) }));
-  const needsCluster = config.configMaps.enabled || config.tokens.reconcilerEnabled;
-  const access = needsCluster ? await dependencies.openCluster() : undefined;
-  const controllers = access
-    ? buildControllers(config, access, broker, { ...dependencies, metrics })
-    : NO_CONTROLLERS;
+  const cluster = await createClusterWork(config, { ...dependencies, publisher: broker.publisher, metrics });
+  const stop = new AbortController();
+  signal.addEventListener("abort", () => stop.abort(), { once: true });
   const stopBroker = new AbortController();
   const killWork = new AbortController();
   const servers: HttpServer[] = [];
 
   // Health first, so that the kubelet can see the rest come up; whatever publishes comes after the broker.
-  const checks = { running: () => !signal.aborted, broker: broker.publisher.isReady, ...controllers.checks };
-  if (config.health) servers.push(startHttpServer(config.health, createHealthApp(checks)));
+  const readiness = {
+    running: () => !stop.signal.aborted,
+    broker: broker.publisher.isReady,
+    ...cluster.readiness,
+  };
+  if (config.health) {
+    servers.push(startHttpServer(config.health, createHealthApp(readiness, cluster.liveness)));
+  }
   if (config.metrics) servers.push(startHttpServer(config.metrics, createMetricsApp(metrics)));
   const brokerStopped = broker.run(stopBroker.signal);
-  const controllersStopped = controllers.run({ signal, killSignal: killWork.signal });
+  const clusterStopped = cluster.run({ signal: stop.signal, killSignal: killWork.signal });
+  // Another replica works now: this one starts anew rather than go on half.
+  clusterStopped.then((outcome) => outcome === "lost" && stop.abort());
   const web = config.web.enabled ? startWeb(config, broker.publisher, dependencies) : undefined;
   log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.port });
 
-  await aborted(signal);
+  await aborted(stop.signal);
   log.info("Stopping");
   using grace = deadline(clock, GRACE_MS);
   grace.signal.addEventListener("abort", () => killWork.abort(grace.signal.reason), { once: true });
   // Who publishes stops first, the broker after them, and who tells the kubelet last.
-  await Promise.all([web?.stop(grace.signal), controllersStopped]);
+  const [outcome] = await Promise.all([clusterStopped, web?.stop(grace.signal)]);
   stopBroker.abort();
   await brokerStopped;
   await Promise.all(servers.map((server) => server.stop(grace.signal)));
-  access?.close();
+  cluster.close();
   log.info("Stopped");
-}
-
-const NO_CONTROLLERS: Controllers = { run: () => Promise.resolve(), checks: {} };
-
-function buildControllers(
-  config: Config,
-  access: ClusterAccess,
-  { publisher }: Broker,
-  dependencies: ServiceDependencies & { readonly metrics: Metrics },
-): Controllers {
-  const kube = createKubeClient({ access, clock: dependencies.clock });
-  return createControllers({ ...dependencies, publisher, kube }, {
-    configMaps: config.configMaps.enabled ? config.configMaps : undefined,
-    tokens: config.tokens.reconcilerEnabled ? config.tokens : undefined,
-  });
+  if (outcome === "lost") {
+    throw new AppError("lease-lost", "Stopped, since the Lease could not be renewed in time: start it again");
+  }
 }
 
 function startWeb(config: Config, publisher: Publisher, dependencies: ServiceDependencies): HttpServer {

@@ -3,19 +3,25 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 
 /** Named conditions; the answer names those that don't hold, and nothing else about them. */
 export type HealthChecks = Readonly<Record<string, () => boolean>>;
 
-/** Makes the app. `/healthz` answers as long as the program can answer at all. */
-export function createHealthApp(readiness: HealthChecks): Hono {
+/**
+ * Makes the app.
+ *
+ * @param readiness When one fails, the program should get no requests.
+ * @param liveness When one fails, the program should be started anew.
+ */
+export function createHealthApp(readiness: HealthChecks, liveness: HealthChecks): Hono {
   const app = new Hono();
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.get("/readyz", (c) => {
-    const failing = Object.entries(readiness).filter(([, holds]) => !holds()).map(([name]) => name);
-    if (failing.length === 0) return c.json({ status: "ok" });
-    return c.json({ status: "not ready", failing }, 503);
-  });
+  app.get("/healthz", (c) => answer(c, liveness));
+  app.get("/readyz", (c) => answer(c, readiness));
   return app;
+}
+
+function answer(c: Context, checks: HealthChecks): Response {
+  const failing = Object.entries(checks).filter(([, holds]) => !holds()).map(([name]) => name);
+  return failing.length === 0 ? c.json({ status: "ok" }) : c.json({ status: "failing", failing }, 503);
 }

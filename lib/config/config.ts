@@ -50,6 +50,12 @@ export interface Config {
   readonly health: HostPort | undefined;
   /** Where /metrics is; undefined for nowhere. */
   readonly metrics: HostPort | undefined;
+  /** Whether one of several replicas does the controllers' work; the Lease's namespace is empty for the pod's own. */
+  readonly leaderElection: {
+    readonly enabled: boolean;
+    readonly namespace: string;
+    readonly podName: string;
+  };
   /** How to find the API server: in a pod by service host and port, elsewhere by kubeconfigs. */
   readonly kubernetes: {
     readonly serviceHost: string | undefined;
@@ -72,6 +78,7 @@ export const PLATFORM_VARIABLES: readonly string[] = [
   "KUBERNETES_SERVICE_PORT",
   "KUBECONFIG",
   "HOME",
+  "HOSTNAME",
 ];
 
 const SECOND = 1000;
@@ -93,7 +100,6 @@ const NOT_THERE_YET: readonly (readonly [env: string, isOn: (values: Values) => 
       (values) => values.brokerTls,
       "set it to false, and keep the way to the broker private",
     ],
-    [OPTIONS.leaderElect.env, (values) => values.leaderElect, "set it to false, and run one replica"],
     [
       OPTIONS.metricsSecure.env,
       (values) => values.metricsAddress !== undefined && values.metricsSecure,
@@ -194,6 +200,11 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
     },
     health: values.healthAddress,
     metrics: values.metricsAddress,
+    leaderElection: {
+      enabled: values.leaderElect,
+      namespace: values.leaderElectNamespace,
+      podName: readVariable("HOSTNAME") || "insights-remote",
+    },
     kubernetes: {
       serviceHost: readVariable("KUBERNETES_SERVICE_HOST") || undefined,
       servicePort: readVariable("KUBERNETES_SERVICE_PORT") || undefined,

@@ -41,7 +41,13 @@ export const PROCESS_OPTIONS = {
     "leader-elect",
     boolean,
     "false",
-    "Let one of several replicas do the controllers' work. Not in this version yet.",
+    "Let one of several replicas do the controllers' work; posts are taken by all.",
+  ),
+  leaderElectNamespace: option(
+    "leader-elect-namespace",
+    text,
+    "",
+    "Namespace of the Lease ac8a682b.lagoon.sh; the pod's own without it.",
   ),
   serviceAccountDirectory: option(
     "service-account-directory",

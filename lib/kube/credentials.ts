@@ -14,6 +14,8 @@ export interface ClusterAccess {
   httpClient(): Promise<Deno.HttpClient | undefined>;
   /** Headers that say who we are. */
   headers(): Promise<Record<string, string>>;
+  /** The namespace that we live in. */
+  namespace(): Promise<string>;
   /** Reads the credentials again at the next request, because the server refused the ones in use. */
   invalidate(): void;
   /** Closes the connections. */
@@ -25,7 +27,7 @@ const REREAD_AFTER_MS = 60_000;
 
 /** Options of {@link serviceAccountAccess}. */
 export interface ServiceAccountOptions {
-  /** Folder with `token` and `ca.crt`. */
+  /** Folder with `token`, `ca.crt` and `namespace`. */
   readonly directory: string;
   /** `KUBERNETES_SERVICE_HOST`. */
   readonly host: string;
@@ -80,6 +82,7 @@ export function serviceAccountAccess(options: ServiceAccountOptions): ClusterAcc
     server: `https://${host}:${options.port}`,
     httpClient: async () => (await fresh()).client,
     headers: async () => ({ authorization: `Bearer ${(await fresh()).token}` }),
+    namespace: async () => (await readFile("namespace")).trim(),
     invalidate: () => {
       expired = true;
     },

@@ -69,6 +69,7 @@ export function kubeconfigAccess(paths: readonly string[], clock: Clock): Cluste
     server: cluster.server.replace(/\/+$/, ""),
     httpClient: async () => (await fresh()).client,
     headers: async () => (await fresh()).headers,
+    namespace: () => Promise.resolve(config.getContextObject(config.currentContext)?.namespace || "default"),
     invalidate: () => {
       if (current) current = { ...current, readAt: Number.NEGATIVE_INFINITY };
     },

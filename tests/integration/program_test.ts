@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { issueToken } from "../../lib/tokens.ts";
 import { startApiServer } from "../fixtures/api_server/mod.ts";
+import { TestCluster } from "../fixtures/cluster.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 
@@ -49,6 +50,7 @@ async function start(env: Readonly<Record<string, string>> = {}) {
   });
   return {
     program,
+    api,
     metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     output: new Response(program.stdout).text(),
     [Symbol.asyncDispose]: async () => {
@@ -139,6 +141,25 @@ Deno.test("the program tells Prometheus about its watches and its broker", async
     );
   }
   assert.match(text, /^insights_remote_broker_ready\{broker="rabbitmq"\} 1$/m);
+});
+
+Deno.test("a leader whose Lease somebody else takes stops with code 1, so that it is started anew", async () => {
+  await using running = await start({
+    LEADER_ELECT: "true",
+    LEADER_ELECT_NAMESPACE: "default",
+    HOSTNAME: "pod-1",
+  });
+  const { program, api } = running;
+  const lease = () => api.get("leases", "default", "ac8a682b.lagoon.sh");
+  await api.until(() => lease() !== undefined, { timeoutMs: 20_000 });
+  await program.untilReady();
+  using cluster = new TestCluster({ url: api.url, token: "program-token" });
+  await cluster.send("PATCH", "/apis/coordination.k8s.io/v1/namespaces/default/leases/ac8a682b.lagoon.sh", {
+    body: { spec: { holderIdentity: "somebody-else" } },
+    type: "application/merge-patch+json",
+  });
+  assert.equal((await program.process.status).code, 1);
+  assert.match(program.log(), /\ninsights-remote: Stopped, since the Lease could not be renewed in time/);
 });
 
 Deno.test("during a rotation, tokens of the previous secret are accepted, too", async () => {

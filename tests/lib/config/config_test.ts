@@ -46,6 +46,7 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
     },
     health: { hostname: undefined, port: 8081 },
     metrics: undefined,
+    leaderElection: { enabled: false, namespace: "", podName: "insights-remote" },
     kubernetes: {
       serviceHost: undefined,
       servicePort: undefined,
@@ -94,6 +95,7 @@ Deno.test("buildConfig() looks for kubeconfigs as kubectl does", () => {
   assert.equal(build({ KUBERNETES_SERVICE_HOST: "" }).kubernetes.serviceHost, undefined);
   assert.deepEqual([...PLATFORM_VARIABLES].sort(), [
     "HOME",
+    "HOSTNAME",
     "KUBECONFIG",
     "KUBERNETES_SERVICE_HOST",
     "KUBERNETES_SERVICE_PORT",
@@ -103,7 +105,6 @@ Deno.test("buildConfig() looks for kubeconfigs as kubectl does", () => {
 for (
   const [env, value] of [
     ["RABBITMQ_TLS", "true"],
-    ["LEADER_ELECT", "1"],
     ["ENABLE_DEPENDENCY_TRACK_INTEGRATION", "T"],
     ["ENABLE_BUILD_SCANNING", "TRUE"],
   ] as const
@@ -115,6 +116,15 @@ for (
     );
   });
 }
+
+Deno.test("buildConfig() names the candidate for leadership after its pod", () => {
+  const { leaderElection } = build({
+    LEADER_ELECT: "true",
+    LEADER_ELECT_NAMESPACE: "lagoon",
+    HOSTNAME: "pod-1",
+  });
+  assert.deepEqual(leaderElection, { enabled: true, namespace: "lagoon", podName: "pod-1" });
+});
 
 Deno.test("buildConfig() serves metrics without TLS only, and says so", () => {
   assert.match(

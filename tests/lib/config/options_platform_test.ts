@@ -41,7 +41,6 @@ Deno.test("options of parts that are not there yet say so", () => {
   assert.deepEqual(later.sort(), [
     "enable-build-scanner",
     "enable-dependency-track-integration",
-    "leader-elect",
     "metrics-secure",
   ]);
 });

@@ -81,6 +81,7 @@ Deno.test("OPTIONS has no other rows than the contract's and those that are ours
     "core-insights-opt-in",
     "insights-local",
     "insights-token-previous-secret",
+    "leader-elect-namespace",
     "rabbitmq-confirm-timeout",
     "service-account-directory",
     "webservice-max-body-bytes",
