@@ -36,7 +36,7 @@ import {
   refusedMarks,
   writeMarks,
 } from "./configmap_marks.ts";
-import { configMapState, retryCount } from "./configmap_state.ts";
+import { configMapState, deferralLeft, retryCount } from "./configmap_state.ts";
 
 /** What the operator can choose. */
 export interface ConfigMapOptions {
@@ -91,7 +91,7 @@ export function configMapHandler(
       if (state.kind === "pending") queue.add(keyOf(object));
       if (state.kind === "processed" && options.burnAfterReading) queue.add(keyOf(object));
       if (state.kind === "deferred" && options.deferredEnabled) {
-        queue.addAfter(keyOf(object), state.untilMs - clock.now());
+        queue.addAfter(keyOf(object), deferralLeft(state.untilMs, clock.now()));
       }
     },
     // A key that is still in line finds nothing to do when its turn comes.
@@ -131,10 +131,12 @@ export function createConfigMapReconcile(
   async function settle(object: PartialObject, signal: AbortSignal, configMap?: ConfigMap): Promise<Result> {
     const state = configMapState(object, options.coreOptIn);
     switch (state.kind) {
-      case "deferred":
+      case "deferred": {
+        const leftMs = deferralLeft(state.untilMs, clock.now());
         if (!options.deferredEnabled) return {};
-        if (state.untilMs > clock.now()) return { requeueAfterMs: state.untilMs - clock.now() };
+        if (leftMs > 0) return { requeueAfterMs: leftMs };
         break;
+      }
       case "processed":
         if (options.burnAfterReading) await burn(object, signal);
         return {};

@@ -39,6 +39,19 @@ export function configMapState({ metadata }: PartialObject, coreOptIn: boolean):
   return { kind: "deferred", untilMs: /^\d+$/.test(deferred) ? Number(deferred) * 1000 : 0 };
 }
 
+/** No operator can configure a longer wait, so a time beyond it was written by a clock that is wrong. */
+const LONGEST_DEFERRAL_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * How long a deferral still lasts, in milliseconds; 0 when it is over, or can't be meant.
+ *
+ * @param untilMs From the state `deferred`.
+ */
+export function deferralLeft(untilMs: number, nowMs: number): number {
+  const left = untilMs - nowMs;
+  return left > LONGEST_DEFERRAL_MS ? 0 : Math.max(0, left);
+}
+
 /**
  * The label selector for ConfigMaps that may need work. Processed ones only matter when they are to be burned.
  */

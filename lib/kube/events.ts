@@ -29,14 +29,31 @@ export interface Subject {
   readonly object: PartialObject;
 }
 
+/** So many Events at once, and then one in each interval: a cluster of bad ConfigMaps must not flood etcd. */
+const BURST = 25;
+const INTERVAL_MS = 10_000;
 /** Longest note that the API server takes. */
 const LONGEST_NOTE = 1024;
 
-/** Makes a recorder. Once RBAC has forbidden an Event, one line says so, and no other is tried. */
+/**
+ * Makes a recorder. Once RBAC has forbidden an Event, one line says so, and no other is tried. Events beyond a rate are
+ * left out; what they say stands in the log and on the object, too.
+ */
 export function createEventRecorder(
   { client, clock, log }: { client: Pick<KubeClient, "create">; clock: Clock; log: Logger },
 ): EventRecorder {
   let forbidden = false;
+  /** Events that may be written now, as of a time; grows by one in each interval. */
+  const allowance = { count: BURST, at: clock.now() };
+
+  function takeAllowance(): boolean {
+    const intervals = Math.floor((clock.now() - allowance.at) / INTERVAL_MS);
+    allowance.count = Math.min(BURST, allowance.count + intervals);
+    allowance.at += intervals * INTERVAL_MS;
+    if (allowance.count === 0) return false;
+    allowance.count--;
+    return true;
+  }
 
   async function warn(
     { resource, object }: Subject,
@@ -44,7 +61,7 @@ export function createEventRecorder(
     note: string,
     { signal }: { signal: AbortSignal },
   ): Promise<void> {
-    if (forbidden) return;
+    if (forbidden || !takeAllowance()) return;
     const { namespace, name } = keyOf(object);
     const time = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
     const event = {

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { configMapSelector, configMapState, retryCount } from "../../controllers/configmap_state.ts";
+import {
+  configMapSelector,
+  configMapState,
+  deferralLeft,
+  retryCount,
+} from "../../controllers/configmap_state.ts";
 import type { PartialObject } from "../../lib/kube/objects.ts";
 
 function configMap(
@@ -82,4 +87,12 @@ Deno.test("retryCount() reads the annotation and takes anything odd for none", (
   const count = (value: string) => retryCount(configMap(insights, { "insights.lagoon.sh/retries": value }));
   assert.deepEqual(["3", "0", "-1", "x", "1.5", ""].map(count), [3, 0, 0, 0, 0, 0]);
   assert.equal(retryCount(configMap(insights)), 0);
+});
+
+Deno.test("deferralLeft() takes a time more than a day ahead for the work of a wrong clock", () => {
+  const day = 24 * 60 * 60 * 1000;
+  assert.equal(deferralLeft(5_000, 2_000), 3_000);
+  assert.equal(deferralLeft(2_000, 5_000), 0);
+  assert.equal(deferralLeft(5_000 + day, 5_000), day);
+  assert.equal(deferralLeft(5_001 + day, 5_000), 0);
 });

@@ -151,6 +151,14 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.deepEqual(message?.labels, SBOM_LABELS);
     });
 
+    test("a deferral that only a wrong clock can have written is over", async ({ cluster, namespace, run }) => {
+      const labels = { ...SBOM_LABELS, [DEFERRED]: String(Math.ceil(Date.now() / 1000) + 30 * 24 * 3600) };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ labels }));
+      await using program = run();
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(program.publisher.of(namespace).length, 1);
+    });
+
     test("after the configured number of retries it is given up", async ({ cluster, namespace, run }) => {
       const clock = new ManualClock();
       const publisher = new RecordingPublisher();
@@ -202,9 +210,10 @@ export function configMapSuite(factory: ClusterFactory): void {
       await cluster.create("configmaps", namespace, sbomConfigMap({ name: "second" }));
       await using _program = run({ publisher });
       await busy.promise;
+      const inAnHour = String(Math.ceil(Date.now() / 1000) + 3600);
       // Both workers are busy: the third waits in line.
       await cluster.create("configmaps", namespace, sbomConfigMap({ name: "third" }));
-      await cluster.mark("configmaps", namespace, "third", { labels: { [DEFERRED]: "9999999999" } });
+      await cluster.mark("configmaps", namespace, "third", { labels: { [DEFERRED]: inAnHour } });
       release.resolve();
       await cluster.create("configmaps", namespace, sbomConfigMap({ name: "fourth" }));
       await cluster.until("configmaps", namespace, "fourth", isProcessed);

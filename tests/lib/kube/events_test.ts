@@ -19,7 +19,8 @@ function setUp(answer: () => Promise<typeof object> = () => Promise.resolve(obje
       return answer();
     },
   };
-  return { created, log, recorder: createEventRecorder({ client, clock: new ManualClock(), log }) };
+  const clock = new ManualClock();
+  return { clock, created, log, recorder: createEventRecorder({ client, clock, log }) };
 }
 
 Deno.test("an Event names its object, the reason and what to do", async () => {
@@ -69,4 +70,25 @@ Deno.test("a note is cut to what the API server takes", async () => {
   const { created, recorder } = setUp();
   await recorder.warn(subject, "InsightsRefused", "x".repeat(2000), { signal });
   assert.equal(String(created[0]!["message"]).length, 1024);
+});
+
+Deno.test("Events are limited to a burst, and one in ten seconds after that", async () => {
+  const { clock, created, recorder } = setUp();
+  const warnOften = async () => {
+    for (let i = 0; i < 40; i++) await recorder.warn(subject, "InsightsRefused", "x", { signal });
+    return created.splice(0).length;
+  };
+  assert.equal(await warnOften(), 25);
+  await clock.advance(9_999);
+  assert.equal(await warnOften(), 0);
+  await clock.advance(20_001);
+  assert.equal(await warnOften(), 3);
+  await clock.advance(3_600_000);
+  assert.equal(await warnOften(), 25);
+});
+
+Deno.test("Events that are forbidden while others are under way are told of once", async () => {
+  const { log, recorder } = setUp(() => Promise.reject(new KubeError("no", { status: 403 })));
+  await Promise.all([1, 2, 3].map(() => recorder.warn(subject, "InsightsRefused", "x", { signal })));
+  assert.equal(log.lines.length, 1);
 });

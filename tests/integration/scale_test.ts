@@ -1,0 +1,29 @@
+/** A small run of what `deno task scale` measures in full: counts, which don't vary, and the memory limit. */
+import assert from "node:assert/strict";
+import { needsCommands } from "../fixtures/commands.ts";
+import { measureScale } from "../tools/scale.ts";
+
+const NAME = "a start among many namespaces and ConfigMaps needs no request that grows with what is good";
+
+Deno.test({ ...needsCommands(["openssl", "ps"], NAME), fn: measure });
+
+async function measure(): Promise<void> {
+  const { requests, peakMegabytes } = await measureScale({
+    namespaces: 1200,
+    configMaps: 150,
+    kilobytes: 300,
+  });
+  assert.deepEqual(requests, {
+    "list configmaps": 1,
+    "list namespaces": 3,
+    "list secrets": 3,
+    "watch configmaps": 1,
+    "watch namespaces": 1,
+    "watch secrets": 1,
+    "get configmaps": 150,
+    "get namespaces": 150,
+    "apply configmaps": 150,
+  });
+  // 128 MiB, the limit of the container.
+  assert.ok(peakMegabytes < 134, `${peakMegabytes} MB`);
+}

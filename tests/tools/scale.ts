@@ -1,0 +1,177 @@
+/**
+ * How time and memory of the program grow: a cluster with many namespaces whose Secrets are good, and many ConfigMaps
+ * that wait, on the embedded API server. `deno task scale` runs it in full and prints what it measured; a test runs a
+ * small one.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { issueToken } from "../../lib/tokens.ts";
+import { type ApiServer, type RequestRecord, startApiServer } from "../fixtures/api_server/mod.ts";
+import { TestCluster } from "../fixtures/cluster.ts";
+import { createCertificates } from "../fixtures/kube_apiserver.ts";
+import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { freePorts } from "../fixtures/ports.ts";
+import { type RunningProgram, startProgram } from "../fixtures/program.ts";
+
+/** How large the cluster is. */
+export interface ScaleOptions {
+  /** Lagoon namespaces, each with a good Secret. */
+  readonly namespaces: number;
+  /** ConfigMaps that wait, spread over ten namespaces. */
+  readonly configMaps: number;
+  /** Size of each, in kB of base64. */
+  readonly kilobytes: number;
+}
+
+/** What was measured. */
+export interface ScaleFigures {
+  /** From the program's start until it is ready, in milliseconds. */
+  readonly readyMs: number;
+  /** From then until every ConfigMap is marked. */
+  readonly drainMs: number;
+  /** Resident memory at its highest, in MB. */
+  readonly peakMegabytes: number;
+  /** Resident memory after the work. */
+  readonly restMegabytes: number;
+  /** Requests of the program, by verb and resource. */
+  readonly requests: Readonly<Record<string, number>>;
+}
+
+const SECRET = "the-secret-of-the-scale-run";
+const TOKEN_LABELS = { "lagoon.sh/insights-token": "true", "lagoon.sh/dynamic-secret": "insights-token" };
+/** Namespaces that hold all ConfigMaps that wait. */
+const BUSY_NAMESPACES = 10;
+const SETUP_WORKERS = 32;
+
+/** Sets up the cluster, runs the program until everything is done, and stops it. */
+export async function measureScale(options: ScaleOptions): Promise<ScaleFigures> {
+  await using parts = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir();
+  parts.defer(() => Deno.remove(folder, { recursive: true }));
+  const { caCertificate, certificate, key } = await createCertificates(folder);
+  const server = parts.use(startApiServer({ token: "token", compactAfter: 1000, tls: { certificate, key } }));
+  const cluster = parts.use(new TestCluster({ url: server.url, token: "token", caCertificate }));
+  await populate(cluster, options);
+  await Deno.writeTextFile(`${folder}/token`, "token");
+  const last = server.requests.at(-1);
+  const startedAt = performance.now();
+  const program = start(server, folder);
+  try {
+    await program.untilReady();
+    const readyAt = performance.now();
+    const isDone = () =>
+      server.list("configmaps").every(({ metadata }) => metadata.labels?.["lagoon.sh/insightsProcessed"]);
+    await untilDone(server, isDone);
+    const drainedAt = performance.now();
+    return {
+      readyMs: Math.round(readyAt - startedAt),
+      drainMs: Math.round(drainedAt - readyAt),
+      ...await memory(program),
+      requests: countRequests(server, last),
+    };
+  } finally {
+    await program.stop();
+  }
+}
+
+/** The API server looks at all ConfigMaps after each write when it is asked to wait; a timer is cheaper. */
+async function untilDone(server: ApiServer, isDone: () => boolean): Promise<void> {
+  const limit = Date.now() + 20 * 60 * 1000;
+  while (!isDone()) {
+    if (Date.now() > limit) {
+      throw new Error(`Not done after 20 minutes: ${server.list("configmaps").length} ConfigMaps`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function populate(cluster: TestCluster, options: ScaleOptions): Promise<void> {
+  await inParallel(options.namespaces, async (index) => {
+    const namespace = `proj-${index}`;
+    const environment = { namespace, environmentId: "3", projectName: "proj", environmentName: "main" };
+    await cluster.createNamespace(namespace, LAGOON_NAMESPACE_LABELS);
+    await cluster.create("secrets", namespace, {
+      metadata: { name: "insights-token", labels: TOKEN_LABELS },
+      type: "Opaque",
+      data: { INSIGHTS_TOKEN: btoa(issueToken(SECRET, environment)) },
+    });
+  });
+  const binaryData = { "nginx.cyclonedx.json.gz": "H4sI".repeat(options.kilobytes * 250) };
+  await inParallel(options.configMaps, async (index) => {
+    const namespace = `proj-${index % Math.min(BUSY_NAMESPACES, options.namespaces)}`;
+    await cluster.create("configmaps", namespace, sbomConfigMap({ name: `sbom-${index}`, binaryData }));
+  });
+}
+
+async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  await Promise.all(Array.from({ length: SETUP_WORKERS }, async () => {
+    while (next < count) await work(next++);
+  }));
+}
+
+/** As in a pod: the library that reads kubeconfigs would take more memory than all the rest. */
+function start(server: ApiServer, folder: string): RunningProgram {
+  const { hostname, port } = new URL(server.url);
+  const [webPort = 0, healthPort = 0] = freePorts(2);
+  const program = startProgram({
+    webPort,
+    healthPort,
+    env: {
+      KUBERNETES_SERVICE_HOST: hostname,
+      KUBERNETES_SERVICE_PORT: port,
+      SERVICE_ACCOUNT_DIRECTORY: folder,
+      INSIGHTS_TOKEN_SECRET: SECRET,
+      RABBITMQ_ENABLED: "false",
+      CONFIGMAP_RECONCILER_MAX_CONCURRENT: "4",
+      ZAP_LOG_LEVEL: "warn",
+    },
+  });
+  // The messages themselves are of no interest, but somebody has to take them.
+  program.stdout.pipeTo(new WritableStream()).catch(() => {});
+  return program;
+}
+
+/** @param last The latest request before the program's start. */
+function countRequests(server: ApiServer, last: RequestRecord | undefined): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { verb, resource } of server.requests.slice(last ? server.requests.lastIndexOf(last) + 1 : 0)) {
+    const name = `${verb} ${resource}`;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The program is the task runner's child. Deno lets nobody read /proc who may not do everything; grep may. */
+async function memory(
+  { process }: RunningProgram,
+): Promise<Pick<ScaleFigures, "peakMegabytes" | "restMegabytes">> {
+  const child = (await output("ps", "-o", "pid=", "--ppid", String(process.pid))).trim();
+  const status = await output("grep", "-E", "VmHWM|VmRSS", `/proc/${child}/status`);
+  const megabytes = (name: string) =>
+    Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) * 1024 / 1e5) / 10;
+  return { peakMegabytes: megabytes("VmHWM"), restMegabytes: megabytes("VmRSS") };
+}
+
+async function output(command: string, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await new Deno.Command(command, { args: [...args] }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      namespaces: { type: "string", default: "20000" },
+      configmaps: { type: "string", default: "5000" },
+      kilobytes: { type: "string", default: "300" },
+    },
+  });
+  const figures = await measureScale({
+    namespaces: Number(values.namespaces),
+    configMaps: Number(values.configmaps),
+    kilobytes: Number(values.kilobytes),
+  });
+  Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(figures, null, 2)}\n`));
+}
