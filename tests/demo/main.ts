@@ -12,6 +12,7 @@ import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import { startApiServer } from "../fixtures/api_server/mod.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
+import { kubeconfigText } from "../fixtures/kubeconfig.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 import {
@@ -69,7 +70,7 @@ async function setStage(story: Story, options: Options): Promise<Stage> {
   story.tell(`A small Kubernetes API server listens at ${api.url}.`);
   const folder = await Deno.makeTempDir({ prefix: "insights-remote-demo-" });
   parts.defer(() => Deno.remove(folder, { recursive: true }));
-  await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfig(api.url, token));
+  await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigText(api.url, token));
 
   const queue = options.broker ? parts.use(await queueInbox(options.broker)) : undefined;
   const [webPort = 0, healthPort = 0] = freePorts(2);
@@ -214,17 +215,6 @@ function brokerVariables(url: string | undefined): Record<string, string> {
     RABBITMQ_USERNAME: decodeURIComponent(username),
     RABBITMQ_PASSWORD: decodeURIComponent(password),
   };
-}
-
-function kubeconfig(server: string, token: string): string {
-  return JSON.stringify({
-    apiVersion: "v1",
-    kind: "Config",
-    "current-context": "demo",
-    clusters: [{ name: "demo", cluster: { server } }],
-    users: [{ name: "demo", user: { token } }],
-    contexts: [{ name: "demo", context: { cluster: "demo", user: "demo" } }],
-  });
 }
 
 function writeLine(line: string): void {

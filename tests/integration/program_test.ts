@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { issueToken } from "../../lib/tokens.ts";
 import { startApiServer } from "../fixtures/api_server/mod.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
+import { kubeconfigText } from "../fixtures/kubeconfig.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 
@@ -27,13 +28,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
 async function start(env: Readonly<Record<string, string>> = {}) {
   const api = startApiServer({ token: "program-token" });
   const folder = await Deno.makeTempDir();
-  const kubeconfig = {
-    "current-context": "test",
-    clusters: [{ name: "test", cluster: { server: api.url } }],
-    users: [{ name: "test", user: { token: "program-token" } }],
-    contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
-  };
-  await Deno.writeTextFile(`${folder}/kubeconfig`, JSON.stringify(kubeconfig));
+  await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigText(api.url, "program-token"));
   const [webPort = 0, healthPort = 0, metricsPort = 0] = freePorts(3);
   const program = startProgram({
     webPort,
