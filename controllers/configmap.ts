@@ -130,6 +130,8 @@ export function createConfigMapReconcile(
 
   async function settle(object: PartialObject, signal: AbortSignal, configMap?: ConfigMap): Promise<Result> {
     const state = configMapState(object, options.coreOptIn);
+    // Its mark may have been written though the answer was lost; a rebuild with the same content is a new one.
+    if (state.kind !== "pending" && state.kind !== "deferred") confirmed.delete(formatKey(keyOf(object)));
     switch (state.kind) {
       case "deferred": {
         const leftMs = deferralLeft(state.untilMs, clock.now());

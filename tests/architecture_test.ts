@@ -143,7 +143,6 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "lib/broker/topology.ts": "tests/integration/broker_test.ts",
   "lib/kube/transport.ts": "tests/lib/kube/client_test.ts",
   "controllers/mod.ts": "tests/suites/harness.ts",
-  "controllers/configmap.ts": "tests/suites/configmap_suite.ts",
   "controllers/configmap_marks.ts": "tests/suites/configmap_suite.ts",
   "controllers/namespace.ts": "tests/suites/token_suite.ts",
   "routes/deps.ts": "tests/routes/mod_test.ts",

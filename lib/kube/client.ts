@@ -7,7 +7,7 @@
 import { type Clock, deadline } from "../clock.ts";
 import type { ClusterAccess } from "./credentials.ts";
 import { formatKey, type ObjectKey, type PartialObject, type Resource, resourcePath } from "./objects.ts";
-import { asKubeError, type Request, send } from "./transport.ts";
+import { abortableBody, asKubeError, readJson, type Request, send } from "./transport.ts";
 import { readWatchEvents, type WatchEvent } from "./watch_stream.ts";
 
 /** One page of a list. */
@@ -50,6 +50,8 @@ export interface WatchOptions {
   readonly timeoutSeconds: number;
   /** After this time without an event or a bookmark the watch counts as dead. */
   readonly idleMs: number;
+  /** Called when the server has accepted the watch; on a quiet cluster that is all it says for minutes. */
+  readonly onOpen?: () => void;
   /** Ends the watch. */
   readonly signal: AbortSignal;
 }
@@ -156,7 +158,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     using limit = deadline(clock, requestTimeoutMs, request.signal);
     try {
       const response = await send(access, { ...request, signal: limit.signal });
-      return await response.json() as T;
+      return await readJson<T>(response, limit.signal);
     } catch (error) {
       throw asKubeError(request, error);
     }
@@ -207,7 +209,9 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       using idle = deadline(clock, idleMs, signal);
       try {
         const response = await send(access, { ...request, signal: idle.signal });
-        if (response.body) yield* readWatchEvents(response.body, request.what, () => idle.extend());
+        options.onOpen?.();
+        const body = abortableBody(response, idle.signal);
+        if (body) yield* readWatchEvents(body, request.what, () => idle.extend());
       } catch (error) {
         throw asKubeError(request, error);
       }

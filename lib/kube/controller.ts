@@ -6,7 +6,7 @@
  */
 import { describeError, TerminalError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { isConflict } from "./errors.ts";
+import { isConflict, KubeError } from "./errors.ts";
 import { formatKey, type ObjectKey } from "./objects.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
@@ -61,6 +61,8 @@ async function reconcileOne(key: ObjectKey, options: ControllerOptions): Promise
     queue.forget(key);
     if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
   } catch (error) {
+    // The server asks us to leave it alone, not only about this object.
+    if (error instanceof KubeError && error.retryAfterMs) queue.hold(error.retryAfterMs);
     if (killSignal.aborted) {
       log.warn("Reconcile stopped by shutdown", fields);
     } else if (error instanceof TerminalError) {

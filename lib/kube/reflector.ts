@@ -55,9 +55,9 @@ export interface Reflector {
 
 /** Objects in a page: large enough for few requests, small enough for little memory. */
 const PAGE_SIZE = 500;
-/** A watch lasts 4 to 5 minutes; a different time for each keeps them from ending together. */
-const WATCH_SECONDS = { least: 240, spread: 60 };
-/** Servers send a bookmark about every minute, so a watch that is silent for longer than two is dead. */
+/** A watch lasts about 2 minutes; a different time for each keeps them from ending together. */
+const WATCH_SECONDS = { least: 100, spread: 40 };
+/** Nothing need come in a watch while nothing changes, but its end must: one that is silent for longer is dead. */
 const WATCH_IDLE_MS = 150_000;
 /** A whole new list this often, in case a server forgot to tell of a change. */
 const RELIST_MS = 60 * 60 * 1000;
@@ -112,6 +112,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
       resourceVersion,
       timeoutSeconds,
       idleMs: WATCH_IDLE_MS,
+      onOpen: () => contact = clock.now(),
       signal,
     });
     for await (const { type, object } of events) {

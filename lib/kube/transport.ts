@@ -41,6 +41,8 @@ export async function send(access: ClusterAccess, request: Request): Promise<Res
   }
   const headers = new Headers(credentials);
   headers.set("accept", request.accept ?? "application/json");
+  // Insights are compressed already: packing them once more costs both sides time and memory.
+  headers.set("accept-encoding", "identity");
   if (request.contentType) headers.set("content-type", request.contentType);
   const response = await fetch(url, {
     method: request.method,
@@ -52,15 +54,47 @@ export async function send(access: ClusterAccess, request: Request): Promise<Res
   });
   if (response.ok) return response;
   if (response.status === 401) access.invalidate();
-  const status = await readStatus(response);
+  const status = await readStatus(response, request.signal);
   throw kubeError(request.what, status, response.status, response.headers.get("retry-after"));
+}
+
+/**
+ * A body that the signal ends, too, for those that are read for long. `fetch` doesn't once the garbage was collected:
+ * Deno 2.9 refers to the signal only weakly after the headers, so a watch could neither be given up nor stopped.
+ */
+export function abortableBody(
+  { body }: Response,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
+  return body?.pipeThrough(new TransformStream(), { signal });
+}
+
+/**
+ * Reads a body as JSON, at most until the signal aborts. In one piece, since passing a large body on chunk by chunk
+ * takes a third more time and 20 MB more memory (measured on ConfigMaps of 400 kB).
+ *
+ * @throws The signal's reason when it aborts first.
+ */
+export function readJson<T>(response: Response, signal: AbortSignal): Promise<T> {
+  return unlessAborted(response.json(), signal);
+}
+
+async function unlessAborted<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([reading, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** Most of an error's text that is kept when it is not a Status object, as from a proxy in between. */
 const LONGEST_ERROR_TEXT = 200;
 
-async function readStatus(response: Response): Promise<Status> {
-  const text = await response.text();
+async function readStatus(response: Response, signal: AbortSignal): Promise<Status> {
+  const text = await unlessAborted(response.text(), signal);
   try {
     const status: unknown = JSON.parse(text);
     if (typeof status === "object" && status !== null) return status as Status;

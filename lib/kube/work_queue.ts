@@ -45,6 +45,8 @@ export class WorkQueue {
   /** Callers of get() that wait for a key. */
   readonly #takers = new Set<() => void>();
   #timer: { at: number; cancel: () => void } | undefined;
+  /** Until when, in milliseconds since the epoch, nothing is handed out. */
+  #hold: { until: number; cancel: () => void } | undefined;
 
   /** Makes an empty queue. */
   constructor(options: WorkQueueOptions) {
@@ -98,6 +100,18 @@ export class WorkQueue {
     this.#failures.delete(formatKey(key));
   }
 
+  /** Hands out no key for a time, in milliseconds; keys can be added meanwhile. */
+  hold(milliseconds: number): void {
+    const until = this.#options.clock.now() + milliseconds;
+    if (this.#hold && this.#hold.until >= until) return;
+    this.#hold?.cancel();
+    const cancel = this.#options.clock.setTimer(milliseconds, () => {
+      this.#hold = undefined;
+      for (const take of [...this.#takers]) take();
+    });
+    this.#hold = { until, cancel };
+  }
+
   /**
    * Takes the next key; call {@link done} with it when the work is over.
    *
@@ -122,16 +136,18 @@ export class WorkQueue {
     this.add(again);
   }
 
-  /** Cancels the timer; keys that wait for their time are not handed out any more. */
+  /** Cancels the timers; keys that wait for their time are not handed out any more. */
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#hold?.cancel();
+    this.#hold = undefined;
     this.#waiting.clear();
   }
 
   #take(): ObjectKey | undefined {
     const next = this.#ready.entries().next().value;
-    if (!next) return undefined;
+    if (!next || this.#hold) return undefined;
     const [namespace, keys] = next;
     const [id, key] = keys.entries().next().value as [string, ObjectKey];
     keys.delete(id);

@@ -1,7 +1,8 @@
 /** A small run of what `deno task scale` measures in full: counts, which don't vary, and the memory limit. */
 import assert from "node:assert/strict";
 import { needsCommands } from "../fixtures/commands.ts";
-import { measureScale } from "../tools/scale.ts";
+import { ignoredWithoutApiserver } from "../fixtures/kube_apiserver.ts";
+import { measureScale, startReal } from "../tools/scale.ts";
 
 const NAME = "a start among many namespaces and ConfigMaps needs no request that grows with what is good";
 
@@ -27,3 +28,16 @@ async function measure(): Promise<void> {
   // 128 MiB, the limit of the container.
   assert.ok(peakMegabytes < 134, `${peakMegabytes} MB`);
 }
+
+Deno.test({
+  ...ignoredWithoutApiserver(
+    "on a real API server, too, the program fits its container during start and drain",
+  ),
+  fn: async () => {
+    const { peakMegabytes } = await measureScale(
+      { namespaces: 200, configMaps: 100, kilobytes: 300 },
+      startReal,
+    );
+    assert.ok(peakMegabytes < 134, `${peakMegabytes} MB`);
+  },
+});

@@ -1,7 +1,7 @@
 /**
  * How time and memory of the program grow: a cluster with many namespaces whose Secrets are good, and many ConfigMaps
- * that wait, on the embedded API server. `deno task scale` runs it in full and prints what it measured; a test runs a
- * small one.
+ * that wait. `deno task scale` runs it in full and prints what it measured, with `--real` on a real kube-apiserver; tests
+ * run small ones.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { issueToken } from "../../lib/tokens.ts";
 import { type ApiServer, type RequestRecord, startApiServer } from "../fixtures/api_server/mod.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
-import { createCertificates } from "../fixtures/kube_apiserver.ts";
+import { createCertificates, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
@@ -44,44 +44,84 @@ const TOKEN_LABELS = { "lagoon.sh/insights-token": "true", "lagoon.sh/dynamic-se
 const BUSY_NAMESPACES = 10;
 const SETUP_WORKERS = 32;
 
-/** Sets up the cluster, runs the program until everything is done, and stops it. */
-export async function measureScale(options: ScaleOptions): Promise<ScaleFigures> {
+/** An API server for one measurement, and how to see from it what the program has done. */
+export interface ScaleServer extends AsyncDisposable {
+  /** `https://host:port`. */
+  readonly url: string;
+  /** The CA that its certificate is verified with, PEM. */
+  readonly caCertificate: string;
+  /** Says who the program and the test are. */
+  readonly token: string;
+  /** Requests from now on, by verb and resource; none where they can't be counted. */
+  countFromNow(): () => Readonly<Record<string, number>>;
+}
+
+/** The embedded API server, which counts requests. */
+export async function startEmbedded(): Promise<ScaleServer> {
   await using parts = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
   parts.defer(() => Deno.remove(folder, { recursive: true }));
   const { caCertificate, certificate, key } = await createCertificates(folder);
   const server = parts.use(startApiServer({ token: "token", compactAfter: 1000, tls: { certificate, key } }));
-  const cluster = parts.use(new TestCluster({ url: server.url, token: "token", caCertificate }));
+  const running = parts.move();
+  return {
+    url: server.url,
+    caCertificate,
+    token: "token",
+    countFromNow: () => {
+      const last = server.requests.at(-1);
+      return () => countRequests(server, last);
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** A real kube-apiserver, from the folder in `KUBEBUILDER_ASSETS`. */
+export async function startReal(): Promise<ScaleServer> {
+  const { url, caCertificate, token, [Symbol.asyncDispose]: dispose } = await startKubeApiserver();
+  return { url, caCertificate, token, countFromNow: () => () => ({}), [Symbol.asyncDispose]: dispose };
+}
+
+/** Sets up a cluster, runs the program until everything is done, and stops it. */
+export async function measureScale(
+  options: ScaleOptions,
+  startServer: () => Promise<ScaleServer> = startEmbedded,
+): Promise<ScaleFigures> {
+  await using parts = new AsyncDisposableStack();
+  const server = parts.use(await startServer());
+  const cluster = parts.use(new TestCluster(server));
   await populate(cluster, options);
-  await Deno.writeTextFile(`${folder}/token`, "token");
-  const last = server.requests.at(-1);
+  const folder = await Deno.makeTempDir();
+  parts.defer(() => Deno.remove(folder, { recursive: true }));
+  await Deno.writeTextFile(`${folder}/token`, server.token);
+  await Deno.writeTextFile(`${folder}/ca.crt`, server.caCertificate);
+  const requests = server.countFromNow();
   const startedAt = performance.now();
-  const program = start(server, folder);
+  const program = start(server.url, folder);
   try {
     await program.untilReady();
     const readyAt = performance.now();
-    const isDone = () =>
-      server.list("configmaps").every(({ metadata }) => metadata.labels?.["lagoon.sh/insightsProcessed"]);
-    await untilDone(server, isDone);
+    await untilDone(cluster);
     const drainedAt = performance.now();
     return {
       readyMs: Math.round(readyAt - startedAt),
       drainMs: Math.round(drainedAt - readyAt),
       ...await memory(program),
-      requests: countRequests(server, last),
+      requests: requests(),
     };
   } finally {
     await program.stop();
   }
 }
 
-/** The API server looks at all ConfigMaps after each write when it is asked to wait; a timer is cheaper. */
-async function untilDone(server: ApiServer, isDone: () => boolean): Promise<void> {
+/** The program is another process: asking again is the only way to learn that it is done. */
+async function untilDone(cluster: TestCluster): Promise<void> {
   const limit = Date.now() + 20 * 60 * 1000;
-  while (!isDone()) {
-    if (Date.now() > limit) {
-      throw new Error(`Not done after 20 minutes: ${server.list("configmaps").length} ConfigMaps`);
-    }
+  const waiting = "limit=1&labelSelector=lagoon.sh%2FinsightsType%2C%21lagoon.sh%2FinsightsProcessed";
+  for (;;) {
+    const list = await cluster.send("GET", `/api/v1/configmaps?${waiting}`) as { items: readonly unknown[] };
+    if (list.items.length === 0) return;
+    if (Date.now() > limit) throw new Error("ConfigMaps still wait after 20 minutes");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -112,8 +152,8 @@ async function inParallel(count: number, work: (index: number) => Promise<void>)
 }
 
 /** As in a pod: the library that reads kubeconfigs would take more memory than all the rest. */
-function start(server: ApiServer, folder: string): RunningProgram {
-  const { hostname, port } = new URL(server.url);
+function start(url: string, folder: string): RunningProgram {
+  const { hostname, port } = new URL(url);
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
     webPort,
@@ -133,10 +173,19 @@ function start(server: ApiServer, folder: string): RunningProgram {
   return program;
 }
 
-/** @param last The latest request before the program's start. */
+/**
+ * Counts requests but those of {@link untilDone}, which ask for one object.
+ *
+ * @param last The latest request before the program's start.
+ */
 function countRequests(server: ApiServer, last: RequestRecord | undefined): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { verb, resource } of server.requests.slice(last ? server.requests.lastIndexOf(last) + 1 : 0)) {
+  for (
+    const { verb, resource, query } of server.requests.slice(
+      server.requests.findLastIndex((record) => record === last) + 1,
+    )
+  ) {
+    if (query["limit"] === "1") continue;
     const name = `${verb} ${resource}`;
     counts[name] = (counts[name] ?? 0) + 1;
   }
@@ -166,12 +215,13 @@ if (import.meta.main) {
       namespaces: { type: "string", default: "20000" },
       configmaps: { type: "string", default: "5000" },
       kilobytes: { type: "string", default: "300" },
+      real: { type: "boolean", default: false },
     },
   });
   const figures = await measureScale({
     namespaces: Number(values.namespaces),
     configMaps: Number(values.configmaps),
     kilobytes: Number(values.kilobytes),
-  });
+  }, values.real ? startReal : startEmbedded);
   Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(figures, null, 2)}\n`));
 }

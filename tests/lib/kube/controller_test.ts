@@ -49,6 +49,12 @@ Deno.test("runController() retries a failure later each time, and starts over af
   assert.deepEqual(levels, ["error", "error", "error"]);
 });
 
+Deno.test("runController() takes no key while the API server asks to be left alone", async () => {
+  const busy = () => Promise.reject(new KubeError("busy", { status: 429, retryAfterMs: 20_000 }));
+  const { times } = await run(busy, () => Promise.resolve({}));
+  assert.deepEqual(times, [0, 20_000]);
+});
+
 Deno.test("runController() does not retry a terminal error", async () => {
   const { times, levels } = await run(() => Promise.reject(new TerminalError("poison", "Cannot send")));
   assert.deepEqual(times, [0]);

@@ -115,3 +115,29 @@ Deno.test("WorkQueue.close() leaves no timer behind", () => {
   assert.equal(clock.pending, 0);
   assert.equal(queue.waitingCount, 0);
 });
+
+Deno.test("WorkQueue.hold() hands out nothing until the longest of the holds is over, then everything", async () => {
+  const { clock, queue } = setUp();
+  const taken: string[] = [];
+  const take = async () => {
+    const next = await queue.get(signal);
+    if (next) taken.push(formatKey(next));
+  };
+  const takers = [take(), take()];
+  queue.hold(20_000);
+  queue.hold(1_000);
+  queue.add(key("a/1"));
+  queue.add(key("b/1"));
+  await clock.advance(19_999);
+  assert.deepEqual(taken, []);
+  await clock.advance(1);
+  await Promise.all(takers);
+  assert.deepEqual(taken, ["a/1", "b/1"]);
+});
+
+Deno.test("WorkQueue.close() ends a hold", () => {
+  const { clock, queue } = setUp();
+  queue.hold(1000);
+  queue.close();
+  assert.equal(clock.pending, 0);
+});
