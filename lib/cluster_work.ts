@@ -32,7 +32,7 @@ export interface ClusterWorkDependencies {
 }
 
 /** Conditions by name. */
-type Checks = Readonly<Record<string, () => boolean>>;
+export type Checks = Readonly<Record<string, () => boolean>>;
 
 /** The work, before and while it runs. */
 export interface ClusterWork {
