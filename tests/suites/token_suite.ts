@@ -141,6 +141,18 @@ export function tokenSuite(factory: ClusterFactory): void {
       );
     });
 
+    test("a namespace that loses Lagoon's labels keeps its Secret as it is, and gets no other", async ({ cluster, namespace, run }) => {
+      await using _program = run();
+      const before = await cluster.until("secrets", namespace, NAME, isThere);
+      await cluster.mark("namespaces", "", namespace, { labels: { "lagoon.sh/environmentId": null } });
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      const after = await cluster.get("secrets", namespace, NAME);
+      assert.equal(after?.metadata.resourceVersion, before?.metadata.resourceVersion);
+      await cluster.delete("secrets", namespace, NAME);
+      await untilCaughtUp(cluster, `${namespace}-latest`);
+      assert.equal(await cluster.get("secrets", namespace, NAME), undefined);
+    });
+
     test("a Secret that somebody deletes is created again", async ({ cluster, namespace, run }) => {
       await using _program = run();
       const first = await cluster.until("secrets", namespace, NAME, isThere);
