@@ -62,6 +62,8 @@ export async function serve(
   metrics.observe("broker_ready", () => ({ rabbitmq: Number(broker.publisher.isReady()) }));
   const cluster = await createClusterWork(config, { ...dependencies, publisher: broker.publisher, metrics });
   const stop = new AbortController();
+  // It may have been asked for already, while the cluster was being opened.
+  if (signal.aborted) stop.abort();
   signal.addEventListener("abort", () => stop.abort(), { once: true });
   const stopBroker = new AbortController();
   const killWork = new AbortController();

@@ -135,13 +135,11 @@ Deno.test("every file is tested at the same place below tests, or where the list
 /** Files whose behaviour shows only together with others. */
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "main.ts": "tests/integration/program_test.ts",
-  "lib/service.ts": "tests/integration/program_test.ts",
   "lib/cluster_work.ts": "tests/integration/replicas_test.ts",
   "lib/broker/publisher.ts": "tests/integration/broker_test.ts",
   "lib/broker/rabbitmq.ts": "tests/integration/broker_test.ts",
   "lib/broker/session.ts": "tests/integration/broker_test.ts",
   "lib/broker/topology.ts": "tests/integration/broker_test.ts",
-  "lib/kube/transport.ts": "tests/lib/kube/client_test.ts",
   "controllers/mod.ts": "tests/suites/harness.ts",
   "controllers/configmap_marks.ts": "tests/suites/configmap_suite.ts",
   "controllers/namespace.ts": "tests/suites/token_suite.ts",

@@ -82,6 +82,7 @@ export function readJson<T>(response: Response, signal: AbortSignal): Promise<T>
 async function unlessAborted<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
   signal.addEventListener("abort", abort, { once: true });
   try {
     return await Promise.race([reading, aborted]);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { createPod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 
@@ -21,18 +22,13 @@ Deno.test({
   fn: async () => {
     await using api = await startKubeApiserver();
     using cluster = new TestCluster(api);
-    const directory = await Deno.makeTempDir();
-    await Deno.writeTextFile(`${directory}/token`, api.token);
-    await Deno.writeTextFile(`${directory}/ca.crt`, api.caCertificate);
-    const { hostname, port } = new URL(api.url);
+    await using pod = await createPod(api);
     const [webPort = 0, healthPort = 0] = freePorts(2);
     const program = startProgram({
       webPort,
       healthPort,
       env: {
-        KUBERNETES_SERVICE_HOST: hostname,
-        KUBERNETES_SERVICE_PORT: port,
-        SERVICE_ACCOUNT_DIRECTORY: directory,
+        ...pod.env,
         INSIGHTS_TOKEN_SECRET: "the-secret-of-the-pod-test",
         RABBITMQ_ENABLED: "false",
         BURN_AFTER_READING: "TRUE",
@@ -49,7 +45,6 @@ Deno.test({
       await cluster.until("secrets", "proj-main", "insights-token", (secret) => secret !== undefined);
     } finally {
       assert.equal(await program.stop(), 0, program.log());
-      await Deno.remove(directory, { recursive: true });
     }
     const messages = (await output).trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual(messages.map(({ namespace, type }) => [namespace, type]), [["proj-main", "sbom"]]);

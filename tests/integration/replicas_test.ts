@@ -1,12 +1,9 @@
 /** Two replicas with leader election: whole programs, a real kube-apiserver, a real RabbitMQ. */
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
-import {
-  ignoredWithoutApiserver,
-  type KubeApiserver,
-  startKubeApiserver,
-} from "../fixtures/kube_apiserver.ts";
+import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { createPod, type Pod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 import { needsBroker, startBroker, takeMessages, type TestBroker } from "../fixtures/rabbitmq.ts";
@@ -18,11 +15,9 @@ const PROCESSED = "lagoon.sh/insightsProcessed";
 /** Starts one replica as in a pod of namespace lagoon. */
 function startReplica(
   name: string,
-  api: KubeApiserver,
+  pod: Pod,
   broker: TestBroker,
-  directory: string,
 ): RunningProgram {
-  const { hostname, port } = new URL(api.url);
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
     webPort,
@@ -30,9 +25,7 @@ function startReplica(
     env: {
       HOSTNAME: name,
       LEADER_ELECT: "true",
-      KUBERNETES_SERVICE_HOST: hostname,
-      KUBERNETES_SERVICE_PORT: port,
-      SERVICE_ACCOUNT_DIRECTORY: directory,
+      ...pod.env,
       INSIGHTS_TOKEN_SECRET: "the-secret-of-the-replicas-test",
       RABBITMQ_ADDRESS: `${broker.host}:${broker.port}`,
       RABBITMQ_USERNAME: broker.username,
@@ -74,17 +67,11 @@ Deno.test({
     parts.use(api);
     parts.use(broker);
     const cluster = parts.use(new TestCluster(api));
-    const directory = await Deno.makeTempDir();
-    parts.defer(() => Deno.remove(directory, { recursive: true }));
-    await Deno.writeTextFile(`${directory}/token`, api.token);
-    await Deno.writeTextFile(`${directory}/ca.crt`, api.caCertificate);
-    await Deno.writeTextFile(`${directory}/namespace`, "lagoon");
+    const pod = parts.use(await createPod(api));
     await cluster.createNamespace("lagoon");
     await cluster.createNamespace(NAMESPACE, LAGOON_NAMESPACE_LABELS);
 
-    const replicas = ["one", "two"].map((replica) =>
-      parts.use(startReplica(replica, api, broker, directory))
-    );
+    const replicas = ["one", "two"].map((replica) => parts.use(startReplica(replica, pod, broker)));
     await Promise.all(replicas.map((replica) => replica.untilReady()));
     await until("one of them leads", async () => await leaseHolder(cluster) !== "");
     const isFirst = (await leaseHolder(cluster)).startsWith("one_");

@@ -11,6 +11,7 @@ import { type ApiServer, type RequestRecord, startApiServer } from "../fixtures/
 import { TestCluster } from "../fixtures/cluster.ts";
 import { createCertificates, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { createPod, type Pod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 
@@ -91,13 +92,10 @@ export async function measureScale(
   const server = parts.use(await startServer());
   const cluster = parts.use(new TestCluster(server));
   await populate(cluster, options);
-  const folder = await Deno.makeTempDir();
-  parts.defer(() => Deno.remove(folder, { recursive: true }));
-  await Deno.writeTextFile(`${folder}/token`, server.token);
-  await Deno.writeTextFile(`${folder}/ca.crt`, server.caCertificate);
+  const pod = parts.use(await createPod(server));
   const requests = server.countFromNow();
   const startedAt = performance.now();
-  const program = start(server.url, folder);
+  const program = start(pod);
   try {
     await program.untilReady();
     const readyAt = performance.now();
@@ -152,16 +150,13 @@ async function inParallel(count: number, work: (index: number) => Promise<void>)
 }
 
 /** As in a pod: the library that reads kubeconfigs would take more memory than all the rest. */
-function start(url: string, folder: string): RunningProgram {
-  const { hostname, port } = new URL(url);
+function start(pod: Pod): RunningProgram {
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
     webPort,
     healthPort,
     env: {
-      KUBERNETES_SERVICE_HOST: hostname,
-      KUBERNETES_SERVICE_PORT: port,
-      SERVICE_ACCOUNT_DIRECTORY: folder,
+      ...pod.env,
       INSIGHTS_TOKEN_SECRET: SECRET,
       RABBITMQ_ENABLED: "false",
       CONFIGMAP_RECONCILER_MAX_CONCURRENT: "4",
