@@ -109,11 +109,7 @@ function startWeb(config: Config, publisher: Publisher, dependencies: ServiceDep
     ...dependencies,
     publisher,
     verify: (token) => verifyToken(secrets, token),
-    limits: {
-      maxBodyBytes: config.web.maxBodyBytes,
-      maxInFlight: config.web.maxInFlight,
-      publishTimeoutMs: config.broker.confirmTimeoutMs,
-    },
+    limits: { ...config.web, publishTimeoutMs: config.broker.confirmTimeoutMs },
   });
   return startHttpServer(config.web, app);
 }

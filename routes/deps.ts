@@ -32,8 +32,14 @@ export interface RouteDeps {
 export interface RequestLimits {
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number;
+  /** Most facts or problems in one request. */
+  readonly maxItems: number;
+  /** How deep arrays and objects of a body may be in each other. */
+  readonly maxJsonDepth: number;
   /** How many requests are served at the same time. */
   readonly maxInFlight: number;
+  /** Bodies in memory at the same time, in bytes, until their messages are confirmed. */
+  readonly maxBufferedBytes: number;
   /** How long a client waits for the broker's confirm, in milliseconds. */
   readonly publishTimeoutMs: number;
 }

@@ -27,7 +27,13 @@ export interface Config {
     readonly enabled: boolean;
     readonly port: number;
     readonly maxBodyBytes: number;
+    readonly maxItems: number;
+    readonly maxJsonDepth: number;
     readonly maxInFlight: number;
+    readonly maxBufferedBytes: number;
+    readonly maxConnections: number;
+    readonly headerTimeoutMs: number;
+    readonly requestTimeoutMs: number;
   };
   /** Tokens; `previousSecret` is empty when there is none. */
   readonly tokens: {
@@ -36,13 +42,25 @@ export interface Config {
     readonly previousSecret: string;
     readonly targetLabel: string | undefined;
   };
-  /** RabbitMQ; when it is not enabled, messages are printed. */
+  /**
+   * RabbitMQ; when it is not enabled, messages are printed. Empty names of files, and an empty server name, stand for
+   * none.
+   */
   readonly broker: {
     readonly enabled: boolean;
     readonly host: string;
     readonly port: number;
     readonly username: string;
     readonly password: string;
+    readonly tls:
+      | {
+        readonly verify: boolean;
+        readonly serverName: string;
+        readonly caFile: string;
+        readonly certFile: string;
+        readonly keyFile: string;
+      }
+      | undefined;
     readonly reconnectCapMs: number;
     readonly confirmTimeoutMs: number;
   };
@@ -50,6 +68,8 @@ export interface Config {
   readonly health: HostPort | undefined;
   /** Where /metrics is; undefined for nowhere. */
   readonly metrics: HostPort | undefined;
+  /** How long posts are still taken after a stop was asked for, and how long work in hand may take after that. */
+  readonly shutdown: { readonly delayMs: number; readonly graceMs: number };
   /** Whether one of several replicas does the controllers' work; the Lease's namespace is empty for the pod's own. */
   readonly leaderElection: {
     readonly enabled: boolean;
@@ -96,11 +116,6 @@ const WELL_KNOWN_SECRET = "testsecret";
 const NOT_THERE_YET: readonly (readonly [env: string, isOn: (values: Values) => boolean, instead: string])[] =
   [
     [
-      OPTIONS.brokerTls.env,
-      (values) => values.brokerTls,
-      "set it to false, and keep the way to the broker private",
-    ],
-    [
       OPTIONS.metricsSecure.env,
       (values) => values.metricsAddress !== undefined && values.metricsSecure,
       "set it to false, and let only Prometheus reach the address",
@@ -118,6 +133,12 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
   const problems = NOT_THERE_YET
     .filter(([, isOn]) => isOn(values))
     .map(([env, , instead]) => `${env}: this version does not have it yet: ${instead}`);
+  if ((values.brokerCertFile === "") !== (values.brokerKeyFile === "")) {
+    const { brokerCertFile, brokerKeyFile } = OPTIONS;
+    problems.push(
+      `${brokerCertFile.env}, ${brokerKeyFile.env}: expected both a certificate and its key, or neither`,
+    );
+  }
   if (values.webEnabled || values.tokensEnabled) problems.push(...secretProblems(values));
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(assemble(values, readVariable));
@@ -181,7 +202,13 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       enabled: values.webEnabled,
       port: values.webPort,
       maxBodyBytes: values.maxBodyBytes,
+      maxItems: values.maxItems,
+      maxJsonDepth: values.maxJsonDepth,
       maxInFlight: values.maxInFlight,
+      maxBufferedBytes: values.maxBufferedBytes,
+      maxConnections: values.maxConnections,
+      headerTimeoutMs: values.headerSeconds * SECOND,
+      requestTimeoutMs: values.requestSeconds * SECOND,
     },
     tokens: {
       reconcilerEnabled: values.tokensEnabled,
@@ -189,17 +216,14 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       previousSecret: values.previousSecret,
       targetLabel: values.targetLabel,
     },
-    broker: {
-      enabled: values.brokerEnabled,
-      host: values.brokerAddress.hostname,
-      port: values.brokerAddress.port,
-      username: values.brokerUsername,
-      password: values.brokerPassword,
-      reconnectCapMs: values.reconnectSeconds * SECOND,
-      confirmTimeoutMs: values.confirmSeconds * SECOND,
-    },
+    broker: brokerSection(values),
     health: values.healthAddress,
     metrics: values.metricsAddress,
+    shutdown: {
+      // Only a Service goes on sending requests to a program that has said that it ends.
+      delayMs: readVariable("KUBERNETES_SERVICE_HOST") ? values.shutdownDelaySeconds * SECOND : 0,
+      graceMs: values.shutdownGraceSeconds * SECOND,
+    },
     leaderElection: {
       enabled: values.leaderElect,
       namespace: values.leaderElectNamespace,
@@ -215,6 +239,27 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       level: values.zapLevel ?? (values.zapDevel ? "debug" : "info"),
       encoder: values.zapEncoder ?? (values.zapDevel ? "console" : "json"),
     },
+  };
+}
+
+function brokerSection(values: Values): Config["broker"] {
+  return {
+    enabled: values.brokerEnabled,
+    host: values.brokerAddress.hostname,
+    port: values.brokerAddress.port ?? (values.brokerTls ? 5671 : 5672),
+    username: values.brokerUsername,
+    password: values.brokerPassword,
+    tls: values.brokerTls
+      ? {
+        verify: values.brokerVerify,
+        serverName: values.brokerServerName,
+        caFile: values.brokerCaFile,
+        certFile: values.brokerCertFile,
+        keyFile: values.brokerKeyFile,
+      }
+      : undefined,
+    reconnectCapMs: values.reconnectSeconds * SECOND,
+    confirmTimeoutMs: values.confirmSeconds * SECOND,
   };
 }
 

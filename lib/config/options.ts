@@ -5,8 +5,9 @@
  * @module
  */
 import type { Option } from "./option.ts";
-import { BROKER_OPTIONS, CONFIG_MAP_OPTIONS, WEB_OPTIONS } from "./options_delivery.ts";
+import { BROKER_OPTIONS, CONFIG_MAP_OPTIONS } from "./options_delivery.ts";
 import { INTEGRATION_OPTIONS, PROCESS_OPTIONS, TOKEN_OPTIONS } from "./options_platform.ts";
+import { WEB_OPTIONS } from "./options_web.ts";
 
 /** All options, in the groups of the help text. */
 export const OPTION_GROUPS = {

@@ -1,10 +1,10 @@
 /**
- * The options of what the program delivers: ConfigMaps, posts with their tokens, and the broker.
+ * The options of delivery: ConfigMaps, and the broker that takes all messages.
  *
  * @module
  */
-import { option, optional } from "./option.ts";
-import { boolean, file, hostPort, integer, labelKey, port, schedule, text } from "./values.ts";
+import { option } from "./option.ts";
+import { boolean, file, hostPort, integer, schedule, text } from "./values.ts";
 
 const DAY_MINUTES = 24 * 60;
 
@@ -66,50 +66,6 @@ export const CONFIG_MAP_OPTIONS = {
   ),
 } as const;
 
-/** Posts and tokens. */
-export const WEB_OPTIONS = {
-  webEnabled: option("enable-webservice", boolean, "true", "Take facts and problems over HTTP."),
-  webPort: option("webservice-port", port, "8888", "Port for facts and problems."),
-  maxBodyBytes: option(
-    "webservice-max-body-bytes",
-    integer(1024, 16 * 1024 * 1024),
-    "10485760",
-    "Largest body of a request, in bytes.",
-  ),
-  maxInFlight: option(
-    "webservice-max-in-flight",
-    integer(1, 10_000),
-    "256",
-    "How many requests are served at the same time; more are answered with 429.",
-  ),
-  tokensEnabled: option(
-    "enable-namespace-reconciler",
-    boolean,
-    "true",
-    "Keep a Secret with a token in the namespace of each Lagoon environment.",
-  ),
-  tokenSecret: option(
-    "insights-token-secret",
-    text,
-    "",
-    "Signs and verifies tokens; at least 16 bytes. Required for posts and tokens.",
-    { secret: true },
-  ),
-  previousSecret: option(
-    "insights-token-previous-secret",
-    text,
-    "",
-    "Tokens signed with this one are accepted, too, while a changed secret spreads.",
-    { secret: true },
-  ),
-  targetLabel: option(
-    "token-target-label",
-    optional(labelKey),
-    "",
-    "Only namespaces that carry this label get a token.",
-  ),
-} as const;
-
 /** The broker. */
 export const BROKER_OPTIONS = {
   brokerEnabled: option(
@@ -122,23 +78,29 @@ export const BROKER_OPTIONS = {
   brokerPassword: option("rabbitmq-password", text, "guest", "Password at the broker.", { secret: true }),
   brokerAddress: option(
     "rabbitmq-hostname",
-    hostPort(5672),
+    hostPort,
     "localhost",
-    "Where the broker is; port 5672 unless given.",
+    "Where the broker is; port 5672, or with TLS 5671, unless given.",
     { env: "RABBITMQ_ADDRESS" },
   ),
-  brokerTls: option("rabbitmq-tls", boolean, "false", "Connect with TLS. Not in this version yet."),
+  brokerTls: option("rabbitmq-tls", boolean, "false", "Connect with TLS."),
   brokerVerify: option(
     "rabbitmq-verify",
     boolean,
     "true",
-    "Verify the broker's certificate. (The Go remote always does, whatever this says.)",
+    "Verify the broker's certificate. Without it whoever answers at the broker's address is believed, and gets user, password and messages. (The Go remote always verifies, whatever this says.)",
+  ),
+  brokerServerName: option(
+    "rabbitmq-server-name",
+    text,
+    "",
+    "Name that the broker's certificate must have, where it isn't the broker's host.",
   ),
   brokerCaFile: option(
     "rabbitmq-cacert",
     file,
     "",
-    "CA certificates that the broker's certificate is verified with, PEM.",
+    "CA certificates that the broker's certificate is verified with, PEM; the well-known ones without it. This file and the two below are read again for each connection.",
   ),
   brokerCertFile: option("rabbitmq-clientcert", file, "", "Our certificate for the broker, PEM."),
   brokerKeyFile: option("rabbitmq-clientkey", file, "", "Key of our certificate for the broker, PEM."),

@@ -55,6 +55,18 @@ export const PROCESS_OPTIONS = {
     "/var/run/secrets/kubernetes.io/serviceaccount",
     "Folder with the ServiceAccount's token and ca.crt, in a pod.",
   ),
+  shutdownDelaySeconds: option(
+    "shutdown-delay",
+    integer(0, 600),
+    "5",
+    "In a pod, how long posts are still taken after SIGTERM, in seconds, until everybody knows that this pod ends.",
+  ),
+  shutdownGraceSeconds: option(
+    "shutdown-grace",
+    integer(1, 600),
+    "20",
+    "How long work in hand may take to finish after that, in seconds. Together with the delay it must be less than the pod's terminationGracePeriodSeconds.",
+  ),
   local: option(
     "insights-local",
     boolean,

@@ -77,31 +77,34 @@ export function choice<Word extends string>(...words: readonly Word[]): ValueKin
 }
 
 /** `host` or `host:port`, with brackets around an IPv6 address that has a port. */
-export function hostPort(defaultPort: number): ValueKind<HostPort & { readonly hostname: string }> {
-  return {
-    placeholder: "HOST[:PORT]",
-    parse(value) {
-      const [, bracketed, plain, digits] =
-        /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/@[\]]+))(?::(\d+))?$/.exec(value) ?? [];
-      const hostname = bracketed ?? plain;
-      const number = digits === undefined ? defaultPort : Number(digits);
-      if (hostname && number >= 1 && number <= 65535) return { hostname, port: number };
-      throw new RangeError("expected HOST or HOST:PORT, without a scheme, user or path");
-    },
-  };
-}
+export const hostPort: ValueKind<{ readonly hostname: string; readonly port: number | undefined }> = {
+  placeholder: "HOST[:PORT]",
+  parse(value) {
+    const [, bracketed, plain, digits] =
+      /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/@[\]]+))(?::(\d+))?$/.exec(value) ?? [];
+    const hostname = bracketed ?? plain;
+    const number = digits === undefined ? undefined : Number(digits);
+    if (hostname && (number === undefined || number >= 1 && number <= 65535)) {
+      return { hostname, port: number };
+    }
+    throw new RangeError("expected HOST or HOST:PORT, without a scheme, user or path");
+  },
+};
 
 /** `:8081` for all addresses, `host:8081` for one, `0` for none. */
 export const bindAddress: ValueKind<HostPort | undefined> = {
   placeholder: "[HOST]:PORT",
   parse(value) {
     if (value === "0") return undefined;
+    const isEverywhere = value.startsWith(":");
+    const expected = new RangeError("expected :PORT, HOST:PORT, or 0 for off");
     try {
-      const { hostname, port } = hostPort(0).parse(value.startsWith(":") ? `all${value}` : value);
-      return { hostname: value.startsWith(":") ? undefined : hostname, port };
+      const { hostname, port } = hostPort.parse(isEverywhere ? `all${value}` : value);
+      if (port !== undefined) return { hostname: isEverywhere ? undefined : hostname, port };
     } catch {
-      throw new RangeError("expected :PORT, HOST:PORT, or 0 for off");
+      throw expected;
     }
+    throw expected;
   },
 };
 

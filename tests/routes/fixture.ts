@@ -47,7 +47,15 @@ export class TestApp {
       log: this.log,
       clock: this.clock,
       newId: () => `message-${++this.#messages}`,
-      limits: { maxBodyBytes: 10_000, maxInFlight: 10, publishTimeoutMs: 30_000, ...limits },
+      limits: {
+        maxBodyBytes: 10_000,
+        maxItems: 1000,
+        maxJsonDepth: 32,
+        maxInFlight: 10,
+        maxBufferedBytes: 1_000_000,
+        publishTimeoutMs: 30_000,
+        ...limits,
+      },
       ...deps,
     });
   }

@@ -33,7 +33,18 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       coreOptIn: false,
       maxBytesInFlight: 6_000_000,
     },
-    web: { enabled: true, port: 8888, maxBodyBytes: 10_485_760, maxInFlight: 256 },
+    web: {
+      enabled: true,
+      port: 8888,
+      maxBodyBytes: 10_485_760,
+      maxItems: 10_000,
+      maxJsonDepth: 32,
+      maxInFlight: 256,
+      maxBufferedBytes: 25_165_824,
+      maxConnections: 1024,
+      headerTimeoutMs: 5000,
+      requestTimeoutMs: 10_000,
+    },
     tokens: { reconcilerEnabled: true, secret: SECRET, previousSecret: "", targetLabel: undefined },
     broker: {
       enabled: true,
@@ -41,11 +52,13 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       port: 5672,
       username: "guest",
       password: "guest",
+      tls: undefined,
       reconnectCapMs: 30_000,
       confirmTimeoutMs: 10_000,
     },
     health: { hostname: undefined, port: 8081 },
     metrics: undefined,
+    shutdown: { delayMs: 0, graceMs: 20_000 },
     leaderElection: { enabled: false, namespace: "", podName: "insights-remote" },
     kubernetes: {
       serviceHost: undefined,
@@ -67,6 +80,43 @@ Deno.test("buildConfig() takes what the Helm chart sets", () => {
   assert.equal(config.configMaps.burnAfterReading, true);
   assert.deepEqual([config.broker.host, config.broker.port], ["broker.lagoon.svc", 5672]);
   assert.equal(config.broker.password, "p@ss:word/");
+});
+
+Deno.test("buildConfig() reaches a broker with TLS on its own port, verified unless told otherwise", () => {
+  const { port, tls } = build({ RABBITMQ_TLS: "true", RABBITMQ_ADDRESS: "broker.example" }).broker;
+  assert.equal(port, 5671);
+  assert.deepEqual(tls, { verify: true, serverName: "", caFile: "", certFile: "", keyFile: "" });
+  const other = build({
+    RABBITMQ_TLS: "true",
+    RABBITMQ_ADDRESS: "10.0.0.1:5000",
+    RABBITMQ_VERIFY: "false",
+    RABBITMQ_SERVER_NAME: "broker.example",
+    RABBITMQ_CACERT: "/tls/ca.crt",
+    RABBITMQ_CLIENTCERT: "/tls/tls.crt",
+    RABBITMQ_CLIENTKEY: "/tls/tls.key",
+  }).broker;
+  assert.equal(other.port, 5000);
+  assert.deepEqual(other.tls, {
+    verify: false,
+    serverName: "broker.example",
+    caFile: "/tls/ca.crt",
+    certFile: "/tls/tls.crt",
+    keyFile: "/tls/tls.key",
+  });
+});
+
+Deno.test("buildConfig() refuses a client certificate without its key, and a key without its certificate", () => {
+  for (const name of ["RABBITMQ_CLIENTCERT", "RABBITMQ_CLIENTKEY"]) {
+    assert.match(refusal({ RABBITMQ_TLS: "true", [name]: "/tls/file" }), /both a certificate and its key/);
+  }
+});
+
+Deno.test("buildConfig() goes on for a moment after a stop in a pod, and nowhere else", () => {
+  assert.deepEqual(build({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }).shutdown, {
+    delayMs: 5000,
+    graceMs: 20_000,
+  });
+  assert.equal(build({ SHUTDOWN_DELAY: "60" }).shutdown.delayMs, 0);
 });
 
 Deno.test("buildConfig() gives plain data that can be handed to a Worker", () => {
@@ -104,7 +154,6 @@ Deno.test("buildConfig() looks for kubeconfigs as kubectl does", () => {
 
 for (
   const [env, value] of [
-    ["RABBITMQ_TLS", "true"],
     ["ENABLE_DEPENDENCY_TRACK_INTEGRATION", "T"],
     ["ENABLE_BUILD_SCANNING", "TRUE"],
   ] as const

@@ -83,9 +83,18 @@ Deno.test("OPTIONS has no other rows than the contract's and those that are ours
     "insights-token-previous-secret",
     "leader-elect-namespace",
     "rabbitmq-confirm-timeout",
+    "rabbitmq-server-name",
     "service-account-directory",
+    "shutdown-delay",
+    "shutdown-grace",
+    "webservice-header-timeout",
     "webservice-max-body-bytes",
+    "webservice-max-buffered-bytes",
+    "webservice-max-connections",
     "webservice-max-in-flight",
+    "webservice-max-items",
+    "webservice-max-json-depth",
+    "webservice-request-timeout",
   ]);
 });
 

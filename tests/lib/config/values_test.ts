@@ -39,9 +39,9 @@ Deno.test("choice() takes its words only, and names them", () => {
   assert.throws(() => kind.parse("xml"), { message: "expected one of json, console" });
 });
 
-Deno.test("hostPort() fills in the usual port, and takes the brackets off an IPv6 address", () => {
-  const kind = hostPort(5672);
-  assert.deepEqual(kind.parse("a.example"), { hostname: "a.example", port: 5672 });
+Deno.test("hostPort takes a host with or without a port, and the brackets off an IPv6 address", () => {
+  const kind = hostPort;
+  assert.deepEqual(kind.parse("a.example"), { hostname: "a.example", port: undefined });
   assert.deepEqual(kind.parse("10.0.0.1:99"), { hostname: "10.0.0.1", port: 99 });
   assert.deepEqual(kind.parse("[fe80::1]:99"), { hostname: "fe80::1", port: 99 });
   for (const text of ["", "fe80::1", "a b", "a/b", "u@a", "[fe80::1", "a:", "a:x", "a:0", "a:65536"]) {
@@ -54,6 +54,9 @@ Deno.test("bindAddress takes all addresses, one address, or none", () => {
   assert.deepEqual(bindAddress.parse("127.0.0.1:8081"), { hostname: "127.0.0.1", port: 8081 });
   assert.deepEqual(bindAddress.parse("[::1]:8081"), { hostname: "::1", port: 8081 });
   assert.equal(bindAddress.parse("0"), undefined);
+  for (const text of ["", ":", "8081", "127.0.0.1", "[::1]", ":0", "http://a:1"]) {
+    assert.throws(() => bindAddress.parse(text), { message: /^expected :PORT, HOST:PORT, or 0/ }, text);
+  }
 });
 
 Deno.test("labelKey takes a name, and maybe a domain before it", () => {
