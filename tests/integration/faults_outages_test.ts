@@ -4,7 +4,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { serviceAccountAccess } from "../../lib/kube/credentials.ts";
 import type { RequestRecord } from "../fixtures/api_server/mod.ts";
 import { needsCommands } from "../fixtures/commands.ts";
-import { createCertificates } from "../fixtures/kube_apiserver.ts";
+import { createCertificates } from "../fixtures/certificates.ts";
 import type { TcpProxy } from "../fixtures/tcp_proxy.ts";
 import {
   breakWatches,
