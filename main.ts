@@ -67,6 +67,7 @@ async function runService(config: Config, description: Record<string, unknown>):
     newId: () => crypto.randomUUID(),
     log,
     openCluster: () => openCluster(config),
+    readTextFile: Deno.readTextFile,
     writeMessage: (line) => writeAll(Deno.stdout, line),
   }, { signal: stop.signal });
 }

@@ -8,11 +8,13 @@ import type * as PromClient from "prom-client";
 // Only the parts in use: the rest of the package loads Node's cluster and HTTP clients.
 import CounterPart from "prom-client/lib/counter.js";
 import GaugePart from "prom-client/lib/gauge.js";
+import HistogramPart from "prom-client/lib/histogram.js";
 import RegistryPart from "prom-client/lib/registry.js";
 
 const Registry = RegistryPart as typeof PromClient.Registry;
 const Counter = CounterPart as typeof PromClient.Counter;
 const Gauge = GaugePart as typeof PromClient.Gauge;
+const Histogram = HistogramPart as typeof PromClient.Histogram;
 
 /** What became of a ConfigMap in one reconcile. */
 export type ConfigMapOutcome = "sent" | "burned" | "deferred" | "given_up" | "refused";
@@ -20,12 +22,38 @@ export type ConfigMapOutcome = "sent" | "burned" | "deferred" | "given_up" | "re
 /** What was done to a token Secret. */
 export type TokenOutcome = "created" | "repaired" | "foreign";
 
+/**
+ * What became of a message: confirmed, and so delivered; returned, since no queue took it; refused by the broker; not
+ * sent, since the broker was not ready; or unknown: sent, and it may have arrived, but no confirm came. Who sends one of
+ * the last kind again may send it twice.
+ */
+export type PublishOutcome = "confirmed" | "returned" | "refused" | "not_sent" | "unknown";
+
+/** What became of an attempt to connect to the broker. */
+export type ConnectionOutcome = "opened" | "failed";
+
+/** One answered request: the route's pattern, never a path. */
+export interface AnsweredRequest {
+  /** Such as `/facts/:source`; `other` for paths that lead nowhere. */
+  readonly route: string;
+  /** HTTP method; `other` for those that no route has. */
+  readonly method: string;
+  /** HTTP status. */
+  readonly code: number;
+}
+
 /** The metrics, as the parts of the program use them. */
 export interface Metrics {
   /** Counts an outcome; `code` tells why a ConfigMap was refused or deferred, by an error's stable code. */
   countConfigMap(outcome: ConfigMapOutcome, code?: string): void;
   /** Counts an outcome. */
   countToken(outcome: TokenOutcome): void;
+  /** Counts a message, and how long it took, in milliseconds. */
+  countPublish(outcome: PublishOutcome, milliseconds: number): void;
+  /** Counts an attempt to connect to the broker. */
+  countConnection(outcome: ConnectionOutcome): void;
+  /** Counts a request. */
+  countRequest(request: AnsweredRequest): void;
   /** Has a gauge tell, whenever it is read, what `read` gives: by label value where there is a label. */
   observe(gauge: GaugeName, read: () => Readonly<Record<string, number>>): void;
   /** The text that Prometheus reads, and its content type. */
@@ -34,6 +62,7 @@ export interface Metrics {
 
 /** Every gauge, by its name without the prefix. */
 export const GAUGES = {
+  configmaps: { help: "Insights ConfigMaps that are not done, by state.", label: "state" },
   queue_ready: { help: "Objects that wait for a worker.", label: "controller" },
   queue_waiting: { help: "Objects that wait for their time: deferred, or backing off.", label: "controller" },
   watch_silence_seconds: {
@@ -44,6 +73,11 @@ export const GAUGES = {
     help: "Lagoon namespaces, by whether their Secret holds a token of the current secret.",
     label: "state",
   },
+  messages_in_flight: { help: "Messages that are sent and not confirmed.", label: "broker" },
+  requests_in_flight: { help: "Requests that are being served.", label: "server" },
+  request_bytes: { help: "Bytes of bodies and messages of requests in memory.", label: "server" },
+  http_connections: { help: "Open connections of clients.", label: "server" },
+  broker_blocked: { help: "1 while the broker takes no messages because of an alarm.", label: "broker" },
   broker_ready: { help: "1 while the broker takes messages.", label: "broker" },
   leader: { help: "1 while this replica runs the controllers.", label: "replica" },
 } as const;
@@ -53,25 +87,42 @@ export type GaugeName = keyof typeof GAUGES;
 
 const PREFIX = "insights_remote_";
 
+/** In seconds: from a broker beside us to the default limit of a confirm. */
+const PUBLISH_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 /** Makes a set of metrics with its own registry. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const configMaps = new Counter({
-    name: `${PREFIX}configmaps_total`,
-    help: "Insights ConfigMaps by what became of them, and why.",
-    labelNames: ["outcome", "code"],
-    registers,
-  });
-  const tokens = new Counter({
-    name: `${PREFIX}token_secrets_total`,
-    help: "Token Secrets by what was done to them.",
-    labelNames: ["outcome"],
+  const counter = (name: string, help: string, labelNames: readonly string[]) =>
+    new Counter({ name: PREFIX + name, help, labelNames: [...labelNames], registers });
+  const configMaps = counter("configmaps_total", "Insights ConfigMaps by what became of them, and why.", [
+    "outcome",
+    "code",
+  ]);
+  const tokens = counter("token_secrets_total", "Token Secrets by what was done to them.", ["outcome"]);
+  const publishes = counter("publishes_total", "Messages by what became of them.", ["outcome"]);
+  const connections = counter("broker_connections_total", "Attempts to connect to the broker.", ["outcome"]);
+  const requests = counter("http_requests_total", "Requests for facts and problems by their answer.", [
+    "route",
+    "method",
+    "code",
+  ]);
+  const publishSeconds = new Histogram({
+    name: `${PREFIX}publish_duration_seconds`,
+    help: "Seconds from sending a message to its confirm; confirmed ones only.",
+    buckets: PUBLISH_BUCKETS,
     registers,
   });
   return {
     countConfigMap: (outcome, code = "") => configMaps.inc({ outcome, code }),
     countToken: (outcome) => tokens.inc({ outcome }),
+    countPublish: (outcome, milliseconds) => {
+      publishes.inc({ outcome });
+      if (outcome === "confirmed") publishSeconds.observe(milliseconds / 1000);
+    },
+    countConnection: (outcome) => connections.inc({ outcome }),
+    countRequest: ({ route, method, code }) => requests.inc({ route, method, code }),
     observe: (name, read) => {
       const { help, label } = GAUGES[name];
       new Gauge({

@@ -17,7 +17,7 @@ import { AppError } from "./errors.ts";
 import { type HttpServer, startHttpServer } from "./http_server.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import type { Logger } from "./log.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { verifyToken } from "./tokens.ts";
 
 /** What the service needs from outside. */
@@ -32,6 +32,8 @@ export interface ServiceDependencies {
   readonly log: Logger;
   /** How to reach the API server; not called when no controller is enabled. */
   readonly openCluster: () => Promise<ClusterAccess>;
+  /** Reads the certificates of TLS to the broker. */
+  readonly readTextFile: (path: string) => Promise<string>;
   /** Takes messages when there is no broker. */
   readonly writeMessage: (line: Uint8Array) => void;
 }
@@ -58,7 +60,7 @@ export async function serve(
 ): Promise<void> {
   const { clock, log } = dependencies;
   const metrics = createMetrics();
-  const broker = createBroker(config, dependencies);
+  const broker = createBroker(config, { ...dependencies, metrics });
   metrics.observe("broker_ready", () => ({ rabbitmq: Number(broker.publisher.isReady()) }));
   const cluster = await createClusterWork(config, { ...dependencies, publisher: broker.publisher, metrics });
   const stop = new AbortController();
@@ -114,7 +116,7 @@ function startWeb(config: Config, publisher: Publisher, dependencies: ServiceDep
   return startHttpServer(config.web, app);
 }
 
-function createBroker(config: Config, dependencies: ServiceDependencies): Broker {
+function createBroker(config: Config, dependencies: ServiceDependencies & { metrics: Metrics }): Broker {
   if (config.broker.enabled) {
     const publisher = createRabbitPublisher(config.broker, dependencies);
     return { publisher, run: (signal) => publisher.run({ signal }) };

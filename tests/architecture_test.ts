@@ -136,9 +136,12 @@ Deno.test("every file is tested at the same place below tests, or where the list
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "main.ts": "tests/integration/program_test.ts",
   "lib/cluster_work.ts": "tests/integration/replicas_test.ts",
+  "lib/broker/connection.ts": "tests/integration/broker_silence_test.ts",
+  "lib/broker/errors.ts": "tests/integration/broker_faults_test.ts",
   "lib/broker/publisher.ts": "tests/integration/broker_test.ts",
   "lib/broker/rabbitmq.ts": "tests/integration/broker_test.ts",
   "lib/broker/session.ts": "tests/integration/broker_test.ts",
+  "lib/broker/tls.ts": "tests/integration/broker_tls_test.ts",
   "lib/broker/topology.ts": "tests/integration/broker_test.ts",
   "controllers/mod.ts": "tests/suites/harness.ts",
   "controllers/configmap_marks.ts": "tests/suites/configmap_suite.ts",

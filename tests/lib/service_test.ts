@@ -37,6 +37,7 @@ Deno.test("a stop that is asked for while the cluster is being opened is obeyed"
       controller.abort();
       return Promise.resolve(unreachable);
     },
+    readTextFile: () => Promise.reject(new Error("nothing is to be read")),
     writeMessage: () => {},
   }, { signal: controller.signal });
   assert.deepEqual(log.lines.map(({ message }) => message), ["Started", "Stopping", "Stopped"]);
