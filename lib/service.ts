@@ -85,7 +85,9 @@ export async function serve(
   const clusterStopped = cluster.run({ signal: stop.signal, killSignal: killWork.signal });
   // Another replica works now: this one starts anew rather than go on half.
   clusterStopped.then((outcome) => outcome === "lost" && stop.abort());
-  const web = config.web.enabled ? startWeb(config, broker.publisher, dependencies) : undefined;
+  const web = config.web.enabled
+    ? startWeb(config, broker.publisher, { ...dependencies, metrics })
+    : undefined;
   log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.port });
 
   await aborted(stop.signal);
@@ -104,7 +106,11 @@ export async function serve(
   }
 }
 
-function startWeb(config: Config, publisher: Publisher, dependencies: ServiceDependencies): HttpServer {
+function startWeb(
+  config: Config,
+  publisher: Publisher,
+  dependencies: ServiceDependencies & { metrics: Metrics },
+): HttpServer {
   const { secret, previousSecret } = config.tokens;
   const secrets = previousSecret ? [secret, previousSecret] : [secret];
   const app = createApp({

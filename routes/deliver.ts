@@ -5,7 +5,7 @@
  */
 import type { Context } from "hono";
 import { deadline } from "../lib/clock.ts";
-import { UnavailableError } from "../lib/errors.ts";
+import { AppError, UnavailableError } from "../lib/errors.ts";
 import { encodeMessage, type InsightsMessage } from "../lib/insights/messages.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
@@ -22,14 +22,16 @@ export interface DeliverOptions {
  * was begun is finished, so that messages keep their order.
  *
  * @throws {UnavailableError} When it was not confirmed in time.
+ * @throws {AppError} Codes `message-too-large`, and `too-many-bytes` while others' messages fill the memory.
  */
 export async function deliver(
   c: Context<AppEnv>,
-  { publisher, clock, log, newId, limits }: RouteDeps,
+  { publisher, clock, log, limits }: RouteDeps,
   { message, warnings = [] }: DeliverOptions,
 ): Promise<Response> {
-  const id = newId();
+  const id = c.get("requestId");
   const body = encodeMessage(message);
+  holdBytes(c, body.length);
   using limit = deadline(clock, limits.publishTimeoutMs);
   try {
     await publisher.publish({ id, body }, { signal: limit.signal });
@@ -37,13 +39,24 @@ export async function deliver(
     if (!limit.signal.aborted) throw cause;
     throw new UnavailableError("publish-timeout", "The broker did not confirm in time", { cause });
   }
-  const { namespace } = c.get("environment");
   log.debug("Message delivered", {
-    id,
-    namespace,
+    request: id,
     type: message.type,
     bytes: body.length,
     warnings: warnings.length,
   });
   return c.json(warnings.length > 0 ? { message: "okay", warnings } : { message: "okay" });
+}
+
+/**
+ * Has the request hold so many bytes instead of those that it held before.
+ *
+ * @throws {AppError} Code `too-many-bytes`.
+ */
+export function holdBytes(c: Context<AppEnv>, size: number): void {
+  if (c.get("bytes").resize(size)) return;
+  throw new AppError(
+    "too-many-bytes",
+    "Too many bytes of requests are being served, of all environments or of this one: send it again later",
+  );
 }

@@ -5,8 +5,10 @@
  */
 import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Share } from "../lib/fair_share.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
 
 /** What the routes are built from. */
 export interface RouteDeps {
@@ -18,11 +20,13 @@ export interface RouteDeps {
    * @throws {TokenError} For a token that is not accepted, the empty string included.
    */
   readonly verify: (token: string) => Promise<Environment>;
-  /** Where refusals and failures are told. */
+  /** Where requests and failures are told. */
   readonly log: Logger;
+  /** Where requests are counted. */
+  readonly metrics: Pick<Metrics, "countRequest" | "observe">;
   /** Limits the wait for a confirm. */
   readonly clock: Clock;
-  /** Makes the id of a message, a different one each time. */
+  /** Makes the id of a request, and so of its message: a different one each time. */
   readonly newId: () => string;
   /** How much is taken on. */
   readonly limits: RequestLimits;
@@ -50,5 +54,11 @@ export type AppEnv = {
   Variables: {
     /** The environment that the request's token names. */
     environment: Environment;
+    /** The request's id. */
+    requestId: string;
+    /** What this request holds of the bytes that all may hold together. */
+    bytes: Share;
+    /** Why it was refused: a stable code, and for faults on this side what happened. */
+    failure: { readonly code: string; readonly error?: string };
   };
 };

@@ -8,7 +8,6 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { AppError, describeError, UnavailableError } from "../lib/errors.ts";
 import { ENVIRONMENT_ID_CODE } from "../lib/insights/direct_messages.ts";
 import { BodyError } from "../lib/insights/schemas.ts";
-import type { Environment } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import { TokenError } from "../lib/tokens.ts";
 
@@ -41,17 +40,13 @@ export function answerFailure(c: Context, { code, status, message, headers }: Fa
 export function createErrorHandler(log: Logger): ErrorHandler {
   return function answerError(error, c) {
     const failure = failureOf(error, c.req.method);
-    const environment: Environment | undefined = c.get("environment");
-    const fields = {
-      method: c.req.method,
-      path: c.req.path,
-      namespace: environment?.namespace,
-      status: failure.code,
-      code: error instanceof AppError ? error.code : "internal",
-    };
+    const code = error instanceof AppError ? error.code : "internal";
     // What is wrong in a request stays between us and the client: the text may name its items.
-    if (failure.code >= 500) log.error("Request failed", { ...fields, error: describeError(error) });
-    else log.info("Request refused", fields);
+    c.set("failure", { code, ...(failure.code >= 500 && { error: describeError(error) }) });
+    // All else is told by the request's own line: many clients without a token or a broker must not fill the log.
+    if (failure.code === 500) {
+      log.error("Request failed", { request: c.get("requestId"), code, error: describeError(error) });
+    }
     return answerFailure(c, failure);
   };
 }
@@ -95,6 +90,7 @@ function failureByCode({ code, message }: AppError, method: string): Failure | u
     case "message-too-large":
       return { code: 413, status: "payload too large", message };
     case "too-many-in-flight":
+    case "too-many-bytes":
       return {
         code: 429,
         status: "too many requests",

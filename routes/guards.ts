@@ -6,21 +6,23 @@
 import type { MiddlewareHandler } from "hono";
 import { every } from "hono/combine";
 import { AppError, UnavailableError } from "../lib/errors.ts";
+import { FairShare } from "../lib/fair_share.ts";
+import { MAX_MESSAGE_BYTES } from "../lib/insights/messages.ts";
 import { createAuthenticate } from "./auth.ts";
-import type { AppEnv, RouteDeps } from "./deps.ts";
+import type { AppEnv, RequestLimits, RouteDeps } from "./deps.ts";
 
 /**
- * Makes the middleware that all routes share, since they also share the limit of requests in flight. Who sends no
- * valid token takes no place from others.
+ * Makes the middleware that all routes share, since they also share the limits of requests and bytes in flight. Who
+ * sends no valid token takes no place from others.
  */
 export function createGuard(
-  { publisher, verify, limits }: Pick<RouteDeps, "publisher" | "verify" | "limits">,
+  { publisher, verify, limits, metrics }: Pick<RouteDeps, "publisher" | "verify" | "limits" | "metrics">,
 ): MiddlewareHandler<AppEnv> {
   return every(
     refuseMalformedPath,
     createAuthenticate({ verify }),
     createRequireBroker(publisher),
-    createLimitInFlight(limits.maxInFlight),
+    createAdmit(limits, metrics),
   );
 }
 
@@ -43,17 +45,27 @@ function createRequireBroker(publisher: RouteDeps["publisher"]): MiddlewareHandl
   };
 }
 
-function createLimitInFlight(maxInFlight: number): MiddlewareHandler {
-  let inFlight = 0;
-  return async function limitInFlight(_c, next) {
-    if (inFlight >= maxInFlight) {
-      throw new AppError("too-many-in-flight", "Too many requests are being served: send it again later");
+/** Environments share places and bytes, so that a busy or hostile one leaves some for others. */
+function createAdmit(
+  { maxInFlight, maxBufferedBytes }: RequestLimits,
+  metrics: RouteDeps["metrics"],
+): MiddlewareHandler<AppEnv> {
+  const places = new FairShare({ total: maxInFlight, least: 1 });
+  // Whoever is alone may always send the largest message.
+  const bytes = new FairShare({ total: maxBufferedBytes, least: MAX_MESSAGE_BYTES });
+  metrics.observe("requests_in_flight", () => ({ web: places.held }));
+  metrics.observe("request_bytes", () => ({ web: bytes.held }));
+  return async function admit(c, next) {
+    const { namespace } = c.get("environment");
+    using place = places.open(namespace);
+    if (!place.resize(1)) {
+      throw new AppError(
+        "too-many-in-flight",
+        "Too many requests are being served, of all environments or of this one: send it again later",
+      );
     }
-    inFlight++;
-    try {
-      await next();
-    } finally {
-      inFlight--;
-    }
+    using held = bytes.open(namespace);
+    c.set("bytes", held);
+    await next();
   };
 }

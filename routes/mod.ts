@@ -5,17 +5,19 @@
  */
 import { type Context, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import type { RouteDeps } from "./deps.ts";
+import type { AppEnv, RouteDeps } from "./deps.ts";
 import { answerFailure, createErrorHandler } from "./errors.ts";
 import { createFactsRoutes } from "./facts.ts";
 import { createGuard } from "./guards.ts";
 import { createProblemsRoutes } from "./problems.ts";
+import { createRecord } from "./record.ts";
 
 export type { AppEnv, RequestLimits, RouteDeps } from "./deps.ts";
 
 /** Makes the app; it holds no connections and starts nothing. A slash at a path's end makes no difference. */
-export function createApp(deps: RouteDeps): Hono {
-  const app = new Hono({ strict: false });
+export function createApp(deps: RouteDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>({ strict: false });
+  app.use(createRecord(deps));
   app.onError(createErrorHandler(deps.log));
   app.notFound((c) =>
     answerFailure(c, { code: 404, status: "not found", message: "There is nothing at this path" })

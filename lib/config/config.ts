@@ -139,6 +139,9 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
       `${brokerCertFile.env}, ${brokerKeyFile.env}: expected both a certificate and its key, or neither`,
     );
   }
+  if (values.maxBufferedBytes < values.maxBodyBytes) {
+    problems.push(`${OPTIONS.maxBufferedBytes.env}: expected at least ${OPTIONS.maxBodyBytes.env}`);
+  }
   if (values.webEnabled || values.tokensEnabled) problems.push(...secretProblems(values));
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(assemble(values, readVariable));

@@ -43,17 +43,15 @@ Deno.test("Nothing is left behind by a delivery: no timer, and one line for thos
   const app = new TestApp();
   await app.send("POST /problems", { body: [{ identifier: "CVE-1", data: "tenant's data" }] });
   assert.equal(app.clock.pending, 0);
-  assert.deepEqual(app.log.lines.map(({ level, message }) => [level, message]), [[
-    "debug",
-    "Message delivered",
-  ]]);
-  const { id, namespace, type, warnings } = app.log.lines[0]!.fields;
-  assert.deepEqual({ id, namespace, type, warnings }, {
-    id: "message-1",
-    namespace: "proj-main",
+  const [delivered, ...others] = app.log.lines;
+  assert.deepEqual([delivered?.level, delivered?.message], ["debug", "Message delivered"]);
+  const { request, type, warnings } = delivered!.fields;
+  assert.deepEqual({ request, type, warnings }, {
+    request: "request-1",
     type: "direct.problems",
     warnings: 2,
   });
+  assert.deepEqual(others.map(({ message }) => message), ["Request answered"]);
   assert(!JSON.stringify(app.log.lines).includes("tenant"));
 });
 
@@ -62,5 +60,5 @@ Deno.test("Requests that follow one another are published in their order, each w
   await app.send("DELETE /facts/drush");
   await app.send("POST /facts", { body: [{ name: "a", source: "drush" }] });
   assert.deepEqual(app.publisher.bodies.map(({ type }) => type), ["direct.delete.facts", "direct.facts"]);
-  assert.deepEqual(app.publisher.messages.map(({ id }) => id), ["message-1", "message-2"]);
+  assert.deepEqual(app.publisher.messages.map(({ id }) => id), ["request-1", "request-2"]);
 });

@@ -41,7 +41,7 @@ Deno.test("POST /facts publishes an array of facts and answers exactly okay", as
   assert.match(response.headers.get("content-type")!, /^application\/json/);
   assert.equal(await response.text(), '{"message":"okay"}');
   assert.deepEqual(app.publisher.bodies, [SENT]);
-  assert.equal(app.publisher.messages[0]!.id, "message-1");
+  assert.equal(app.publisher.messages[0]!.id, "request-1");
 });
 
 Deno.test("POST /facts publishes the object form, which lagoon-facts-app sends, in the same way", async () => {

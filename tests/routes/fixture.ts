@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createMetrics } from "../../lib/metrics.ts";
 import { issueToken, verifyToken } from "../../lib/tokens.ts";
 import type { RequestLimits, RouteDeps } from "../../routes/deps.ts";
 import { createApp } from "../../routes/mod.ts";
@@ -36,17 +37,19 @@ export interface SendOptions {
 export class TestApp {
   readonly publisher = new RecordingPublisher();
   readonly log = new MemoryLogger();
+  readonly metrics = createMetrics();
   readonly clock = new ManualClock();
   readonly #app: ReturnType<typeof createApp>;
-  #messages = 0;
+  #requests = 0;
 
   constructor(limits: Partial<RequestLimits> = {}, deps: Partial<RouteDeps> = {}) {
     this.#app = createApp({
       publisher: this.publisher,
       verify: (token) => verifyToken([SECRET], token),
       log: this.log,
+      metrics: this.metrics,
       clock: this.clock,
-      newId: () => `message-${++this.#messages}`,
+      newId: () => `request-${++this.#requests}`,
       limits: {
         maxBodyBytes: 10_000,
         maxItems: 1000,
@@ -70,6 +73,11 @@ export class TestApp {
       ...(body === undefined ? {} : { body: raw ? body as BodyInit : JSON.stringify(body) }),
     });
   }
+}
+
+/** A valid token of another environment. */
+export function tokenOf(namespace: string): string {
+  return issueToken(SECRET, { ...ENVIRONMENT, namespace });
 }
 
 /** The status and the decoded answer, in one value to compare. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { statusAndAnswer, TestApp } from "./fixture.ts";
+import { turn } from "../fixtures/clock.ts";
+import { statusAndAnswer, TestApp, tokenOf } from "./fixture.ts";
 
 /** A body that fails the test when it is read. */
 function unreadable(): ReadableStream<Uint8Array> {
@@ -31,23 +32,61 @@ Deno.test("A wrong token is told before the broker's state", async () => {
   assert.equal((await app.send("POST /facts", { authorization: "garbage", body: unreadable() })).status, 401);
 });
 
-Deno.test("More requests than the limit are refused, of facts and problems together, until one is done", async () => {
-  const app = new TestApp({ maxInFlight: 2 });
+/** Requests that wait for the broker's confirm, until they are let go. */
+function holdConfirms(app: TestApp): () => void {
   const confirm = Promise.withResolvers<void>();
   app.publisher.beforeConfirm = () => confirm.promise;
-  const first = [app.send("POST /facts", { body: [] }), app.send("DELETE /problems/Shipshape")];
-  const third = await app.send("POST /problems", { body: unreadable() });
-  const [status, answer] = await statusAndAnswer(third) as [number, Record<string, string>];
+  return confirm.resolve;
+}
+
+async function assertTooMany(response: Response): Promise<void> {
+  const [status, answer] = await statusAndAnswer(response) as [number, Record<string, string>];
   assert.equal(status, 429);
+  assert.deepEqual(Object.keys(answer), ["status", "message"]);
   assert.equal(answer.status, "too many requests");
-  assert.match(third.headers.get("retry-after")!, /^[1-9][0-9]*$/);
-  confirm.resolve();
-  assert.deepEqual((await Promise.all(first)).map((response) => response.status), [200, 200]);
+  assert.match(response.headers.get("retry-after")!, /^[1-9][0-9]*$/);
+}
+
+Deno.test("One environment gets half of the places, of facts and problems together, and the others the rest", async () => {
+  const app = new TestApp({ maxInFlight: 4 });
+  const letGo = holdConfirms(app);
+  const running = [app.send("POST /facts", { body: [] }), app.send("DELETE /problems/Shipshape")];
+  await assertTooMany(await app.send("POST /problems", { body: unreadable() }));
+  for (const namespace of ["second", "third"]) {
+    running.push(app.send("DELETE /facts/drush", { authorization: tokenOf(namespace) }));
+  }
+  await assertTooMany(await app.send("DELETE /facts/drush", { authorization: tokenOf("fourth") }));
+  letGo();
+  assert.deepEqual((await Promise.all(running)).map(({ status }) => status), [200, 200, 200, 200]);
   assert.equal((await app.send("DELETE /facts/drush")).status, 200);
 });
 
+Deno.test("Bodies are refused while others fill the memory, and none is held when all are answered", async () => {
+  const app = new TestApp({ maxBodyBytes: 8000, maxBufferedBytes: 10_000 });
+  const letGo = holdConfirms(app);
+  const body = [{ name: "n", description: "x".repeat(5000) }];
+  const first = app.send("POST /facts", { body });
+  // Its message has been published when it waits for the confirm.
+  while (app.clock.pending === 0) await turn();
+  assert.match((await app.metrics.render()).text, /request_bytes\{server="web"\} 5[0-9]{3}\n/);
+  await assertTooMany(await app.send("POST /facts", { body, authorization: tokenOf("second") }));
+  const small = app.send("POST /facts", { body: [{ name: "n" }], authorization: tokenOf("second") });
+  letGo();
+  assert.deepEqual([(await first).status, (await small).status], [200, 200]);
+  assert.match((await app.metrics.render()).text, /request_bytes\{server="web"\} 0\n/);
+  assert.match((await app.metrics.render()).text, /requests_in_flight\{server="web"\} 0\n/);
+});
+
+Deno.test("A message that is larger than its body counts with its own size", async () => {
+  const app = new TestApp({ maxBodyBytes: 10_000, maxBufferedBytes: 10_000 });
+  // Twelve bytes each, and more than a hundred in the message.
+  const body = `[${Array.from({ length: 200 }, (_, index) => `{"name":"${index}"}`).join(",")}]`;
+  await assertTooMany(await app.send("POST /facts", { body }));
+  assert.deepEqual(app.publisher.messages, []);
+});
+
 Deno.test("Requests that fail, and those without a token, take no place for longer", async () => {
-  const app = new TestApp({ maxInFlight: 1 });
+  const app = new TestApp({ maxInFlight: 2 });
   for (let round = 0; round < 3; round++) {
     assert.equal((await app.send("POST /facts", { body: "{" })).status, 400);
     app.publisher.confirming = false;

@@ -105,6 +105,13 @@ Deno.test("buildConfig() reaches a broker with TLS on its own port, verified unl
   });
 });
 
+Deno.test("buildConfig() refuses limits by which no body of the largest size could ever be taken", () => {
+  assert.equal(
+    refusal({ WEBSERVICE_MAX_BODY_BYTES: "20000", WEBSERVICE_MAX_BUFFERED_BYTES: "19999" }),
+    "WEBSERVICE_MAX_BUFFERED_BYTES: expected at least WEBSERVICE_MAX_BODY_BYTES",
+  );
+});
+
 Deno.test("buildConfig() refuses a client certificate without its key, and a key without its certificate", () => {
   for (const name of ["RABBITMQ_CLIENTCERT", "RABBITMQ_CLIENTKEY"]) {
     assert.match(refusal({ RABBITMQ_TLS: "true", [name]: "/tls/file" }), /both a certificate and its key/);
