@@ -79,23 +79,40 @@ const BROKER_WAIT_MS = 5_000;
 /** Most that a ConfigMap's values can take in JSON: 1 MiB of data, and a third more for base64. */
 const LARGEST_PAYLOAD = 1_400_000;
 
+/** Sees ConfigMaps, and counts those that are not done. */
+export interface ConfigMapHandler extends ReflectorHandler {
+  /** How many there are in each state that waits for something. */
+  counts(): Readonly<Record<"pending" | "deferred", number>>;
+}
+
 /** Puts ConfigMaps in line: pending ones now, deferred ones at their time, and processed ones to be burned. */
 export function configMapHandler(
   queue: WorkQueue,
   clock: Clock,
   options: Pick<ConfigMapOptions, "burnAfterReading" | "deferredEnabled" | "coreOptIn">,
-): ReflectorHandler {
+): ConfigMapHandler {
+  const waiting = { pending: new Set<string>(), deferred: new Set<string>() };
+  const forget = (key: ObjectKey) => {
+    for (const keys of Object.values(waiting)) keys.delete(formatKey(key));
+  };
   return {
     onObject(object) {
+      const key = keyOf(object);
       const state = configMapState(object, options.coreOptIn);
-      if (state.kind === "pending") queue.add(keyOf(object));
-      if (state.kind === "processed" && options.burnAfterReading) queue.add(keyOf(object));
+      forget(key);
+      if (state.kind === "pending" || state.kind === "deferred") waiting[state.kind].add(formatKey(key));
+      if (state.kind === "pending") queue.add(key);
+      if (state.kind === "processed" && options.burnAfterReading) queue.add(key);
       if (state.kind === "deferred" && options.deferredEnabled) {
-        queue.addAfter(keyOf(object), deferralLeft(state.untilMs, clock.now()));
+        queue.addAfter(key, deferralLeft(state.untilMs, clock.now()));
       }
     },
-    // A key that is still in line finds nothing to do when its turn comes.
-    onGone: (key) => queue.forget(key),
+    onGone(key) {
+      forget(key);
+      // A key that is still in line finds nothing to do when its turn comes.
+      queue.forget(key);
+    },
+    counts: () => ({ pending: waiting.pending.size, deferred: waiting.deferred.size }),
   };
 }
 

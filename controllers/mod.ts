@@ -124,6 +124,7 @@ function configMapController(
 ): Controller {
   const queue = new WorkQueue(dependencies);
   const handler = configMapHandler(queue, dependencies.clock, options);
+  dependencies.metrics.observe("configmaps", handler.counts);
   const selector = configMapSelector(options.burnAfterReading);
   return {
     name: "configmap",

@@ -1,9 +1,14 @@
 /** What no API server does on demand; all else about ConfigMaps is in tests/suites/configmap_suite.ts. */
 import assert from "node:assert/strict";
-import { createConfigMapReconcile } from "../../controllers/configmap.ts";
-import { type ConfigMapDependencies, type ConfigMapOptions } from "../../controllers/configmap.ts";
+import {
+  type ConfigMapDependencies,
+  configMapHandler,
+  type ConfigMapOptions,
+  createConfigMapReconcile,
+} from "../../controllers/configmap.ts";
 import { KubeError } from "../../lib/kube/errors.ts";
 import type { ConfigMap, PartialObject } from "../../lib/kube/objects.ts";
+import { WorkQueue } from "../../lib/kube/work_queue.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { ManualClock } from "../fixtures/clock.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
@@ -76,4 +81,22 @@ Deno.test("a rebuild with the same content is sent, also when the answer to the 
   await reconcile(KEY, { signal });
   assert.equal(publisher.messages.length, 2);
   assert.equal(publisher.messages[0]?.id, publisher.messages[1]?.id);
+});
+
+Deno.test("ConfigMaps that wait are counted by state, each once, until they are done or gone", () => {
+  const clock = new ManualClock();
+  const queue = new WorkQueue({ clock, random: () => 0 });
+  const handler = configMapHandler(queue, clock, OPTIONS);
+  const inAnHour = { "lagoon.sh/insightsWriteDeferred": String(clock.now() / 1000 + 3600) };
+  handler.onObject(configMap("1"));
+  handler.onObject(configMap("1"));
+  assert.deepEqual(handler.counts(), { pending: 1, deferred: 0 });
+  handler.onObject(configMap("2", inAnHour));
+  assert.deepEqual(handler.counts(), { pending: 0, deferred: 1 });
+  handler.onObject(configMap("3", { "lagoon.sh/insightsProcessed": "true" }));
+  assert.deepEqual(handler.counts(), { pending: 0, deferred: 0 });
+  handler.onObject(configMap("4"));
+  handler.onGone(KEY);
+  assert.deepEqual(handler.counts(), { pending: 0, deferred: 0 });
+  queue.close();
 });
