@@ -4,41 +4,43 @@
  * @module
  */
 import { AppError } from "../lib/errors.ts";
-import { BodyError } from "../lib/insights/schemas.ts";
+import { BodyError } from "../lib/insights/errors.ts";
 
-/**
- * Reads a request's body as UTF-8; a byte order mark is left out. Never holds more than the limit, also when
- * the body comes in chunks and its length is not known before.
- *
- * @throws {AppError} Code `body-too-large`.
- * @throws {BodyError} Codes `body-encoding`, and `body-incomplete` when the client goes away.
- */
-export async function readBody(request: Request, maxBytes: number): Promise<string> {
-  if (Number(request.headers.get("content-length")) > maxBytes) throw tooLarge(maxBytes);
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let size = 0;
-  let text = "";
-  for await (const chunk of chunksOf(request)) {
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    text += decode(decoder, chunk);
-  }
-  return text + decode(decoder);
+/** A body as it arrives; a `Request` is one. */
+export interface BodySource {
+  /** Those of the request. */
+  readonly headers: Headers;
+  /** Null for no body. */
+  readonly body: AsyncIterable<Uint8Array> | null;
 }
 
-async function* chunksOf({ body }: Request): AsyncGenerator<Uint8Array> {
+/**
+ * Hands on a request's body while it arrives; never takes more than the limit, also when the body comes in chunks and its
+ * length is not known before.
+ *
+ * @param onChunk Takes each part as it comes; what it throws ends the reading.
+ * @throws {AppError} Code `body-too-large`.
+ * @throws {BodyError} Code `body-incomplete`, when the client goes away.
+ */
+export async function readBody(
+  source: BodySource,
+  maxBytes: number,
+  onChunk: (chunk: Uint8Array) => void,
+): Promise<void> {
+  if (Number(source.headers.get("content-length")) > maxBytes) throw tooLarge(maxBytes);
+  let size = 0;
+  for await (const chunk of chunksOf(source)) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    onChunk(chunk);
+  }
+}
+
+async function* chunksOf({ body }: BodySource): AsyncGenerator<Uint8Array> {
   try {
     if (body !== null) yield* body;
   } catch {
     throw new BodyError("body-incomplete", "The body must arrive completely");
-  }
-}
-
-function decode(decoder: TextDecoder, chunk?: Uint8Array): string {
-  try {
-    return decoder.decode(chunk, { stream: chunk !== undefined });
-  } catch {
-    throw new BodyError("body-encoding", "The body must be UTF-8");
   }
 }
 

@@ -6,13 +6,14 @@
 import type { Context } from "hono";
 import { deadline } from "../lib/clock.ts";
 import { AppError, UnavailableError } from "../lib/errors.ts";
-import { encodeMessage, type InsightsMessage } from "../lib/insights/messages.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
 /** Options of {@link deliver}. */
 export interface DeliverOptions {
-  /** What is published. */
-  readonly message: InsightsMessage;
+  /** The message's type, for the log. */
+  readonly type: string;
+  /** The message. */
+  readonly body: Uint8Array<ArrayBuffer>;
   /** What was repaired. */
   readonly warnings?: readonly string[];
 }
@@ -27,10 +28,9 @@ export interface DeliverOptions {
 export async function deliver(
   c: Context<AppEnv>,
   { publisher, clock, log, limits }: RouteDeps,
-  { message, warnings = [] }: DeliverOptions,
+  { type, body, warnings = [] }: DeliverOptions,
 ): Promise<Response> {
   const id = c.get("requestId");
-  const body = encodeMessage(message);
   holdBytes(c, body.length);
   using limit = deadline(clock, limits.publishTimeoutMs);
   try {
@@ -41,7 +41,7 @@ export async function deliver(
   }
   log.debug("Message delivered", {
     request: id,
-    type: message.type,
+    type,
     bytes: body.length,
     warnings: warnings.length,
   });

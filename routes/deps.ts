@@ -38,6 +38,8 @@ export interface RequestLimits {
   readonly maxBodyBytes: number;
   /** Most facts or problems in one request. */
   readonly maxItems: number;
+  /** Largest fact or problem, in bytes. */
+  readonly maxItemBytes: number;
   /** How deep arrays and objects of a body may be in each other. */
   readonly maxJsonDepth: number;
   /** How many requests are served at the same time. */

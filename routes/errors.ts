@@ -7,7 +7,7 @@ import type { Context, ErrorHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { AppError, describeError, UnavailableError } from "../lib/errors.ts";
 import { ENVIRONMENT_ID_CODE } from "../lib/insights/direct_messages.ts";
-import { BodyError } from "../lib/insights/schemas.ts";
+import { BodyError } from "../lib/insights/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { TokenError } from "../lib/tokens.ts";
 
@@ -87,7 +87,9 @@ function failureByCode({ code, message }: AppError, method: string): Failure | u
     case "path-malformed":
       return { code: 400, status: BAD_REQUEST, message };
     case "body-too-large":
+    case "item-too-large":
     case "message-too-large":
+    case "too-many-items":
       return { code: 413, status: "payload too large", message };
     case "too-many-in-flight":
     case "too-many-bytes":

@@ -4,11 +4,11 @@
  * @module
  */
 import { Hono, type MiddlewareHandler } from "hono";
-import { deleteFactsMessage, factsMessage } from "../lib/insights/direct_messages.ts";
-import { repairFacts } from "../lib/insights/repairs.ts";
-import { parseFacts, parseJson } from "../lib/insights/schemas.ts";
+import { deleteFactsMessage } from "../lib/insights/direct_messages.ts";
+import { encodeMessage } from "../lib/insights/messages.ts";
+import { createFactList } from "../lib/insights/posted_list.ts";
 import { readBody } from "./body.ts";
-import { deliver } from "./deliver.ts";
+import { deliver, holdBytes } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
 /**
@@ -20,14 +20,18 @@ export function createFactsRoutes(deps: RouteDeps, guard: MiddlewareHandler<AppE
   const routes = new Hono<AppEnv>();
 
   routes.post("/", guard, async (c) => {
-    const body = parseJson(await readBody(c.req.raw, deps.limits.maxBodyBytes));
-    const { items, warnings } = repairFacts(parseFacts(body));
-    return deliver(c, deps, { message: factsMessage(c.get("environment"), items), warnings });
+    const list = createFactList(c.get("environment"), deps.limits);
+    await readBody(c.req.raw, deps.limits.maxBodyBytes, (chunk) => {
+      list.push(chunk);
+      holdBytes(c, list.heldBytes);
+    });
+    return deliver(c, deps, { type: "direct.facts", ...list.end() });
   });
 
   routes.delete("/:source/:service?", guard, (c) => {
     const { source, service } = c.req.param();
-    return deliver(c, deps, { message: deleteFactsMessage(c.get("environment"), source, service) });
+    const message = deleteFactsMessage(c.get("environment"), source, service);
+    return deliver(c, deps, { type: message.type, body: encodeMessage(message) });
   });
 
   return routes;

@@ -47,12 +47,12 @@ function createRequireBroker(publisher: RouteDeps["publisher"]): MiddlewareHandl
 
 /** Environments share places and bytes, so that a busy or hostile one leaves some for others. */
 function createAdmit(
-  { maxInFlight, maxBufferedBytes }: RequestLimits,
+  { maxInFlight, maxBufferedBytes, maxItemBytes }: RequestLimits,
   metrics: RouteDeps["metrics"],
 ): MiddlewareHandler<AppEnv> {
   const places = new FairShare({ total: maxInFlight, least: 1 });
-  // Whoever is alone may always send the largest message.
-  const bytes = new FairShare({ total: maxBufferedBytes, least: MAX_MESSAGE_BYTES });
+  // Whoever is alone may always send the largest message, which holds itself and one item.
+  const bytes = new FairShare({ total: maxBufferedBytes, least: MAX_MESSAGE_BYTES + maxItemBytes });
   metrics.observe("requests_in_flight", () => ({ web: places.held }));
   metrics.observe("request_bytes", () => ({ web: bytes.held }));
   return async function admit(c, next) {

@@ -4,11 +4,11 @@
  * @module
  */
 import { Hono, type MiddlewareHandler } from "hono";
-import { deleteProblemsMessage, problemsMessage } from "../lib/insights/direct_messages.ts";
-import { repairProblems } from "../lib/insights/repairs.ts";
-import { parseJson, parseProblems } from "../lib/insights/schemas.ts";
+import { deleteProblemsMessage } from "../lib/insights/direct_messages.ts";
+import { encodeMessage } from "../lib/insights/messages.ts";
+import { createProblemList } from "../lib/insights/posted_list.ts";
 import { readBody } from "./body.ts";
-import { deliver } from "./deliver.ts";
+import { deliver, holdBytes } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
 /**
@@ -20,14 +20,18 @@ export function createProblemsRoutes(deps: RouteDeps, guard: MiddlewareHandler<A
   const routes = new Hono<AppEnv>();
 
   routes.post("/", guard, async (c) => {
-    const body = parseJson(await readBody(c.req.raw, deps.limits.maxBodyBytes));
-    const { items, warnings } = repairProblems(parseProblems(body));
-    return deliver(c, deps, { message: problemsMessage(c.get("environment"), items), warnings });
+    const list = createProblemList(c.get("environment"), deps.limits);
+    await readBody(c.req.raw, deps.limits.maxBodyBytes, (chunk) => {
+      list.push(chunk);
+      holdBytes(c, list.heldBytes);
+    });
+    return deliver(c, deps, { type: "direct.problems", ...list.end() });
   });
 
   routes.delete("/:source/:service?", guard, (c) => {
     const { source, service } = c.req.param();
-    return deliver(c, deps, { message: deleteProblemsMessage(c.get("environment"), source, service) });
+    const message = deleteProblemsMessage(c.get("environment"), source, service);
+    return deliver(c, deps, { type: message.type, body: encodeMessage(message) });
   });
 
   return routes;

@@ -8,8 +8,8 @@
 export interface OutgoingMessage {
   /** Stays the same however often the message is sent again; at most 255 bytes. */
   readonly id: string;
-  /** UTF-8 JSON, in one of the shapes of contract §1.1. */
-  readonly body: Uint8Array;
+  /** UTF-8 JSON, in one of the shapes of contract §1.1. Publishing takes it over: its memory may be gone afterwards. */
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /** Delivers messages. */

@@ -174,7 +174,8 @@ class ChannelSession implements Session {
       };
       this.#inFlight.set(id, message);
       signal.addEventListener("abort", abort, { once: true });
-      this.#unconfirmedBytes += body.length;
+      const size = body.length;
+      this.#unconfirmedBytes += size;
       try {
         this.#channel.publish(TOPOLOGY.exchange, TOPOLOGY.routingKey, toBuffer(body), {
           persistent: true,
@@ -186,14 +187,17 @@ class ChannelSession implements Session {
         }, (refusal: unknown) => {
           // A channel that closes refuses everything as well: that is the session's end, which tells its reason.
           if (refusal && !isNack(refusal)) return;
-          this.#unconfirmedBytes -= body.length;
+          this.#unconfirmedBytes -= size;
           this.#hear();
           message.settle(outcome(refusal, message.returned));
         });
       } catch (error) {
-        this.#unconfirmedBytes -= body.length;
+        this.#unconfirmedBytes -= size;
         message.settle(unavailable("broker-disconnected", "the channel is closed", error));
       }
+      // The library has copied it into frames: two copies until the confirm are one too many, and the garbage collector
+      // would take its time.
+      body.buffer.transfer(0);
     });
   }
 

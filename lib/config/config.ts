@@ -28,6 +28,7 @@ export interface Config {
     readonly port: number;
     readonly maxBodyBytes: number;
     readonly maxItems: number;
+    readonly maxItemBytes: number;
     readonly maxJsonDepth: number;
     readonly maxInFlight: number;
     readonly maxBufferedBytes: number;
@@ -206,6 +207,7 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       port: values.webPort,
       maxBodyBytes: values.maxBodyBytes,
       maxItems: values.maxItems,
+      maxItemBytes: values.maxItemBytes,
       maxJsonDepth: values.maxJsonDepth,
       maxInFlight: values.maxInFlight,
       maxBufferedBytes: values.maxBufferedBytes,

@@ -22,6 +22,12 @@ export const WEB_OPTIONS = {
     "10000",
     "Most facts or problems in one request; more are answered with 413.",
   ),
+  maxItemBytes: option(
+    "webservice-max-item-bytes",
+    integer(1024, 16 * 1024 * 1024),
+    "1048576",
+    "Largest fact or problem, in bytes; larger ones are answered with 413.",
+  ),
   maxJsonDepth: option(
     "webservice-max-json-depth",
     integer(3, 10_000),

@@ -6,60 +6,52 @@
  */
 import { AppError } from "../errors.ts";
 import type { Environment } from "../lagoon.ts";
-import type {
-  DeletionMessage,
-  Fact,
-  FactsMessage,
-  Problem,
-  ProblemEntry,
-  ProblemsMessage,
-} from "./messages.ts";
+import type { DeletionMessage, Fact, FactEntry, ListHeader, Problem, ProblemEntry } from "./messages.ts";
 
 /** Error code of an environment id that is not a number that core can know. */
 export const ENVIRONMENT_ID_CODE = "environment-id";
 
 /**
- * The message that replaces the facts of the sources that it names.
+ * What the message of a list says of the environment.
  *
  * @throws {AppError} Code `environment-id`, when the environment's id is not a number.
  */
-export function factsMessage(environment: Environment, facts: readonly Fact[]): FactsMessage {
-  const id = environmentNumber(environment);
+export function listHeader(environment: Environment): ListHeader {
   const { projectName, environmentName } = environment;
+  return { environment: environmentNumber(environment), projectName, environmentName };
+}
+
+/** A fact as the handler decodes it. */
+export function factEntry({ environment, projectName, environmentName }: ListHeader, fact: Fact): FactEntry {
   return {
-    environment: id,
+    environment: String(environment),
     projectName,
     environmentName,
-    facts: facts.map((fact) => ({
-      environment: String(id),
-      projectName,
-      environmentName,
-      name: fact.name,
-      value: fact.value,
-      source: fact.source,
-      description: fact.description,
-      type: fact.type,
-      category: fact.category,
-      service: fact.service,
-    })),
-    type: "direct.facts",
+    name: fact.name,
+    value: fact.value,
+    source: fact.source,
+    description: fact.description,
+    type: fact.type,
+    category: fact.category,
+    service: fact.service,
   };
 }
 
-/**
- * The message that replaces the problems of the sources that it names.
- *
- * @throws {AppError} Code `environment-id`, when the environment's id is not a number.
- */
-export function problemsMessage(environment: Environment, problems: readonly Problem[]): ProblemsMessage {
-  const id = environmentNumber(environment);
-  const { projectName, environmentName } = environment;
+/** A problem as the handler decodes it. */
+export function problemEntry(environment: number, problem: Problem): ProblemEntry {
   return {
-    environment: id,
-    projectName,
-    environmentName,
-    problems: problems.map((problem) => problemEntry(id, problem)),
-    type: "direct.problems",
+    environment,
+    identifier: problem.identifier,
+    ...(problem.version && { version: problem.version }),
+    ...(problem.fixedVersion && { fixedVersion: problem.fixedVersion }),
+    ...(problem.source && { source: problem.source }),
+    ...(problem.service && { service: problem.service }),
+    data: problem.data,
+    ...(problem.severity && { severity: problem.severity }),
+    ...(problem.severityScore && { severityScore: problem.severityScore }),
+    ...(problem.associatedPackage && { associatedPackage: problem.associatedPackage }),
+    ...(problem.description && { description: problem.description }),
+    ...(problem.links && { links: problem.links }),
   };
 }
 
@@ -83,23 +75,6 @@ export function deleteProblemsMessage(
   service = "",
 ): DeletionMessage {
   return { type: "direct.delete.problems", environment: environmentNumber(environment), source, service };
-}
-
-function problemEntry(environment: number, problem: Problem): ProblemEntry {
-  return {
-    environment,
-    identifier: problem.identifier,
-    ...(problem.version && { version: problem.version }),
-    ...(problem.fixedVersion && { fixedVersion: problem.fixedVersion }),
-    ...(problem.source && { source: problem.source }),
-    ...(problem.service && { service: problem.service }),
-    data: problem.data,
-    ...(problem.severity && { severity: problem.severity }),
-    ...(problem.severityScore && { severityScore: problem.severityScore }),
-    ...(problem.associatedPackage && { associatedPackage: problem.associatedPackage }),
-    ...(problem.description && { description: problem.description }),
-    ...(problem.links && { links: problem.links }),
-  };
 }
 
 /** The handler decodes the id as an integer, so anything that JSON would write otherwise is refused here. */

@@ -71,7 +71,10 @@ export interface ProblemEntry extends Partial<Problem> {
   readonly data: string;
 }
 
-/** What a list of facts or problems starts with. */
+/**
+ * What the message of a list of facts or problems says of the environment. The list replaces all items of the sources that
+ * it names; an empty one changes nothing.
+ */
 export interface ListHeader {
   /** The environment's id in Lagoon core. */
   readonly environment: number;
@@ -79,22 +82,6 @@ export interface ListHeader {
   readonly projectName: string;
   /** The environment's name in Lagoon core. */
   readonly environmentName: string;
-}
-
-/** Replaces all facts of the sources that it names. */
-export interface FactsMessage extends ListHeader {
-  /** May be empty, and then changes nothing. */
-  readonly facts: readonly FactEntry[];
-  /** What the handler tells messages apart by. */
-  readonly type: "direct.facts";
-}
-
-/** Replaces all problems of the sources that it names. */
-export interface ProblemsMessage extends ListHeader {
-  /** May be empty, and then changes nothing. */
-  readonly problems: readonly ProblemEntry[];
-  /** What the handler tells messages apart by. */
-  readonly type: "direct.problems";
 }
 
 /** Removes what a source has reported. */
@@ -131,8 +118,8 @@ export interface ConfigMapMessage {
   readonly type: "sbom" | "inspect";
 }
 
-/** Anything that may be published. */
-export type InsightsMessage = FactsMessage | ProblemsMessage | DeletionMessage | ConfigMapMessage;
+/** What is published in one piece; lists are written item by item (list_writer.ts). */
+export type InsightsMessage = DeletionMessage | ConfigMapMessage;
 
 /** Most that a broker takes in one message: RabbitMQ 4's default; more makes it close the channel. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;

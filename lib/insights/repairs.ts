@@ -6,14 +6,6 @@
  */
 import type { Fact, Problem } from "./messages.ts";
 
-/** Items as they can be sent. */
-export interface Repaired<Item> {
-  /** In the order of the request. */
-  readonly items: readonly Item[];
-  /** One line a repair, naming item and field; at most {@link MAX_WARNINGS}, and one that counts the rest. */
-  readonly warnings: readonly string[];
-}
-
 /** Source of what a client posts without naming one. */
 export const DEFAULT_SOURCE = "InsightsRemoteWebService";
 
@@ -49,58 +41,80 @@ const PROBLEM_TEXTS = [
   "links",
 ] as const;
 
-/** Repairs facts: sources, characters that UTF-8 can't hold, lengths, duplicates. */
-export function repairFacts(facts: readonly Fact[]): Repaired<Fact> {
-  const warnings = new Warnings();
-  const repaired = facts.map((fact, index) => repairFact(fact, { path: `facts[${index}]`, warnings }));
-  // After the cutting, which can make two facts equal.
-  const items = lastOfEach(repaired, warnings);
-  return { items, warnings: warnings.list() };
-}
-
-/** Repairs problems: sources, characters that UTF-8 can't hold, severities, data. */
-export function repairProblems(problems: readonly Problem[]): Repaired<Problem> {
-  const warnings = new Warnings();
-  const items = problems.map((problem, index) =>
-    repairProblem(problem, { path: `problems[${index}]`, warnings })
-  );
-  return { items, warnings: warnings.list() };
-}
-
 /** Where an item stands, and where its repairs are noted. */
-interface RepairContext {
+export interface RepairContext {
+  /** Such as `facts[3]`. */
   readonly path: string;
+  /** Takes what was repaired. */
   readonly warnings: Warnings;
 }
 
-/** Keeps the first warnings and counts the others, so that a bad request's answer stays small. */
-class Warnings {
+/** What was repaired: the first {@link MAX_WARNINGS}, and how many more, so that a bad request's answer stays small. */
+export class Warnings {
   readonly #listed: string[] = [];
   #others = 0;
 
+  /** Notes a repair, by where it was made. */
   add(path: string, text: string): void {
     if (this.#listed.length < MAX_WARNINGS) this.#listed.push(`${path}: ${text}`);
     else this.#others++;
   }
 
+  /** One line a repair, naming item and field, and one that counts the rest. */
   list(): string[] {
     return this.#others > 0 ? [...this.#listed, `and ${this.#others} more`] : this.#listed;
   }
 }
 
-function repairFact(original: Fact, context: RepairContext): Fact {
-  const fact = wellFormed(original, FACT_TEXTS, context);
-  fact.source ||= DEFAULT_SOURCE;
-  for (const field of LIMITED_FACT_TEXTS) {
-    const cut = firstCharacters(fact[field], MAX_FACT_CHARACTERS);
-    if (cut === fact[field]) continue;
-    fact[field] = cut;
-    context.warnings.add(`${context.path}.${field}`, `cut to ${MAX_FACT_CHARACTERS} characters`);
+/** Repairs a list of facts: sources, characters that UTF-8 can't hold, lengths, and facts that come twice. */
+export class FactRepairs<Mark> {
+  readonly #warnings: Warnings;
+  readonly #drop: (mark: Mark) => void;
+  readonly #latest = new Map<string, { readonly index: number; readonly mark: Mark }>();
+
+  /**
+   * Begins a list.
+   *
+   * @param drop Told the mark of each fact that another one takes the place of.
+   */
+  constructor(warnings: Warnings, drop: (mark: Mark) => void) {
+    this.#warnings = warnings;
+    this.#drop = drop;
   }
-  return fact;
+
+  /** Gives a fact as it can be sent. */
+  repair(original: Fact, index: number): Fact {
+    const context = { path: `facts[${index}]`, warnings: this.#warnings };
+    const fact = wellFormed(original, FACT_TEXTS, context);
+    fact.source ||= DEFAULT_SOURCE;
+    for (const field of LIMITED_FACT_TEXTS) {
+      const cut = firstCharacters(fact[field], MAX_FACT_CHARACTERS);
+      if (cut === fact[field]) continue;
+      fact[field] = cut;
+      this.#warnings.add(`${context.path}.${field}`, `cut to ${MAX_FACT_CHARACTERS} characters`);
+    }
+    return fact;
+  }
+
+  /**
+   * Notes a repaired fact, and drops the one before it with the same source and name: core stores one value for each, and
+   * gives up on the rest of a batch at the second one.
+   */
+  remember({ source, name }: Fact, index: number, mark: Mark): void {
+    const key = JSON.stringify([source, name]);
+    const before = this.#latest.get(key);
+    this.#latest.set(key, { index, mark });
+    if (before === undefined) return;
+    this.#drop(before.mark);
+    this.#warnings.add(
+      `facts[${before.index}].name`,
+      `left out, as facts[${index}] has the same source and name`,
+    );
+  }
 }
 
-function repairProblem(original: Problem, context: RepairContext): Problem {
+/** Repairs a problem: its source, characters that UTF-8 can't hold, severity, data. */
+export function repairProblem(original: Problem, context: RepairContext): Problem {
   const problem = wellFormed(original, PROBLEM_TEXTS, context);
   problem.source ||= DEFAULT_SOURCE;
   problem.severity = repairSeverity(problem.severity, context);
@@ -149,19 +163,8 @@ function wellFormed<Item extends Readonly<Record<Field, string>>, Field extends 
   return { ...original, ...changes };
 }
 
-/** Core stores one value for each source and name, and gives up on the rest of a batch at the second one. */
-function lastOfEach(facts: readonly Fact[], warnings: Warnings): Fact[] {
-  const key = ({ source, name }: Fact) => JSON.stringify([source, name]);
-  const lastIndex = new Map(facts.map((fact, index) => [key(fact), index]));
-  return facts.filter((fact, index) => {
-    const last = lastIndex.get(key(fact));
-    if (last === index) return true;
-    warnings.add(`facts[${index}].name`, `left out, as facts[${last}] has the same source and name`);
-    return false;
-  });
-}
-
-function firstCharacters(text: string, count: number): string {
+/** The text, when it is not longer than so many characters; else so many of it. */
+export function firstCharacters(text: string, count: number): string {
   // Characters are never more than code units.
   if (text.length <= count) return text;
   let end = 0;

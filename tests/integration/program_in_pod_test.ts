@@ -5,17 +5,8 @@ import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_ap
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { createPod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
-import { type RunningProgram, startProgram } from "../fixtures/program.ts";
-
-/** Resident memory of the program itself, which is the task runner's child, in MB. */
-async function residentMegabytes({ process }: RunningProgram): Promise<number> {
-  // Deno lets nobody read /proc who may not do everything.
-  const { stdout } = await new Deno.Command("ps", { args: ["-o", "rss=", "--ppid", String(process.pid)] })
-    .output();
-  const kilobytes = Number(new TextDecoder().decode(stdout));
-  assert.ok(kilobytes > 0);
-  return kilobytes * 1024 / 1e6;
-}
+import { residentMemory } from "../fixtures/process_memory.ts";
+import { startProgram } from "../fixtures/program.ts";
 
 Deno.test({
   ...ignoredWithoutApiserver("in a pod, the program ships a ConfigMap, makes a token, and idles below 90 MB"),
@@ -37,7 +28,7 @@ Deno.test({
     const output = new Response(program.stdout).text();
     try {
       await program.untilReady();
-      assert.ok(await residentMegabytes(program) < 90);
+      assert.ok((await residentMemory(program)).megabytes < 90);
       await cluster.createNamespace("proj-main", LAGOON_NAMESPACE_LABELS);
       await cluster.create("configmaps", "proj-main", sbomConfigMap());
       const { name } = sbomConfigMap().metadata;

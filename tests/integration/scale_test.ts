@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { needsCommands } from "../fixtures/commands.ts";
 import { ignoredWithoutApiserver } from "../fixtures/kube_apiserver.ts";
+import { CONTAINER_MEGABYTES } from "../fixtures/process_memory.ts";
 import { measureScale, startReal } from "../tools/scale.ts";
 
 const NAME = "a start among many namespaces and ConfigMaps needs no request that grows with what is good";
@@ -25,8 +26,7 @@ async function measure(): Promise<void> {
     "get namespaces": 150,
     "apply configmaps": 150,
   });
-  // 128 MiB, the limit of the container.
-  assert.ok(peakMegabytes < 134, `${peakMegabytes} MB`);
+  assert.ok(peakMegabytes < CONTAINER_MEGABYTES, `${peakMegabytes} MB`);
 }
 
 Deno.test({
@@ -38,6 +38,6 @@ Deno.test({
       { namespaces: 200, configMaps: 100, kilobytes: 300 },
       startReal,
     );
-    assert.ok(peakMegabytes < 134, `${peakMegabytes} MB`);
+    assert.ok(peakMegabytes < CONTAINER_MEGABYTES, `${peakMegabytes} MB`);
   },
 });

@@ -30,8 +30,11 @@ Deno.test("A body over the limit is answered with 413, with and without a known 
 });
 
 Deno.test("A body that becomes a message too large for the broker is answered with 413 as well", async () => {
-  const app = new TestApp({ maxBodyBytes: 20_000_000 });
-  const body = [{ name: "n", description: "x".repeat(17_000_000) }];
+  const app = new TestApp({ maxBodyBytes: 20_000_000, maxBufferedBytes: 20_000_000 });
+  const body = Array.from(
+    { length: 18 },
+    (_, index) => ({ name: `${index}`, description: "x".repeat(950_000) }),
+  );
   const response = await app.send("POST /facts", { body });
   assert.equal(response.status, 413);
   assert.match(await response.text(), /Cannot send the message as it must have at most 16777216 bytes/);

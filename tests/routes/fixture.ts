@@ -53,6 +53,7 @@ export class TestApp {
       limits: {
         maxBodyBytes: 10_000,
         maxItems: 1000,
+        maxItemBytes: 1_000_000,
         maxJsonDepth: 32,
         maxInFlight: 10,
         maxBufferedBytes: 1_000_000,

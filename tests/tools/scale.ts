@@ -14,6 +14,7 @@ import { startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { createPod, type Pod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
+import { residentMemory } from "../fixtures/process_memory.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 
 /** How large the cluster is. */
@@ -102,10 +103,12 @@ export async function measureScale(
     const readyAt = performance.now();
     await untilDone(cluster);
     const drainedAt = performance.now();
+    const memory = await residentMemory(program);
     return {
       readyMs: Math.round(readyAt - startedAt),
       drainMs: Math.round(drainedAt - readyAt),
-      ...await memory(program),
+      peakMegabytes: memory.peakMegabytes,
+      restMegabytes: memory.megabytes,
       requests: requests(),
     };
   } finally {
@@ -186,22 +189,6 @@ function countRequests(server: ApiServer, last: RequestRecord | undefined): Reco
     counts[name] = (counts[name] ?? 0) + 1;
   }
   return counts;
-}
-
-/** The program is the task runner's child. Deno lets nobody read /proc who may not do everything; grep may. */
-async function memory(
-  { process }: RunningProgram,
-): Promise<Pick<ScaleFigures, "peakMegabytes" | "restMegabytes">> {
-  const child = (await output("ps", "-o", "pid=", "--ppid", String(process.pid))).trim();
-  const status = await output("grep", "-E", "VmHWM|VmRSS", `/proc/${child}/status`);
-  const megabytes = (name: string) =>
-    Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) * 1024 / 1e5) / 10;
-  return { peakMegabytes: megabytes("VmHWM"), restMegabytes: megabytes("VmRSS") };
-}
-
-async function output(command: string, ...args: readonly string[]): Promise<string> {
-  const { stdout } = await new Deno.Command(command, { args: [...args] }).output();
-  return new TextDecoder().decode(stdout);
 }
 
 if (import.meta.main) {

@@ -38,6 +38,7 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       port: 8888,
       maxBodyBytes: 10_485_760,
       maxItems: 10_000,
+      maxItemBytes: 1_048_576,
       maxJsonDepth: 32,
       maxInFlight: 256,
       maxBufferedBytes: 25_165_824,

@@ -92,6 +92,7 @@ Deno.test("OPTIONS has no other rows than the contract's and those that are ours
     "webservice-max-buffered-bytes",
     "webservice-max-connections",
     "webservice-max-in-flight",
+    "webservice-max-item-bytes",
     "webservice-max-items",
     "webservice-max-json-depth",
     "webservice-request-timeout",

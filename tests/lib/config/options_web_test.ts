@@ -8,6 +8,7 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
   "webservice-port": ["0", "65536", "http", "0x50", "tcp://10.0.0.1:80"],
   "webservice-max-body-bytes": ["1023", "16777217"],
   "webservice-max-items": ["0", "1000001", "many"],
+  "webservice-max-item-bytes": ["1023", "16777217"],
   "webservice-max-json-depth": ["2", "10001"],
   "webservice-max-in-flight": ["1", "10001"],
   "webservice-max-buffered-bytes": ["1023", "1000000001", "24M"],

@@ -3,8 +3,9 @@ import { AppError } from "../../../lib/errors.ts";
 import {
   deleteFactsMessage,
   deleteProblemsMessage,
-  factsMessage,
-  problemsMessage,
+  factEntry,
+  listHeader,
+  problemEntry,
 } from "../../../lib/insights/direct_messages.ts";
 import type { Fact, Problem } from "../../../lib/insights/messages.ts";
 
@@ -37,9 +38,8 @@ const PROBLEM: Problem = {
   links: "",
 };
 
-Deno.test("factsMessage() writes all ten fields of a fact, empty ones too", () => {
-  const [fact] = factsMessage(ENVIRONMENT, [FACT]).facts;
-  assert.deepEqual(Object.keys(fact!), [
+Deno.test("factEntry() has all ten fields of a fact, empty ones too", () => {
+  assert.deepEqual(Object.keys(factEntry(listHeader(ENVIRONMENT), FACT)), [
     "environment",
     "projectName",
     "environmentName",
@@ -53,17 +53,18 @@ Deno.test("factsMessage() writes all ten fields of a fact, empty ones too", () =
   ]);
 });
 
-Deno.test("factsMessage() takes nothing from a fact but its own fields", () => {
+Deno.test("factEntry() takes nothing from a fact but its own fields", () => {
   const hostile = { ...FACT, environment: "9", projectName: "other", environmentName: "other", more: 1 };
-  assert.deepEqual(factsMessage(ENVIRONMENT, [hostile]), factsMessage(ENVIRONMENT, [FACT]));
+  const header = listHeader(ENVIRONMENT);
+  assert.deepEqual(factEntry(header, hostile), factEntry(header, FACT));
 });
 
-Deno.test("problemsMessage() leaves out empty optional fields, and keeps the others in order", () => {
+Deno.test("problemEntry() leaves out empty optional fields, and keeps the others in order", () => {
   const full = Object.fromEntries(Object.keys(PROBLEM).map((field) => [field, field])) as unknown as Problem;
-  const { problems } = problemsMessage(ENVIRONMENT, [PROBLEM, { ...full, severityScore: 0.7 }]);
-  assert.deepEqual(problems[0], { environment: 3, identifier: "i", data: "{}" });
-  assert.deepEqual(Object.keys(problems[1]!), ["environment", ...Object.keys(PROBLEM)]);
-  assert.equal(problems[1]!.severityScore, 0.7);
+  assert.deepEqual(problemEntry(3, PROBLEM), { environment: 3, identifier: "i", data: "{}" });
+  const entry = problemEntry(3, { ...full, severityScore: 0.7 });
+  assert.deepEqual(Object.keys(entry), ["environment", ...Object.keys(PROBLEM)]);
+  assert.equal(entry.severityScore, 0.7);
 });
 
 Deno.test("deleteFactsMessage() and deleteProblemsMessage() have an empty service when none is named", () => {
@@ -77,8 +78,7 @@ Deno.test("Every direct message refuses an environment id that JSON can't carry 
     const environment = { ...ENVIRONMENT, environmentId };
     for (
       const make of [
-        () => factsMessage(environment, []),
-        () => problemsMessage(environment, []),
+        () => listHeader(environment),
         () => deleteFactsMessage(environment, "s"),
         () => deleteProblemsMessage(environment, "s"),
       ]
@@ -97,9 +97,9 @@ Deno.test("An environment id is the same number wherever a message holds it", ()
     const [environmentId, number] of [["0", 0], ["007", 7], ["9007199254740991", 9007199254740991]] as const
   ) {
     const environment = { ...ENVIRONMENT, environmentId };
-    const message = factsMessage(environment, [FACT]);
-    assert.equal(message.environment, number);
-    assert.equal(message.facts[0]!.environment, String(number));
-    assert.equal(problemsMessage(environment, [PROBLEM]).problems[0]!.environment, number);
+    const header = listHeader(environment);
+    assert.equal(header.environment, number);
+    assert.equal(factEntry(header, FACT).environment, String(number));
+    assert.equal(problemEntry(header.environment, PROBLEM).environment, number);
   }
 });

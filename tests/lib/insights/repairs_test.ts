@@ -1,6 +1,27 @@
 import assert from "node:assert/strict";
 import type { Fact, Problem } from "../../../lib/insights/messages.ts";
-import { repairFacts, repairProblems } from "../../../lib/insights/repairs.ts";
+import { FactRepairs, repairProblem, Warnings } from "../../../lib/insights/repairs.ts";
+
+/** Repairs a list of facts as it is done while one arrives. */
+function repairFacts(facts: readonly Fact[]) {
+  const warnings = new Warnings();
+  const kept = new Map<number, Fact>();
+  const repairs = new FactRepairs<number>(warnings, (index) => kept.delete(index));
+  for (const [index, fact] of facts.entries()) {
+    const repaired = repairs.repair(fact, index);
+    kept.set(index, repaired);
+    repairs.remember(repaired, index, index);
+  }
+  return { items: [...kept.values()], warnings: warnings.list() };
+}
+
+function repairProblems(problems: readonly Problem[]) {
+  const warnings = new Warnings();
+  const items = problems.map((problem, index) =>
+    repairProblem(problem, { path: `problems[${index}]`, warnings })
+  );
+  return { items, warnings: warnings.list() };
+}
 
 const FACT: Fact = {
   name: "n",

@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { AppError } from "../../../lib/errors.ts";
+import { BodyError } from "../../../lib/insights/errors.ts";
+import { createFactList, createProblemList, type PostedList } from "../../../lib/insights/posted_list.ts";
+import { assertAcceptable } from "../../fixtures/handler_rules.ts";
+
+const ENVIRONMENT = {
+  namespace: "proj-main",
+  environmentId: "3",
+  projectName: "proj",
+  environmentName: "main",
+};
+const LIMITS = { maxItems: 10_000, maxItemBytes: 20_000_000, maxJsonDepth: 32 };
+const HEADER = { environment: 3, projectName: "proj", environmentName: "main" };
+
+/** Posts a body, as text or as a value, and gives the message, decoded, and the warnings. */
+function post(list: PostedList, body: unknown) {
+  list.push(new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body)));
+  const { body: bytes, warnings } = list.end();
+  assertAcceptable(bytes);
+  return { message: JSON.parse(new TextDecoder().decode(bytes)), warnings };
+}
+
+const postFacts = (body: unknown, limits = LIMITS) => post(createFactList(ENVIRONMENT, limits), body);
+const postProblems = (body: unknown, limits = LIMITS) => post(createProblemList(ENVIRONMENT, limits), body);
+
+/** The facts that come out, without what says whose they are. */
+function parseFacts(body: unknown): unknown[] {
+  return postFacts(body).message.facts.map((
+    { environment: _id, projectName: _project, environmentName: _environment, ...fact }: Record<
+      string,
+      unknown
+    >,
+  ) => fact);
+}
+
+const FACT = { name: "n", value: "v", source: "s", description: "d", type: "t", category: "c", service: "x" };
+const EMPTY_FACT = {
+  name: "n",
+  value: "",
+  source: "InsightsRemoteWebService",
+  description: "",
+  type: "",
+  category: "",
+  service: "",
+};
+function mistakes(parse: () => unknown): string {
+  try {
+    parse();
+  } catch (error) {
+    assert(error instanceof BodyError);
+    return error.message;
+  }
+  assert.fail("The body was accepted");
+}
+
+Deno.test("a list becomes one message, with the environment of the token and the type of the route", () => {
+  assert.deepEqual(postFacts([FACT]).message, {
+    ...HEADER,
+    facts: [{ ...HEADER, environment: "3", ...FACT }],
+    type: "direct.facts",
+  });
+  assert.deepEqual(postProblems([{ identifier: "i", severity: "HIGH", data: "{}" }]).message, {
+    ...HEADER,
+    problems: [
+      { environment: 3, identifier: "i", source: "InsightsRemoteWebService", data: "{}", severity: "HIGH" },
+    ],
+    type: "direct.problems",
+  });
+});
+
+Deno.test("facts come in an array, and in an object that holds one", () => {
+  assert.deepEqual(parseFacts([FACT]), [FACT]);
+  assert.deepEqual(parseFacts({ facts: [FACT] }), [FACT]);
+  assert.deepEqual(parseFacts([]), []);
+});
+
+Deno.test("null is a list without items, as Go clients send it", () => {
+  for (const body of ["null", '{"facts":null}']) assert.deepEqual(parseFacts(body), []);
+  assert.deepEqual(postProblems("null").message, { ...HEADER, problems: [], type: "direct.problems" });
+});
+
+Deno.test("unknown fields are ignored, and so is everything that would name an environment or a type", () => {
+  const more = { environment: ["x"], projectName: 1, environmentName: {}, id: 7 };
+  assert.deepEqual(parseFacts([{ ...FACT, ...more }]), [FACT]);
+  assert.deepEqual(parseFacts({ ...more, type: { direct: 1 }, facts: [FACT] }), [FACT]);
+});
+
+Deno.test("null and absence are empty", () => {
+  const nulls = (item: object) => Object.fromEntries(Object.keys(item).map((field) => [field, null]));
+  assert.deepEqual(parseFacts([{ name: "n" }]), [EMPTY_FACT]);
+  assert.deepEqual(parseFacts([{ ...nulls(FACT), name: "n" }]), [EMPTY_FACT]);
+  const absent = postProblems([{ identifier: "i" }]).message.problems;
+  const fields = [
+    "version",
+    "fixedVersion",
+    "source",
+    "service",
+    "data",
+    "severity",
+    "severityScore",
+    "links",
+  ];
+  const empty = Object.fromEntries(fields.map((field) => [field, null]));
+  assert.deepEqual(postProblems([{ ...empty, identifier: "i" }]).message.problems, absent);
+});
+
+Deno.test("a mistake is told by item, field and types, for both forms of the body", () => {
+  const facts = [FACT, FACT, FACT, { ...FACT, value: 5 }];
+  for (const body of [facts, { facts }]) {
+    assert.equal(mistakes(() => parseFacts(body)), "facts[3].value: expected string, received number");
+  }
+});
+
+Deno.test("a fact must have a name", () => {
+  const values: [unknown, string][] = [
+    [{}, "facts[0].name: expected string, received undefined"],
+    [{ name: null }, "facts[0].name: expected string, received null"],
+    [{ name: "" }, "facts[0].name: must not be empty"],
+    [null, "facts[0]: expected object, received null"],
+    [["n"], "facts[0]: expected object, received array"],
+    ["n", "facts[0]: expected object, received string"],
+  ];
+  for (const [fact, message] of values) assert.equal(mistakes(() => parseFacts([fact])), message);
+});
+
+Deno.test("a problem must have an identifier, and a finite number as score", () => {
+  assert.equal(
+    mistakes(() => postProblems([{ identifier: "i", severityScore: "0.7" }])),
+    "problems[0].severityScore: expected number, received string",
+  );
+  assert.match(
+    mistakes(() => postProblems('[{"identifier":"i","severityScore":1e999}]')),
+    /^problems\[0\]\.severityScore: expected number/,
+  );
+  assert.equal(
+    mistakes(() => postProblems([{ identifier: "" }])),
+    "problems[0].identifier: must not be empty",
+  );
+  assert.equal(
+    mistakes(() => postProblems([{ identifier: "i", data: {} }])),
+    "problems[0].data: expected string, received object",
+  );
+});
+
+Deno.test("ten mistakes are described, and the others counted", () => {
+  const described = Array.from(
+    { length: 10 },
+    (_, index) => `facts[${index}]: expected object, received number`,
+  );
+  assert.equal(mistakes(() => parseFacts(Array(10).fill(1))), described.join("; "));
+  assert.equal(mistakes(() => parseFacts(Array(13).fill(1))), [...described, "and 3 more"].join("; "));
+});
+
+Deno.test("at a thousand mistakes the reading stops, so that a bad body costs little", () => {
+  const message = mistakes(() => parseFacts(Array(2000).fill(1)));
+  assert(message.endsWith("; and at least 990 more"), message);
+});
+
+Deno.test("Mistakes are told without repeating a value", () => {
+  const hostile = "tenant's data";
+  for (
+    const parse of [
+      () => parseFacts([{ name: [hostile], value: { [hostile]: 1 }, source: 1 }]),
+      () => parseFacts(JSON.stringify(hostile)),
+      () => postProblems([hostile]),
+      () => parseFacts(`{"${hostile}": ${hostile}}`),
+      () => postProblems(hostile),
+    ]
+  ) {
+    assert(!mistakes(parse).includes("tenant"));
+  }
+});
+
+Deno.test("nothing is sent of a list with a mistake, whichever item has it", () => {
+  for (const at of [0, 1, 2]) {
+    const facts = Array.from({ length: 3 }, (_, index) => index === at ? { name: 1 } : FACT);
+    assert.match(mistakes(() => parseFacts(facts)), new RegExp(`^facts\\[${at}\\]\\.name: expected string`));
+  }
+});
+
+Deno.test("of facts with the same source and name the last one is sent, and all of them are named", () => {
+  const facts = ["1", "2", "3"].map((value) => ({ ...FACT, value }));
+  const other = { ...FACT, name: "other" };
+  const { message, warnings } = postFacts([facts[0], other, facts[1], facts[2]]);
+  assert.deepEqual(message.facts.map(({ value }: { value: string }) => value), ["v", "3"]);
+  assert.deepEqual(warnings, [
+    "facts[0].name: left out, as facts[2] has the same source and name",
+    "facts[2].name: left out, as facts[3] has the same source and name",
+  ]);
+});
+
+Deno.test("what a body holds is told while it arrives", () => {
+  const list = createFactList(ENVIRONMENT, LIMITS);
+  const before = list.heldBytes;
+  list.push(new TextEncoder().encode(`[{"name":"${"x".repeat(10_000)}`));
+  assert.ok(list.heldBytes >= before + 10_000);
+  list.push(new TextEncoder().encode(`"},{"name":"n","description":"${"x".repeat(50_000)}"}`));
+  assert.ok(list.heldBytes >= 50_000 && list.heldBytes < 120_000, `${list.heldBytes}`);
+});
+
+Deno.test("a message that would be too large for the broker is refused as soon as it is", () => {
+  const list = createFactList(ENVIRONMENT, LIMITS);
+  const item = new TextEncoder().encode(`{"name":"n","description":"${"x".repeat(1_000_000)}"},`);
+  list.push(new TextEncoder().encode("["));
+  let pushed = 0;
+  assert.throws(() => {
+    for (; pushed < 20; pushed++) list.push(item);
+  }, (error: unknown) => error instanceof AppError && error.code === "message-too-large");
+  assert.equal(pushed, 16);
+  assert.ok(list.heldBytes <= 16 * 1024 * 1024 + 1_100_000);
+});
