@@ -14,7 +14,7 @@ import { type Clock, deadline } from "./clock.ts";
 import { createClusterWork } from "./cluster_work.ts";
 import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
-import { type HttpServer, startHttpServer } from "./http_server.ts";
+import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -76,14 +76,14 @@ export async function serve(
     ...cluster.readiness,
   };
   if (config.health) {
-    servers.push(startHttpServer(config.health, createHealthApp(readiness, cluster.liveness)));
+    servers.push(await startHttpServer(config.health, createHealthApp(readiness, cluster.liveness), clock));
   }
-  if (config.metrics) servers.push(startHttpServer(config.metrics, createMetricsApp(metrics)));
+  if (config.metrics) servers.push(await startHttpServer(config.metrics, createMetricsApp(metrics), clock));
   const brokerStopped = broker.run(stopBroker.signal);
   const clusterStopped = cluster.run({ signal: stop.signal, killSignal: killWork.signal });
   // Another replica works now: this one starts anew rather than go on half.
   clusterStopped.then((outcome) => outcome === "lost" && stop.abort());
-  const web = config.web.enabled ? startWeb(config, broker.publisher, dependencies) : undefined;
+  const web = config.web.enabled ? await startWeb(config, broker.publisher, dependencies) : undefined;
   log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.port });
 
   await aborted(stop.signal);
@@ -91,10 +91,10 @@ export async function serve(
   using grace = deadline(clock, GRACE_MS);
   grace.signal.addEventListener("abort", () => killWork.abort(grace.signal.reason), { once: true });
   // Who publishes stops first, the broker after them, and who tells the kubelet last.
-  const [outcome] = await Promise.all([clusterStopped, web?.stop(grace.signal)]);
+  const [outcome] = await Promise.all([clusterStopped, web?.stop({ signal: grace.signal })]);
   stopBroker.abort();
   await brokerStopped;
-  await Promise.all(servers.map((server) => server.stop(grace.signal)));
+  await Promise.all(servers.map((server) => server.stop({ signal: grace.signal })));
   cluster.close();
   log.info("Stopped");
   if (outcome === "lost") {
@@ -102,7 +102,11 @@ export async function serve(
   }
 }
 
-function startWeb(config: Config, publisher: Publisher, dependencies: ServiceDependencies): HttpServer {
+function startWeb(
+  config: Config,
+  publisher: Publisher,
+  dependencies: ServiceDependencies,
+): Promise<HttpServer> {
   const { secret, previousSecret } = config.tokens;
   const secrets = previousSecret ? [secret, previousSecret] : [secret];
   const app = createApp({
@@ -111,7 +115,7 @@ function startWeb(config: Config, publisher: Publisher, dependencies: ServiceDep
     verify: (token) => verifyToken(secrets, token),
     limits: { ...config.web, publishTimeoutMs: config.broker.confirmTimeoutMs },
   });
-  return startHttpServer(config.web, app);
+  return startHttpServer(config.web, app, dependencies.clock);
 }
 
 function createBroker(config: Config, dependencies: ServiceDependencies): Broker {

@@ -7,7 +7,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { deleteFactsMessage, factsMessage } from "../lib/insights/direct_messages.ts";
 import { repairFacts } from "../lib/insights/repairs.ts";
 import { parseFacts, parseJson } from "../lib/insights/schemas.ts";
-import { readBody } from "./body.ts";
+import { bodySource, readBody } from "./body.ts";
 import { deliver } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
@@ -20,7 +20,7 @@ export function createFactsRoutes(deps: RouteDeps, guard: MiddlewareHandler<AppE
   const routes = new Hono<AppEnv>();
 
   routes.post("/", guard, async (c) => {
-    const body = parseJson(await readBody(c.req.raw, deps.limits.maxBodyBytes));
+    const body = parseJson(await readBody(bodySource(c), deps.limits.maxBodyBytes));
     const { items, warnings } = repairFacts(parseFacts(body));
     return deliver(c, deps, { message: factsMessage(c.get("environment"), items), warnings });
   });

@@ -7,7 +7,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { deleteProblemsMessage, problemsMessage } from "../lib/insights/direct_messages.ts";
 import { repairProblems } from "../lib/insights/repairs.ts";
 import { parseJson, parseProblems } from "../lib/insights/schemas.ts";
-import { readBody } from "./body.ts";
+import { bodySource, readBody } from "./body.ts";
 import { deliver } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
@@ -20,7 +20,7 @@ export function createProblemsRoutes(deps: RouteDeps, guard: MiddlewareHandler<A
   const routes = new Hono<AppEnv>();
 
   routes.post("/", guard, async (c) => {
-    const body = parseJson(await readBody(c.req.raw, deps.limits.maxBodyBytes));
+    const body = parseJson(await readBody(bodySource(c), deps.limits.maxBodyBytes));
     const { items, warnings } = repairProblems(parseProblems(body));
     return deliver(c, deps, { message: problemsMessage(c.get("environment"), items), warnings });
   });

@@ -7,7 +7,7 @@ const ROOT = new URL("../", import.meta.url);
 /** The first pattern that a file's path matches is its layer; it may import lower layers and its own. */
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
   [/^lib\/(errors|lagoon|clock)\.ts$/, 0],
-  [/^lib\/(byte_budget|log|metrics|tokens|http_server)\.ts$|^lib\/(insights|config)\/|^lib\/cli\.ts$/, 1],
+  [/^lib\/(byte_budget|log|metrics|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/, 1],
   [/^lib\/(kube|broker)\//, 2],
   [/^(controllers|routes)\//, 4],
   [/^lib\/(service|cluster_work)\.ts$/, 5],
