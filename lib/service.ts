@@ -10,11 +10,11 @@ import { createApp } from "../routes/mod.ts";
 import { createConsolePublisher } from "./broker/console.ts";
 import type { Publisher } from "./broker/publisher.ts";
 import { createRabbitPublisher } from "./broker/rabbitmq.ts";
-import { type Clock, deadline } from "./clock.ts";
+import { type Clock, deadline, delay } from "./clock.ts";
 import { createClusterWork } from "./cluster_work.ts";
 import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
-import { type HttpServer, startHttpServer } from "./http_server.ts";
+import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -38,8 +38,8 @@ export interface ServiceDependencies {
   readonly writeMessage: (line: Uint8Array) => void;
 }
 
-/** Work in hand has this long to finish after a stop; the kubelet kills after 30 seconds by default. */
-const GRACE_MS = 20_000;
+/** For a wait that only its own time ends: who can't wait sends a second signal. */
+const NEVER = new AbortController().signal;
 
 /** The broker connection, which outlives everything that publishes. */
 interface Broker {
@@ -78,27 +78,33 @@ export async function serve(
     ...cluster.readiness,
   };
   if (config.health) {
-    servers.push(startHttpServer(config.health, createHealthApp(readiness, cluster.liveness)));
+    servers.push(await startHttpServer(config.health, createHealthApp(readiness, cluster.liveness), clock));
   }
-  if (config.metrics) servers.push(startHttpServer(config.metrics, createMetricsApp(metrics)));
+  if (config.metrics) servers.push(await startHttpServer(config.metrics, createMetricsApp(metrics), clock));
   const brokerStopped = broker.run(stopBroker.signal);
   const clusterStopped = cluster.run({ signal: stop.signal, killSignal: killWork.signal });
   // Another replica works now: this one starts anew rather than go on half.
   clusterStopped.then((outcome) => outcome === "lost" && stop.abort());
   const web = config.web.enabled
-    ? startWeb(config, broker.publisher, { ...dependencies, metrics })
+    ? await startWeb(config, broker.publisher, { ...dependencies, metrics })
     : undefined;
+  metrics.observe("http_connections", () => ({ web: web?.connections ?? 0 }));
   log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.port });
 
   await aborted(stop.signal);
   log.info("Stopping");
-  using grace = deadline(clock, GRACE_MS);
+  if (web) {
+    // Requests still come for a moment from those who don't know yet; nobody is to find the door shut.
+    web.beginDrain();
+    await delay(clock, config.shutdown.delayMs, NEVER);
+  }
+  using grace = deadline(clock, config.shutdown.graceMs);
   grace.signal.addEventListener("abort", () => killWork.abort(grace.signal.reason), { once: true });
   // Who publishes stops first, the broker after them, and who tells the kubelet last.
-  const [outcome] = await Promise.all([clusterStopped, web?.stop(grace.signal)]);
+  const [outcome] = await Promise.all([clusterStopped, web?.stop({ signal: grace.signal })]);
   stopBroker.abort();
   await brokerStopped;
-  await Promise.all(servers.map((server) => server.stop(grace.signal)));
+  await Promise.all(servers.map((server) => server.stop({ signal: grace.signal })));
   cluster.close();
   log.info("Stopped");
   if (outcome === "lost") {
@@ -110,7 +116,7 @@ function startWeb(
   config: Config,
   publisher: Publisher,
   dependencies: ServiceDependencies & { metrics: Metrics },
-): HttpServer {
+): Promise<HttpServer> {
   const { secret, previousSecret } = config.tokens;
   const secrets = previousSecret ? [secret, previousSecret] : [secret];
   const app = createApp({
@@ -119,7 +125,7 @@ function startWeb(
     verify: (token) => verifyToken(secrets, token),
     limits: { ...config.web, publishTimeoutMs: config.broker.confirmTimeoutMs },
   });
-  return startHttpServer(config.web, app);
+  return startHttpServer(config.web, app, dependencies.clock);
 }
 
 function createBroker(config: Config, dependencies: ServiceDependencies & { metrics: Metrics }): Broker {

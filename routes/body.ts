@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { Context } from "hono";
 import { AppError } from "../lib/errors.ts";
 import { BodyError } from "../lib/insights/errors.ts";
+import type { AppEnv } from "./deps.ts";
 
 /** A body as it arrives; a `Request` is one. */
 export interface BodySource {
@@ -12,6 +14,13 @@ export interface BodySource {
   readonly headers: Headers;
   /** Null for no body. */
   readonly body: AsyncIterable<Uint8Array> | null;
+}
+
+/** Where a request's body comes from: the server hands it over beside the request, a test as part of it. */
+export function bodySource({ req, env }: Context<AppEnv>): BodySource {
+  // Without a server there are no bindings, whatever the type says.
+  const bindings: Partial<AppEnv["Bindings"]> | undefined = env;
+  return { headers: req.raw.headers, body: bindings?.body ?? req.raw.body };
 }
 
 /**

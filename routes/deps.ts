@@ -6,6 +6,7 @@
 import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Share } from "../lib/fair_share.ts";
+import type { HttpBindings } from "../lib/http/server.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
@@ -50,8 +51,10 @@ export interface RequestLimits {
   readonly publishTimeoutMs: number;
 }
 
-/** What middleware leaves for the handlers. */
+/** What the server and middleware leave for the handlers. */
 export type AppEnv = {
+  /** Handed over with each request. */
+  Bindings: HttpBindings;
   /** Set on the way to a handler. */
   Variables: {
     /** The environment that the request's token names. */

@@ -7,7 +7,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { deleteFactsMessage } from "../lib/insights/direct_messages.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import { createFactList } from "../lib/insights/posted_list.ts";
-import { readBody } from "./body.ts";
+import { bodySource, readBody } from "./body.ts";
 import { deliver, holdBytes } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
@@ -21,7 +21,7 @@ export function createFactsRoutes(deps: RouteDeps, guard: MiddlewareHandler<AppE
 
   routes.post("/", guard, async (c) => {
     const list = createFactList(c.get("environment"), deps.limits);
-    await readBody(c.req.raw, deps.limits.maxBodyBytes, (chunk) => {
+    await readBody(bodySource(c), deps.limits.maxBodyBytes, (chunk) => {
       list.push(chunk);
       holdBytes(c, list.heldBytes);
     });

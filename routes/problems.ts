@@ -7,7 +7,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { deleteProblemsMessage } from "../lib/insights/direct_messages.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import { createProblemList } from "../lib/insights/posted_list.ts";
-import { readBody } from "./body.ts";
+import { bodySource, readBody } from "./body.ts";
 import { deliver, holdBytes } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
@@ -21,7 +21,7 @@ export function createProblemsRoutes(deps: RouteDeps, guard: MiddlewareHandler<A
 
   routes.post("/", guard, async (c) => {
     const list = createProblemList(c.get("environment"), deps.limits);
-    await readBody(c.req.raw, deps.limits.maxBodyBytes, (chunk) => {
+    await readBody(bodySource(c), deps.limits.maxBodyBytes, (chunk) => {
       list.push(chunk);
       holdBytes(c, list.heldBytes);
     });

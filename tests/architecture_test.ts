@@ -8,7 +8,7 @@ const ROOT = new URL("../", import.meta.url);
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
   [/^lib\/(errors|lagoon|clock)\.ts$/, 0],
   [
-    /^lib\/(byte_budget|fair_share|log|metrics|tokens|http_server)\.ts$|^lib\/(insights|config)\/|^lib\/cli\.ts$/,
+    /^lib\/(byte_budget|fair_share|log|metrics|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
     1,
   ],
   [/^lib\/(kube|broker)\//, 2],

@@ -51,10 +51,13 @@ Deno.test("One environment gets half of the places, of facts and problems togeth
   const app = new TestApp({ maxInFlight: 4 });
   const letGo = holdConfirms(app);
   const running = [app.send("POST /facts", { body: [] }), app.send("DELETE /problems/Shipshape")];
+  // Each has its place when it waits for the confirm.
+  while (app.clock.pending < 2) await turn();
   await assertTooMany(await app.send("POST /problems", { body: unreadable() }));
   for (const namespace of ["second", "third"]) {
     running.push(app.send("DELETE /facts/drush", { authorization: tokenOf(namespace) }));
   }
+  while (app.clock.pending < 4) await turn();
   await assertTooMany(await app.send("DELETE /facts/drush", { authorization: tokenOf("fourth") }));
   letGo();
   assert.deepEqual((await Promise.all(running)).map(({ status }) => status), [200, 200, 200, 200]);

@@ -1,0 +1,163 @@
+/** Where the server listens, and its limits on what arrives. Times are node's own here, and therefore real. */
+import assert from "node:assert/strict";
+import { systemClock } from "../../../lib/clock.ts";
+import { AppError } from "../../../lib/errors.ts";
+import { startHttpServer } from "../../../lib/http/server.ts";
+import { parseAnswers, RawClient } from "../../fixtures/raw_client.ts";
+import { get, HeldApp, postHead, startTestServer, textOf } from "./fixture.ts";
+
+const never = new AbortController().signal;
+const okay = { fetch: () => new Response("okay") };
+
+/** Short enough to wait for; node looks as often as the head's limit. */
+const SHORT = { headerTimeoutMs: 200, requestTimeoutMs: 400 };
+
+Deno.test("startHttpServer() listens on all addresses, or on the one it is given", async () => {
+  for (const hostname of [undefined, "127.0.0.1"]) {
+    const server = await startHttpServer({ hostname, port: 0 }, okay, systemClock);
+    const response = await fetch(`http://127.0.0.1:${server.port}`);
+    assert.equal(await response.text(), "okay");
+    await server.stop({ signal: never });
+  }
+});
+
+Deno.test("startHttpServer() says so when the port is taken", async () => {
+  const server = await startHttpServer({ port: 0 }, okay, systemClock);
+  for (const hostname of [undefined, "127.0.0.1"]) {
+    await assert.rejects(
+      startHttpServer({ hostname, port: server.port }, okay, systemClock),
+      (error) =>
+        error instanceof AppError && error.code === "cannot-listen" &&
+        error.message.includes(`port ${server.port}, as it must not be in use`),
+    );
+  }
+  await server.stop({ signal: never });
+});
+
+Deno.test("startHttpServer() says so when the address is somebody else's", async () => {
+  await assert.rejects(
+    startHttpServer({ hostname: "192.0.2.1", port: 0 }, okay, systemClock),
+    /192\.0\.2\.1, port 0, as it must be an address of this machine/,
+  );
+});
+
+Deno.test("the limit of a head may be larger than that of the whole request", async () => {
+  await using running = await startTestServer(okay.fetch, { headerTimeoutMs: 2000, requestTimeoutMs: 1000 });
+  using client = await RawClient.sending(running.port, get("/"));
+  await client.until(/okay/);
+});
+
+Deno.test("a head that takes too long is answered with 408, whether bytes come or not", async () => {
+  await using running = await startTestServer(okay.fetch, SHORT);
+  using nothing = await RawClient.connect(running.port);
+  using half = await RawClient.sending(running.port, "GET / HTTP/1.1\r\nHost: x\r\nX-A: b");
+  using dripping = await RawClient.sending(running.port, "GET / HTTP/1.1\r\nHost: x\r\nX-A: b");
+  const drip = setInterval(() => dripping.send("b").catch(() => {}), 20);
+  for (const client of [nothing, half, dripping]) {
+    const [answer] = parseAnswers(await client.untilClosed());
+    assert.equal(answer?.status, 408);
+    assert.equal(JSON.parse(answer!.body).status, "request timeout");
+    assert.equal(answer?.headers.get("content-type"), "application/json");
+  }
+  clearInterval(drip);
+  await running.clock.advance(2000);
+  assert.equal(running.server.connections, 0);
+});
+
+Deno.test("a body that takes too long is answered with 408, and its reader gets an error", async () => {
+  const failure = Promise.withResolvers<unknown>();
+  await using running = await startTestServer(async (_request, { body }) => {
+    await textOf(body).catch(failure.resolve);
+    return new Response("never seen");
+  }, SHORT);
+  using client = await RawClient.sending(running.port, postHead("/", "Content-Length: 1000"));
+  const drip = setInterval(() => client.send("b").catch(() => {}), 20);
+  const answers = parseAnswers(await client.untilClosed());
+  clearInterval(drip);
+  assert.deepEqual(answers.map(({ status, body }) => [status, JSON.parse(body).status]), [
+    [408, "request timeout"],
+  ]);
+  await running.clock.advance(2000);
+  assert.match(String(await failure.promise), /closed the connection/);
+  assert.equal(running.server.connections, 0);
+});
+
+Deno.test("a request that has arrived may be served for as long as it takes", async () => {
+  const app = new HeldApp();
+  await using running = await startTestServer(app.fetch, SHORT);
+  using served = await RawClient.sending(running.port, get("/served"));
+  await app.untilAsked(1);
+  // Its limit comes after that of the first.
+  using half = await RawClient.sending(running.port, postHead("/half", "Content-Length: 3"));
+  await half.untilClosed();
+  app.release("/served");
+  await served.until(/\/served$/);
+});
+
+Deno.test("an idle connection is closed without a word", async () => {
+  await using running = await startTestServer(okay.fetch, SHORT);
+  using client = await RawClient.sending(running.port, get("/"));
+  const answers = parseAnswers(await client.untilClosed());
+  assert.deepEqual(answers.map(({ body }) => body), ["okay"]);
+});
+
+Deno.test("what is not HTTP is answered with 400, and the connection closed", async () => {
+  await using running = await startTestServer(okay.fetch);
+  const both = "Content-Length: 3\r\nTransfer-Encoding: chunked";
+  for (
+    const request of [
+      "nonsense\r\n\r\n",
+      postHead("/", both) + "0\r\n\r\n",
+      postHead("/", "Content-Length: 3", "Content-Length: 4") + "abcd",
+      postHead("/", "Transfer-Encoding: gzip") + "abc",
+      get("/", "X-A : b"),
+      get("/", "X-A: b\r\n c: d\0"),
+      "GET / HTTP/2.0\r\nHost: x\r\n\r\n",
+    ]
+  ) {
+    using client = await RawClient.sending(running.port, request);
+    const [answer, ...others] = parseAnswers(await client.untilClosed());
+    assert.deepEqual([answer?.status, others], [400, []], JSON.stringify(request));
+    assert.deepEqual(JSON.parse(answer!.body).status, "BAD REQUEST");
+    assert.equal(answer?.headers.get("connection"), "close");
+    assert.equal(answer?.headers.get("content-type"), "application/json");
+  }
+  await running.clock.advance(2000);
+  assert.equal(running.server.connections, 0);
+});
+
+Deno.test("a head may have 16 KiB, and more is answered with 431 however much comes", async () => {
+  await using running = await startTestServer(({ headers }) => new Response(headers.get("x-a")?.slice(0, 1)));
+  using largest = await RawClient.sending(running.port, get("/", `X-A: ${"y".repeat(16 * 1024 - 100)}`));
+  await largest.until(/y$/);
+  for (const size of [16 * 1024, 10_000_000]) {
+    using client = await RawClient.connect(running.port);
+    const sending = client.send(get("/", `X-A: ${"y".repeat(size)}`)).catch(() => {});
+    const [answer] = parseAnswers(await client.untilClosed());
+    assert.equal(answer?.status, 431);
+    assert.equal(JSON.parse(answer!.body).status, "request header fields too large");
+    await running.clock.advance(2000);
+    await sending;
+  }
+});
+
+Deno.test("tunnels and other protocols are not opened", async () => {
+  await using running = await startTestServer(okay.fetch);
+  using tunnel = await RawClient.sending(running.port, "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n");
+  assert.equal(await tunnel.untilClosed(), "");
+  using upgrade = await RawClient.sending(
+    running.port,
+    get("/", "Connection: Upgrade", "Upgrade: websocket"),
+  );
+  assert.match(await upgrade.until(/okay$/), /^HTTP\/1\.1 200 /);
+});
+
+Deno.test("an HTTP/1.0 connection is closed after the answer, unless the client wants to keep it", async () => {
+  await using running = await startTestServer(okay.fetch);
+  using plain = await RawClient.sending(running.port, "GET / HTTP/1.0\r\n\r\n");
+  assert.match(await plain.untilClosed(), /okay$/);
+  using kept = await RawClient.sending(running.port, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  await kept.until(/okay$/);
+  await kept.send("GET / HTTP/1.0\r\n\r\n");
+  assert.match(await kept.untilClosed(), /okay[^]*okay$/);
+});
