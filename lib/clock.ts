@@ -48,6 +48,14 @@ export function delay(clock: Clock, milliseconds: number, signal: AbortSignal): 
   });
 }
 
+/**
+ * Lets everything else run, connections above all. A wait of a millisecond is needed for that: as long as anything in
+ * JavaScript is ready at once, Deno looks at connections only now and then.
+ */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
+}
+
 /** A signal with a time limit; dispose of it (`using`) when the work is done, so that its timer doesn't stay. */
 export interface Deadline extends Disposable {
   /** Aborted by the parent signal, or after the limit with a `DOMException` named `TimeoutError`. */

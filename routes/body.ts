@@ -27,21 +27,21 @@ export function bodySource({ req, env }: Context<AppEnv>): BodySource {
  * Hands on a request's body while it arrives; never takes more than the limit, also when the body comes in chunks and its
  * length is not known before.
  *
- * @param onChunk Takes each part as it comes; what it throws ends the reading.
+ * @param onChunk Takes each part as it comes, one after the other; what it throws ends the reading.
  * @throws {AppError} Code `body-too-large`.
  * @throws {BodyError} Code `body-incomplete`, when the client goes away.
  */
 export async function readBody(
   source: BodySource,
   maxBytes: number,
-  onChunk: (chunk: Uint8Array) => void,
+  onChunk: (chunk: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
   if (Number(source.headers.get("content-length")) > maxBytes) throw tooLarge(maxBytes);
   let size = 0;
   for await (const chunk of chunksOf(source)) {
     size += chunk.length;
     if (size > maxBytes) throw tooLarge(maxBytes);
-    onChunk(chunk);
+    await onChunk(chunk);
   }
 }
 

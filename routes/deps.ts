@@ -63,6 +63,8 @@ export type AppEnv = {
     requestId: string;
     /** What this request holds of the bytes that all may hold together. */
     bytes: Share;
+    /** Does a long piece of work when it is the environment's turn. */
+    inTurn: (work: () => void) => Promise<void>;
     /** Why it was refused: a stable code, and for faults on this side what happened. */
     failure: { readonly code: string; readonly error?: string };
   };

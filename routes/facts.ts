@@ -7,9 +7,9 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { deleteFactsMessage } from "../lib/insights/direct_messages.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import { createFactList } from "../lib/insights/posted_list.ts";
-import { bodySource, readBody } from "./body.ts";
-import { deliver, holdBytes } from "./deliver.ts";
+import { deliver } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
+import { receiveList } from "./list.ts";
 
 /**
  * Makes the routes below `/facts`.
@@ -20,12 +20,8 @@ export function createFactsRoutes(deps: RouteDeps, guard: MiddlewareHandler<AppE
   const routes = new Hono<AppEnv>();
 
   routes.post("/", guard, async (c) => {
-    const list = createFactList(c.get("environment"), deps.limits);
-    await readBody(bodySource(c), deps.limits.maxBodyBytes, (chunk) => {
-      list.push(chunk);
-      holdBytes(c, list.heldBytes);
-    });
-    return deliver(c, deps, { type: "direct.facts", ...list.end() });
+    const list = await receiveList(c, deps.limits, createFactList);
+    return deliver(c, deps, { type: "direct.facts", ...list });
   });
 
   routes.delete("/:source/:service?", guard, (c) => {

@@ -7,22 +7,23 @@ import type { MiddlewareHandler } from "hono";
 import { every } from "hono/combine";
 import { AppError, UnavailableError } from "../lib/errors.ts";
 import { FairShare } from "../lib/fair_share.ts";
+import { FairTurns } from "../lib/fair_turns.ts";
 import { MAX_MESSAGE_BYTES } from "../lib/insights/messages.ts";
 import { createAuthenticate } from "./auth.ts";
-import type { AppEnv, RequestLimits, RouteDeps } from "./deps.ts";
+import type { AppEnv, RouteDeps } from "./deps.ts";
 
 /**
  * Makes the middleware that all routes share, since they also share the limits of requests and bytes in flight. Who
  * sends no valid token takes no place from others.
  */
 export function createGuard(
-  { publisher, verify, limits, metrics }: Pick<RouteDeps, "publisher" | "verify" | "limits" | "metrics">,
+  deps: Pick<RouteDeps, "publisher" | "verify" | "limits" | "metrics" | "clock">,
 ): MiddlewareHandler<AppEnv> {
   return every(
     refuseMalformedPath,
-    createAuthenticate({ verify }),
-    createRequireBroker(publisher),
-    createAdmit(limits, metrics),
+    createAuthenticate(deps),
+    createRequireBroker(deps.publisher),
+    createAdmit(deps),
   );
 }
 
@@ -45,14 +46,15 @@ function createRequireBroker(publisher: RouteDeps["publisher"]): MiddlewareHandl
   };
 }
 
-/** Environments share places and bytes, so that a busy or hostile one leaves some for others. */
+/** Environments share places, bytes and the event loop, so that a busy or hostile one leaves some for others. */
 function createAdmit(
-  { maxInFlight, maxBufferedBytes, maxItemBytes }: RequestLimits,
-  metrics: RouteDeps["metrics"],
+  { limits, metrics, clock }: Pick<RouteDeps, "limits" | "metrics" | "clock">,
 ): MiddlewareHandler<AppEnv> {
+  const { maxInFlight, maxBufferedBytes, maxItemBytes } = limits;
   const places = new FairShare({ total: maxInFlight, least: 1 });
   // Whoever is alone may always send the largest message, which holds itself and one item.
   const bytes = new FairShare({ total: maxBufferedBytes, least: MAX_MESSAGE_BYTES + maxItemBytes });
+  const turns = new FairTurns(clock);
   metrics.observe("requests_in_flight", () => ({ web: places.held }));
   metrics.observe("request_bytes", () => ({ web: bytes.held }));
   return async function admit(c, next) {
@@ -66,6 +68,7 @@ function createAdmit(
     }
     using held = bytes.open(namespace);
     c.set("bytes", held);
+    c.set("inTurn", (work) => turns.run(namespace, work));
     await next();
   };
 }

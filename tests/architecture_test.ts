@@ -8,7 +8,7 @@ const ROOT = new URL("../", import.meta.url);
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
   [/^lib\/(errors|lagoon|clock)\.ts$/, 0],
   [
-    /^lib\/(byte_budget|fair_share|log|metrics|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
+    /^lib\/(byte_budget|fair_share|fair_turns|log|metrics|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
     1,
   ],
   [/^lib\/(kube|broker)\//, 2],
@@ -152,5 +152,6 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "controllers/mod.ts": "tests/suites/harness.ts",
   "controllers/configmap_marks.ts": "tests/suites/configmap_suite.ts",
   "controllers/namespace.ts": "tests/suites/token_suite.ts",
+  "routes/list.ts": "tests/routes/facts_test.ts",
   "routes/deps.ts": "tests/routes/mod_test.ts",
 };

@@ -35,7 +35,7 @@ function post(body: BodyInit | null, headers: Record<string, string> = {}): Requ
 /** The whole body, in the parts in which it was handed on. */
 async function readParts(request: Request, maxBytes: number): Promise<Uint8Array[]> {
   const parts: Uint8Array[] = [];
-  await body.readBody(request, maxBytes, (chunk) => parts.push(chunk));
+  await body.readBody(request, maxBytes, (chunk) => void parts.push(chunk));
   return parts;
 }
 

@@ -1,0 +1,37 @@
+/**
+ * Receives a list of facts or problems.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { ListLimits, PostedList } from "../lib/insights/posted_list.ts";
+import type { Environment } from "../lib/lagoon.ts";
+import { bodySource, readBody } from "./body.ts";
+import { holdBytes } from "./deliver.ts";
+import type { AppEnv, RequestLimits } from "./deps.ts";
+
+/** Parts of a body up to this size, in bytes, are taken at once; so are most bodies as a whole. */
+const SMALL_BYTES = 4096;
+
+/**
+ * Reads the request's list while it arrives. Large bodies wait for their turn with each part, so that many of them at
+ * once don't hold up everybody else.
+ *
+ * @throws {AppError} Code `too-many-bytes`, and what reading the body and the list throws.
+ */
+export async function receiveList(
+  c: Context<AppEnv>,
+  limits: RequestLimits,
+  createList: (environment: Environment, limits: ListLimits) => PostedList,
+): Promise<ReturnType<PostedList["end"]>> {
+  const list = createList(c.get("environment"), limits);
+  await readBody(bodySource(c), limits.maxBodyBytes, async (chunk) => {
+    const take = () => {
+      list.push(chunk);
+      holdBytes(c, list.heldBytes);
+    };
+    if (chunk.length <= SMALL_BYTES) take();
+    else await c.get("inTurn")(take);
+  });
+  return list.end();
+}
