@@ -24,7 +24,7 @@ export async function receiveList(
   limits: RequestLimits,
   createList: (environment: Environment, limits: ListLimits) => PostedList,
 ): Promise<ReturnType<PostedList["end"]>> {
-  const list = createList(c.get("environment"), limits);
+  using list = createList(c.get("environment"), limits);
   await readBody(bodySource(c), limits.maxBodyBytes, async (chunk) => {
     const take = () => {
       list.push(chunk);

@@ -25,8 +25,8 @@ interface Block {
 const FIRST_BLOCK_BYTES = 4096;
 const LARGEST_BLOCK_BYTES = 256 * 1024;
 
-/** A text that grows. */
-export class BlockBuffer {
+/** A text that grows; dispose of it (`using`) to give its memory back at once, and not when the garbage is collected. */
+export class BlockBuffer implements Disposable {
   readonly #encoder = new TextEncoder();
   #blocks: Block[] = [];
   #length = 0;
@@ -70,10 +70,19 @@ export class BlockBuffer {
       }
       block.bytes.buffer.transfer(0);
     }
+    this.#clear();
+    return text;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { bytes } of this.#blocks) bytes.buffer.transfer(0);
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#blocks = [];
     this.#length = 0;
     this.#capacity = 0;
-    return text;
   }
 
   #lastBlock(): Block {

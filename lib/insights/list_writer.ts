@@ -8,8 +8,8 @@ import { TerminalError } from "../errors.ts";
 import { BlockBuffer, type Span } from "./block_buffer.ts";
 import { type FactEntry, type ListHeader, MAX_MESSAGE_BYTES, type ProblemEntry } from "./messages.ts";
 
-/** Writes one message. */
-export class ListWriter {
+/** Writes one message; dispose of it (`using`) to give back what it holds. */
+export class ListWriter implements Disposable {
   readonly #text = new BlockBuffer();
   readonly #tail: string;
   readonly #dropped: Span[] = [];
@@ -57,6 +57,10 @@ export class ListWriter {
     if (first < this.#text.length) gaps.push({ start: first, end: first + 1 });
     this.#text.write(this.#tail);
     return this.#text.take(gaps.toSorted((a, b) => a.start - b.start));
+  }
+
+  [Symbol.dispose](): void {
+    this.#text[Symbol.dispose]();
   }
 }
 

@@ -24,8 +24,8 @@ export interface ListLimits {
   readonly maxJsonDepth: number;
 }
 
-/** A body on its way to be a message. */
-export interface PostedList {
+/** A body on its way to be a message; dispose of it (`using`) to give back what it holds. */
+export interface PostedList extends Disposable {
   /** Bytes that it holds. */
   readonly heldBytes: number;
   /**
@@ -116,5 +116,6 @@ function createList<Item>(
       if (mistakes.length > 0) throw new BodyError("body-invalid", summarize(mistakes));
       return { body: writer.finish(), warnings: warnings.list() };
     },
+    [Symbol.dispose]: () => writer[Symbol.dispose](),
   };
 }

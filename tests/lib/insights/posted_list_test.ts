@@ -210,3 +210,10 @@ Deno.test("a message that would be too large for the broker is refused as soon a
   assert.equal(pushed, 16);
   assert.ok(list.heldBytes <= 16 * 1024 * 1024 + 1_100_000);
 });
+
+Deno.test("a list that is given up holds nothing more", () => {
+  const list = createFactList(ENVIRONMENT, LIMITS);
+  list.push(new TextEncoder().encode(`[{"name":"n","description":"${"x".repeat(50_000)}"},1`));
+  list[Symbol.dispose]();
+  assert.ok(list.heldBytes < 100, `${list.heldBytes}`);
+});
