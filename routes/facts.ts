@@ -7,6 +7,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { deleteFactsMessage } from "../lib/insights/direct_messages.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import { createFactList } from "../lib/insights/posted_list.ts";
+import { repairFactSource } from "../lib/insights/repairs.ts";
 import { deliver } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 import { receiveList } from "./list.ts";
@@ -25,9 +26,9 @@ export function createFactsRoutes(deps: RouteDeps, guard: MiddlewareHandler<AppE
   });
 
   routes.delete("/:source/:service?", guard, (c) => {
-    const { source, service } = c.req.param();
-    const message = deleteFactsMessage(c.get("environment"), source, service);
-    return deliver(c, deps, { type: message.type, body: encodeMessage(message) });
+    const { source, warnings } = repairFactSource(c.req.param("source"));
+    const message = deleteFactsMessage(c.get("environment"), source, c.req.param("service"));
+    return deliver(c, deps, { type: message.type, body: encodeMessage(message), warnings });
   });
 
   return routes;

@@ -6,6 +6,7 @@
  */
 import { AppError } from "../errors.ts";
 import { BodyError, typeName } from "./errors.ts";
+import { checkJson } from "./json_text.ts";
 import { ValueScanner } from "./value_scanner.ts";
 
 /** What a body may be. */
@@ -201,7 +202,7 @@ export class ItemReader {
         return;
       }
       case "member":
-        this.#takeMember(parse(text));
+        this.#takeMember(text);
         this.#place = "after member";
         return;
       default:
@@ -211,9 +212,14 @@ export class ItemReader {
   }
 
   /** Members that are not the list are the client's own business, as long as they are JSON. */
-  #takeMember(value: unknown): void {
+  #takeMember(text: string): void {
     const { name } = this.#options;
-    if (this.#key !== name) return;
+    if (this.#key !== name) {
+      // Its depth is known to be allowed.
+      if (checkJson(text, Infinity) !== "json") throw notJson();
+      return;
+    }
+    const value = parse(text);
     if (value !== null) {
       throw new BodyError("body-invalid", `${name}: expected array, received ${typeName(value)}`);
     }
@@ -248,7 +254,7 @@ export class ItemReader {
     if (this.#scanner.depth + around <= this.#options.maxJsonDepth) return;
     throw new BodyError(
       "body-too-deep",
-      `The body must have at most ${this.#options.maxJsonDepth} arrays and objects in each other`,
+      `body: expected arrays and objects at most ${this.#options.maxJsonDepth} deep in each other`,
     );
   }
 

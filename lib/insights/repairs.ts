@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { checkJson } from "./json_text.ts";
 import type { Fact, Problem } from "./messages.ts";
 
 /** Source of what a client posts without naming one. */
@@ -22,6 +23,12 @@ export const SEVERITIES: readonly string[] = [
 
 /** Longest name, value and source of a fact, in characters (code points): the width of core's columns. */
 export const MAX_FACT_CHARACTERS = 300;
+
+/**
+ * How deep arrays and objects of a problem's data may be in each other. It is a text to us, but others parse it, not all
+ * of them without recursion.
+ */
+const MAX_DATA_DEPTH = 1000;
 
 /** How many warnings are listed. */
 export const MAX_WARNINGS = 50;
@@ -88,10 +95,7 @@ export class FactRepairs<Mark> {
     const fact = wellFormed(original, FACT_TEXTS, context);
     fact.source ||= DEFAULT_SOURCE;
     for (const field of LIMITED_FACT_TEXTS) {
-      const cut = firstCharacters(fact[field], MAX_FACT_CHARACTERS);
-      if (cut === fact[field]) continue;
-      fact[field] = cut;
-      this.#warnings.add(`${context.path}.${field}`, `cut to ${MAX_FACT_CHARACTERS} characters`);
+      fact[field] = cutText(fact[field], { ...context, path: `${context.path}.${field}` });
     }
     return fact;
   }
@@ -111,6 +115,12 @@ export class FactRepairs<Mark> {
       `left out, as facts[${index}] has the same source and name`,
     );
   }
+}
+
+/** The source of a deletion of facts, as it was stored when they were posted; well-formed Unicode. */
+export function repairFactSource(source: string): { source: string; warnings: readonly string[] } {
+  const warnings = new Warnings();
+  return { source: cutText(source, { path: "source", warnings }), warnings: warnings.list() };
 }
 
 /** Repairs a problem: its source, characters that UTF-8 can't hold, severity, data. */
@@ -139,13 +149,11 @@ function repairData(data: string, { path, warnings }: RepairContext): string {
     warnings.add(`${path}.data`, "missing, set to {}");
     return "{}";
   }
-  try {
-    JSON.parse(data);
-    return data;
-  } catch {
-    warnings.add(`${path}.data`, "not a JSON document, encoded as a JSON string");
-    return JSON.stringify(data);
-  }
+  const verdict = checkJson(data, MAX_DATA_DEPTH);
+  if (verdict === "json") return data;
+  const mistake = verdict === "too-deep" ? `nested more than ${MAX_DATA_DEPTH} deep` : "not a JSON document";
+  warnings.add(`${path}.data`, `${mistake}, encoded as a JSON string`);
+  return JSON.stringify(data);
 }
 
 /** JSON can hold half of a surrogate pair, UTF-8 can't. */
@@ -163,8 +171,13 @@ function wellFormed<Item extends Readonly<Record<Field, string>>, Field extends 
   return { ...original, ...changes };
 }
 
-/** The text, when it is not longer than so many characters; else so many of it. */
-export function firstCharacters(text: string, count: number): string {
+function cutText(text: string, { path, warnings }: RepairContext): string {
+  const cut = firstCharacters(text, MAX_FACT_CHARACTERS);
+  if (cut !== text) warnings.add(path, `cut to ${MAX_FACT_CHARACTERS} characters`);
+  return cut;
+}
+
+function firstCharacters(text: string, count: number): string {
   // Characters are never more than code units.
   if (text.length <= count) return text;
   let end = 0;

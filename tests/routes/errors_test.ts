@@ -29,6 +29,39 @@ Deno.test("A body over the limit is answered with 413, with and without a known 
   }
 });
 
+Deno.test("More items than the limit are answered with 413, before anything else is said about them", async () => {
+  const cases: [string, unknown, string][] = [
+    ["POST /facts", Array(4).fill(1), "facts: expected at most 3 items"],
+    ["POST /facts", { facts: Array(4).fill({ name: "n" }) }, "facts: expected at most 3 items"],
+    ["POST /problems", Array(4).fill({}), "problems: expected at most 3 items"],
+  ];
+  for (const [request, body, message] of cases) {
+    const app = new TestApp({ maxItems: 3 });
+    const answer = await statusAndAnswer(await app.send(request, { body }));
+    assert.deepEqual(answer, [413, { status: "payload too large", message }]);
+    assert.deepEqual(app.publisher.messages, []);
+  }
+  assert.equal(
+    (await new TestApp({ maxItems: 3 }).send("POST /facts", { body: Array(3).fill({ name: "n" }) })).status,
+    200,
+  );
+});
+
+Deno.test("A body that is too deep is answered with 400 and the limit", async () => {
+  const app = new TestApp({ maxJsonDepth: 3 });
+  const more = (depth: number) => ({
+    body: `[{"name":"n","more":${"[".repeat(depth)}${"]".repeat(depth)}}]`,
+  });
+  assert.equal((await app.send("POST /facts", more(1))).status, 200);
+  for (const request of ["POST /facts", "POST /problems"]) {
+    assert.deepEqual(await statusAndAnswer(await app.send(request, more(2))), [400, {
+      status: "Unable to parse incoming data",
+      message: "body: expected arrays and objects at most 3 deep in each other",
+    }]);
+  }
+  assert.equal(app.publisher.messages.length, 1);
+});
+
 Deno.test("A body that becomes a message too large for the broker is answered with 413 as well", async () => {
   const app = new TestApp({ maxBodyBytes: 20_000_000, maxBufferedBytes: 20_000_000 });
   const body = Array.from(

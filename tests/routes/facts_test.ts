@@ -124,34 +124,3 @@ Deno.test("DELETE /facts publishes a deletion with and without a service", async
   const deletion = { type: "direct.delete.facts", environment: 3, source: "drush_pml", service: "" };
   assert.deepEqual(app.publisher.bodies, [deletion, { ...deletion, service: "cli" }, deletion]);
 });
-
-Deno.test("DELETE /facts decodes the parts of its path once", async () => {
-  const cases: [string, string][] = [
-    ["a%2Fb/c", "a/b|c"],
-    ["a%252Fb", "a%2Fb|"],
-    ["100%25", "100%|"],
-    ["a%2541", "a%41|"],
-    ["%C3%A9%20%3F%23+", "é ?#+|"],
-    ["é", "é|"],
-    ["a/%F0%9F%98%80", "a|😀"],
-    [":source", ":source|"],
-  ];
-  for (const [path, expected] of cases) {
-    const app = new TestApp();
-    assert.equal((await app.send(`DELETE /facts/${path}`)).status, 200, path);
-    const { source, service } = app.publisher.bodies[0]!;
-    assert.equal(`${source}|${service}`, expected);
-  }
-});
-
-Deno.test("DELETE /facts refuses a path that it can't decode", async () => {
-  for (const path of ["%E0%A4%A", "100%", "%ff", "drush/%zz"]) {
-    const app = new TestApp();
-    const [status, answer] = await statusAndAnswer(await app.send(`DELETE /facts/${path}`));
-    assert.deepEqual([status, answer], [400, {
-      status: "BAD REQUEST",
-      message: "The path must be percent-encoded UTF-8",
-    }]);
-    assert.deepEqual(app.publisher.messages, []);
-  }
-});

@@ -155,7 +155,7 @@ Deno.test("no item is held that is larger than allowed, however it arrives", () 
 Deno.test("arrays and objects may be in each other as deep as allowed, counted from the body", () => {
   const options = { ...FACTS, maxJsonDepth: 4 };
   assert.deepEqual(read('[{"a":[{}]}]', options), [{ a: [{}] }]);
-  const message = "The body must have at most 4 arrays and objects in each other";
+  const message = "body: expected arrays and objects at most 4 deep in each other";
   for (const body of ['[{"a":[{"b":[]}]}]', '{"facts":[{"a":[{}]}]}', '{"a":[[[[]]]]}']) {
     assert.deepEqual(refusal(body, options), ["body-too-deep", message], body);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Fact, Problem } from "../../../lib/insights/messages.ts";
-import { FactRepairs, repairProblem, Warnings } from "../../../lib/insights/repairs.ts";
+import { FactRepairs, repairFactSource, repairProblem, Warnings } from "../../../lib/insights/repairs.ts";
 
 /** Repairs a list of facts as it is done while one arrives. */
 function repairFacts(facts: readonly Fact[]) {
@@ -99,6 +99,16 @@ Deno.test("repairFacts() cuts name, value and source to 300 characters, and noth
   assert.deepEqual(repairFacts([{ ...FACT, value: cut }]).warnings, []);
 });
 
+Deno.test("repairFactSource() cuts as repairFacts() does, so that a deletion finds what was stored", () => {
+  for (const source of ["drush", "x".repeat(300), "x".repeat(10_000), "😀".repeat(301), "\u0000"]) {
+    const stored = repairFacts([{ ...FACT, source }]);
+    const deleted = repairFactSource(source);
+    assert.equal(deleted.source, stored.items[0]!.source);
+    assert.deepEqual(deleted.warnings, stored.warnings.map((warning) => warning.replace("facts[0].", "")));
+  }
+  assert.deepEqual(repairFactSource("x".repeat(301)).warnings, ["source: cut to 300 characters"]);
+});
+
 Deno.test("repairFacts() counts characters, not halves of them", () => {
   const value = "😀".repeat(300);
   assert.deepEqual(repairFacts([{ ...FACT, value }]), { items: [{ ...FACT, value }], warnings: [] });
@@ -150,6 +160,17 @@ Deno.test("repairProblems() makes data a JSON document, and leaves every JSON do
     "problems[0].data: missing, set to {}",
     "problems[1].data: not a JSON document, encoded as a JSON string",
   ]);
+});
+
+Deno.test("repairProblems() encodes data that is too deep for others to parse", () => {
+  const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  const data = nested(1000);
+  assert.deepEqual(repairProblems([{ ...PROBLEM, data }]), { items: [{ ...PROBLEM, data }], warnings: [] });
+  for (const depth of [1001, 500_000]) {
+    const { items, warnings } = repairProblems([{ ...PROBLEM, data: nested(depth) }]);
+    assert.equal(JSON.parse(items[0]!.data), nested(depth));
+    assert.deepEqual(warnings, ["problems[0].data: nested more than 1000 deep, encoded as a JSON string"]);
+  }
 });
 
 Deno.test("Characters that UTF-8 can't hold are replaced in every text", () => {
