@@ -59,6 +59,12 @@ export interface ListenOptions {
 /** Largest head of a request, in bytes. */
 const MAX_HEAD_BYTES = 16 * 1024;
 
+/**
+ * Connections that wait in the kernel to be taken, each up to a millisecond. With fewer, a burst makes the kernel forget
+ * clients, who try again after a second; with more, who comes last in a flood waits for longer.
+ */
+const BACKLOG = 1024;
+
 /** How often node looks for requests that take too long, in milliseconds. */
 const CHECK_MS = 1000;
 
@@ -131,7 +137,7 @@ async function listen(server: Server, { hostname, port }: ListenOptions): Promis
 function listenOn(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off("error", reject);
       resolve();
     });

@@ -1,0 +1,34 @@
+/** Small runs of what `deno task soak clients` measures in full: hostile clients wear nobody out but themselves. */
+import assert from "node:assert/strict";
+import { needsCommands } from "../fixtures/commands.ts";
+import { CONTAINER_MEGABYTES } from "../fixtures/process_memory.ts";
+import { type AttackSize, FULL_ATTACKS, measureAttack, startTarget } from "../tools/hostile_clients.ts";
+
+/** As many connections as in full, but where that would take long. */
+const ATTACKS: readonly AttackSize[] = FULL_ATTACKS.map(([name, count]) => [name, Math.min(count, 10_000)]);
+
+const NAME = "under each attack others are served in time, connections are closed, and memory stays bounded";
+
+Deno.test({
+  ...needsCommands(["ps", "grep"], NAME),
+  fn: async (test) => {
+    // Shorter limits than in production, so that the test doesn't wait for longer ones.
+    await using program = await startTarget({
+      WEBSERVICE_HEADER_TIMEOUT: "1",
+      WEBSERVICE_REQUEST_TIMEOUT: "3",
+    });
+    for (const size of ATTACKS) {
+      await test.step(size.join(" × "), async () => {
+        const figures = await measureAttack(program, size);
+        const told = JSON.stringify(figures);
+        assert.equal(figures.opened, size[1], told);
+        assert.equal(figures.leftOpen, 0, told);
+        assert.ok(figures.longestOpenMs < 15_000, told);
+        assert.ok(figures.posts > 0, told);
+        assert.equal(figures.refused, 0, told);
+        assert.ok(figures.p99Ms < 250, told);
+        assert.ok(figures.peakMegabytes < CONTAINER_MEGABYTES, told);
+      });
+    }
+  },
+});

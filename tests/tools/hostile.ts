@@ -1,0 +1,163 @@
+/**
+ * Clients that mean no good, to measure that the program stands them: a process of its own, that attacks a port of
+ * this machine and nothing else, ends by itself, and prints one line of figures. `tests/tools/hostile_clients.ts` starts it.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+
+/** What an attack came to. */
+export interface AttackFigures {
+  /** Connections that were made. */
+  readonly opened: number;
+  /** Connections that the server did not close in time. */
+  readonly leftOpen: number;
+  /** The longest time that the server left one open, in milliseconds. */
+  readonly longestOpenMs: number;
+  /** How often each status was answered; 0 for connections without an answer. */
+  readonly statuses: Readonly<Record<string, number>>;
+}
+
+/** What one hostile connection does after it was made; the signal says that the server has closed it. */
+type Attack = (connection: Deno.TcpConn, context: AttackContext) => Promise<void>;
+
+interface AttackContext {
+  /** The connection's number, from 0. */
+  readonly index: number;
+  readonly token: string;
+  readonly closed: AbortSignal;
+}
+
+/** After this, what is still open counts as left open. */
+const LIMIT_MS = 20_000;
+
+const ATTACKS: Readonly<Record<string, Attack>> = {
+  "half-heads": (connection) => send(connection, "POST /facts HTTP/1.1\r\nHost: x\r\nX-Half: "),
+  "silence": () => Promise.resolve(),
+  "slow-bodies": async (connection, { token, closed }) => {
+    await send(connection, head({ token, framing: "Content-Length: 1000" }));
+    while (!closed.aborted) {
+      await send(connection, "x");
+      await pause(1000, closed);
+    }
+  },
+  "pipelining": async (connection, { token }) => {
+    const body = JSON.stringify([{ name: "a", value: "b", source: "pipelined" }]);
+    await send(connection, (head({ token, framing: `Content-Length: ${body.length}` }) + body).repeat(200));
+  },
+  "drops": (connection) => Promise.resolve(connection.close()),
+  "cuts": async (connection, { token, closed }) => {
+    await send(connection, head({ token, framing: "Content-Length: 1000" }) + '[{"name":');
+    // Long enough for the program to have begun with it.
+    await pause(50, closed);
+    connection.close();
+  },
+  // Half of them with a token: those are slow, so that they stay below the largest body.
+  "endless-chunks": async (connection, { index, token, closed }) => {
+    const known = index % 2 === 0;
+    await send(connection, head({ token: known ? token : "none", framing: "Transfer-Encoding: chunked" }));
+    const chunk = known ? `1000\r\n${" ".repeat(0x1000)}\r\n` : `10000\r\n${" ".repeat(0x10000)}\r\n`;
+    while (!closed.aborted) {
+      await send(connection, chunk);
+      if (known) await pause(100, closed);
+    }
+  },
+  "huge-heads": (connection) =>
+    send(connection, `GET / HTTP/1.1\r\nHost: x\r\nX-Huge: ${"x".repeat(1_000_000)}\r\n\r\n`),
+  "unread-bodies": async (connection) => {
+    const piece = " ".repeat(1_000_000);
+    await send(connection, head({ token: "none", framing: "Content-Length: 10000000" }));
+    for (let sent = 0; sent < 10; sent++) await send(connection, piece);
+  },
+};
+
+/** Attacks whose connections end by themselves need not be made all at once. */
+const AT_ONCE: Readonly<Record<string, number>> = { drops: 64, cuts: 64 };
+
+function head({ token, framing }: { token: string; framing: string }): string {
+  return `POST /facts HTTP/1.1\r\nHost: x\r\nAuthorization: ${token}\r\n${framing}\r\n\r\n`;
+}
+
+async function send(connection: Deno.TcpConn, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+/** Attacks with so many connections. */
+async function attack(name: string, { count, port, token }: { count: number; port: number; token: string }) {
+  const run = ATTACKS[name];
+  if (run === undefined) throw new Error(`No such attack: ${name}`);
+  const statuses: Record<string, number> = {};
+  let opened = 0;
+  let ended = 0;
+  let longestOpenMs = 0;
+  let next = 0;
+  const one = async (index: number) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const openedAt = performance.now();
+    opened++;
+    const closed = new AbortController();
+    const attacking = run(connection, { index, token, closed: closed.signal }).catch(() => {});
+    for (const status of await readToEnd(connection)) statuses[status] = (statuses[status] ?? 0) + 1;
+    longestOpenMs = Math.max(longestOpenMs, Math.round(performance.now() - openedAt));
+    ended++;
+    closed.abort();
+    close(connection);
+    await attacking;
+  };
+  const workers = Array.from({ length: Math.min(count, AT_ONCE[name] ?? count) }, async () => {
+    while (next < count) await one(next++).catch(() => ended++);
+  });
+  await Promise.race([Promise.all(workers), pause(LIMIT_MS + count / 10, new AbortController().signal)]);
+  return { opened, leftOpen: opened - ended, longestOpenMs, statuses } satisfies AttackFigures;
+}
+
+/** Reads until the connection ends, and gives the statuses that came. */
+async function readToEnd(connection: Deno.TcpConn): Promise<string[]> {
+  const decoder = new TextDecoder();
+  const bytes = new Uint8Array(16_384);
+  let text = "";
+  try {
+    for (let count = await connection.read(bytes); count !== null; count = await connection.read(bytes)) {
+      text += decoder.decode(bytes.subarray(0, count), { stream: true });
+    }
+  } catch {
+    // Reset, or closed on this side.
+  }
+  const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status = "0"]) => status);
+  return statuses.length > 0 ? statuses : ["0"];
+}
+
+function close(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      attack: { type: "string", default: "" },
+      count: { type: "string", default: "1" },
+      port: { type: "string", default: "0" },
+      token: { type: "string", default: "" },
+    },
+  });
+  const figures = await attack(values.attack, {
+    count: Number(values.count),
+    port: Number(values.port),
+    token: values.token,
+  });
+  Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(figures)}\n`));
+  Deno.exit(0);
+}

@@ -1,0 +1,131 @@
+/**
+ * How the program stands slow and hostile clients: each attack runs in a process of its own, while a client like any
+ * other posts facts and measures how long it waits.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { issueToken } from "../../lib/tokens.ts";
+
+import { freePorts } from "../fixtures/ports.ts";
+import { type RunningProgram, startProgram } from "../fixtures/program.ts";
+import { residentMemory } from "../fixtures/process_memory.ts";
+import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
+import type { AttackFigures } from "./hostile.ts";
+
+/** One attack: its name in `tests/tools/hostile.ts`, and how many connections it makes. */
+export type AttackSize = readonly [name: string, count: number];
+
+/** What was measured during an attack. */
+export interface HostileFigures extends AttackFigures {
+  readonly attack: string;
+  /** Posts of the client that means well. */
+  readonly posts: number;
+  /** Those that were not answered 200. */
+  readonly refused: number;
+  /** How long it waited for 99 of 100 answers at most, in milliseconds. */
+  readonly p99Ms: number;
+  /** Resident memory of the program at its highest so far, in MB. */
+  readonly peakMegabytes: number;
+}
+
+/** All attacks in full. */
+export const FULL_ATTACKS: readonly AttackSize[] = [
+  ["half-heads", 2000],
+  ["silence", 2000],
+  ["slow-bodies", 200],
+  ["pipelining", 50],
+  ["drops", 100_000],
+  ["cuts", 2000],
+  ["endless-chunks", 50],
+  ["huge-heads", 200],
+  ["unread-bodies", 50],
+];
+
+const SECRET = "the-secret-of-the-hostile-clients";
+const TOKEN = tokenOf("proj-main");
+/** Of another environment: whoever takes all that there is for it takes it from itself. */
+const HOSTILE_TOKEN = tokenOf("hostile-main");
+const FACTS = JSON.stringify([{ name: "a", value: "b", source: "client" }]);
+
+function tokenOf(namespace: string): string {
+  const names = { projectName: "proj", environmentName: "main" };
+  return issueToken(SECRET, { namespace, environmentId: "3", ...names });
+}
+
+/** Starts a program that needs neither a cluster nor a broker. */
+export async function startTarget(env: Readonly<Record<string, string>> = {}): Promise<RunningProgram> {
+  const [webPort = 0, healthPort = 0] = freePorts(2);
+  const program = startProgram({
+    webPort,
+    healthPort,
+    env: {
+      INSIGHTS_TOKEN_SECRET: SECRET,
+      RABBITMQ_ENABLED: "false",
+      ENABLE_CONFIGMAP_RECONCILER: "false",
+      ENABLE_NAMESPACE_RECONCILER: "false",
+      ...env,
+    },
+  });
+  // The messages themselves are of no interest, but somebody has to take them.
+  program.stdout.pipeTo(new WritableStream()).catch(() => {});
+  await program.untilReady();
+  return program;
+}
+
+/** Runs one attack to its end. */
+export async function measureAttack(
+  program: RunningProgram,
+  [attack, count]: AttackSize,
+): Promise<HostileFigures> {
+  const port = Number(new URL(program.webUrl).port);
+  const ended = new AbortController();
+  const client = postUntil(port, ended.signal);
+  const attacked = await runAttack(attack, count, port).finally(() => ended.abort());
+  const { peakMegabytes } = await residentMemory(program);
+  return { attack, ...attacked, ...await client, peakMegabytes };
+}
+
+async function runAttack(attack: string, count: number, port: number): Promise<AttackFigures> {
+  const script = fileURLToPath(new URL("hostile.ts", import.meta.url));
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-net=127.0.0.1", script]
+      .concat("--attack", attack, "--count", String(count), "--port", String(port), "--token", HOSTILE_TOKEN),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`The attack ${attack} did not run`);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** Posts facts one after the other, over one connection that stays and over new ones in turns. */
+async function postUntil(port: number, ended: AbortSignal) {
+  const waits: number[] = [];
+  let refused = 0;
+  while (!ended.aborted) {
+    const startedAt = performance.now();
+    const post = waits.length % 2 === 0 ? postOverKept : postOverNew;
+    if (await post(port).catch(() => 0) !== 200) refused++;
+    waits.push(performance.now() - startedAt);
+  }
+  waits.sort((a, b) => a - b);
+  const p99Ms = Math.round(waits[Math.floor(waits.length * 0.99)] ?? Infinity);
+  return { posts: waits.length, refused, p99Ms };
+}
+
+async function postOverKept(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/facts`, {
+    method: "POST",
+    headers: { authorization: TOKEN },
+    body: FACTS,
+  });
+  await response.body?.cancel();
+  return response.status;
+}
+
+async function postOverNew(port: number): Promise<number> {
+  const head = `POST /facts HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: ${TOKEN}`;
+  using client = await RawClient.sending(port, `${head}\r\nContent-Length: ${FACTS.length}\r\n\r\n${FACTS}`);
+  return parseAnswers(await client.untilClosed())[0]?.status ?? 0;
+}
