@@ -4,10 +4,13 @@
  *
  * @module
  */
+import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import type { Clock } from "../clock.ts";
 import { type Answer, encodeAnswer, failureAnswer, NOT_HTTP, writeAnswer } from "./adapter.ts";
+import { type FeedTarget, ParserFeed } from "./parser_feed.ts";
 
 /** A request and where its answer goes. */
 export interface Exchange {
@@ -25,8 +28,6 @@ export interface ConnectionOwner {
   readonly answerTimeoutMs: number;
   /** Whether answers tell the client to open another connection for its next request. */
   readonly draining: boolean;
-  /** How many requests wait behind others, on all connections. */
-  waiting: number;
   /** Answers a request; never rejects. */
   respond(incoming: IncomingMessage): Promise<Answer>;
   /** Told after each answer. */
@@ -39,15 +40,15 @@ export interface ConnectionOwner {
  */
 const LINGER_MS = 1000;
 
-/** Most requests that wait behind others, on all connections of a server; each takes 3 kB. */
-const MAX_WAITING = 2048;
-
 /** A connection of a client. */
-export class Connection {
+export class Connection implements FeedTarget {
   /** Its socket. */
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #destroySoon: () => void;
+  readonly #feed = new ParserFeed(this);
+  readonly #parse: (bytes: Buffer) => void;
+  /** The few that came in one slice with the request before them. */
   readonly #waiting: Exchange[] = [];
   #current: Exchange | undefined;
   /** What it sends from now on can't be understood. */
@@ -65,8 +66,24 @@ export class Connection {
     // Node calls it after an answer with `Connection: close`.
     socket.destroySoon = () => this.#leave();
     const resume = socket.resume.bind(socket);
-    // Node calls it at the end of each request, too, to read the next one.
-    socket.resume = () => this.#waiting.length > 0 || this.#failed || this.#leaving ? socket : resume();
+    // Node calls it at the end of each request, to read the next one.
+    socket.resume = () => this.#isHeld() ? socket : resume();
+    const [parse] = socket.listeners("data") as [(bytes: Buffer) => void];
+    this.#parse = parse;
+    socket.off("data", parse);
+    socket.on("data", (chunk: Buffer) => {
+      if (this.#failed || this.#leaving) return;
+      this.#feed.push(chunk);
+      if (this.#feed.isFull) socket.pause();
+    });
+  }
+
+  /**
+   * Has node read the socket in a way that the bytes can be seen on their way to the parser; before node takes over. Node
+   * looks at this mark of its own, and has no other way to be asked.
+   */
+  static prepare(socket: Socket & { _handle?: { _consumed?: boolean } | null }): void {
+    if (socket._handle) socket._handle._consumed = true;
   }
 
   /** Whether a request has arrived as a whole and is not answered yet. */
@@ -74,19 +91,25 @@ export class Connection {
     return this.#current?.incoming.complete ?? false;
   }
 
+  /** Whether the body of a request is arriving. */
+  get isReadingBody(): boolean {
+    return this.#current?.incoming.complete === false;
+  }
+
   /** Whether it can be closed without loss. */
   get isIdle(): boolean {
     return this.#current === undefined && !this.#leaving;
   }
 
-  /** Serves a request, after those that came before it; too many that wait are cut off. */
+  /** Gives bytes to node's parser. */
+  parse(bytes: Buffer): void {
+    this.#parse(bytes);
+  }
+
+  /** Serves a request, after those that came before it. */
   take(exchange: Exchange): void {
-    if (this.socket.destroyed) return;
-    if (this.#current === undefined) return this.#begin(exchange);
-    if (this.#owner.waiting >= MAX_WAITING) return this.destroy();
-    this.#owner.waiting++;
-    this.#waiting.push(exchange);
-    this.socket.pause();
+    if (this.#current === undefined) this.#begin(exchange);
+    else this.#waiting.push(exchange);
   }
 
   /** Tells the client what was wrong with what it sent, and closes. */
@@ -136,16 +159,26 @@ export class Connection {
     this.#cutAt = Number.POSITIVE_INFINITY;
     this.#owner.answered(this);
     const next = this.#waiting.shift();
-    if (next !== undefined) {
-      this.#owner.waiting--;
-      this.socket.resume();
-      this.#begin(next);
-    } else if (this.#failed) this.#leave();
+    if (next !== undefined) this.#begin(next);
+    else if (this.#failed) return this.#leave();
+    if (!this.#feed.isFull) this.socket.resume();
+    // Others have their turn first; and what one request leaves behind would be kept for as long as the next one is served.
+    else setImmediate(() => this.#goOn());
+  }
+
+  #goOn(): void {
+    this.#feed.release();
+    this.socket.resume();
+  }
+
+  #isHeld(): boolean {
+    return this.#feed.isFull || this.#failed || this.#leaving;
   }
 
   /** Says that nothing more comes; what the client may still be sending is not read, but it can read what came. */
   #leave(): void {
-    const isAllRead = this.hasWholeRequest && this.#waiting.length === 0 && !this.#failed;
+    const isAllRead = this.hasWholeRequest && this.#waiting.length === 0 && !this.#feed.isFull &&
+      !this.#failed;
     this.#leaving = true;
     this.#cutAt = this.#owner.clock.now() + LINGER_MS;
     this.#dropWaiting();
@@ -155,7 +188,7 @@ export class Connection {
   }
 
   #dropWaiting(): void {
-    this.#owner.waiting -= this.#waiting.length;
+    this.#feed.clear();
     this.#waiting.length = 0;
   }
 }

@@ -29,8 +29,6 @@ export class Connections implements ConnectionOwner {
   readonly answerTimeoutMs: number;
   /** Whether answers tell clients to open another connection for their next request. */
   draining = false;
-  /** How many requests wait behind others, on all connections. */
-  waiting = 0;
   readonly #app: HttpApp;
   readonly #maxConnections: number;
   /** Who has been without an answer for longest comes first. */

@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { HttpApp } from "./adapter.ts";
+import { Connection } from "./connection.ts";
 import { Connections } from "./connections.ts";
 
 export type { HttpApp, HttpBindings } from "./adapter.ts";
@@ -114,6 +115,7 @@ export async function startHttpServer(
 
 function createNodeServer(connections: Connections, options: ServerOptions): Server {
   const server = createServer(options);
+  server.prependListener("connection", Connection.prepare);
   server.on("connection", (socket: Socket) => connections.add(socket));
   server.on("request", (incoming, outgoing) => connections.take({ incoming, outgoing }));
   server.on("checkExpectation", (incoming, outgoing) => connections.take({ incoming, outgoing }));
