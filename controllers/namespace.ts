@@ -5,6 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import type { Clock } from "../lib/clock.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import type { Reconcile } from "../lib/kube/controller.ts";
 import { isNamespaceTerminating, isNotFound } from "../lib/kube/errors.ts";
@@ -21,7 +22,7 @@ import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import { type Environment, LABELS, readEnvironment, TOKEN_SECRET } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import { issueToken, verifyToken } from "../lib/tokens.ts";
+import { createVerifier, issueToken } from "../lib/tokens.ts";
 import { TokenIndex } from "./token_index.ts";
 
 /** What the operator can choose. */
@@ -36,6 +37,8 @@ export interface NamespaceOptions {
 export interface NamespaceDependencies {
   /** The API server. */
   readonly kube: Pick<KubeClient, "get" | "getMetadata" | "create" | "apply">;
+  /** Tells whether a token has expired. */
+  readonly clock: Pick<Clock, "now">;
   /** Tells a site's developers what is wrong with a Secret. */
   readonly events: EventRecorder;
   /** Counts outcomes. */
@@ -102,9 +105,10 @@ function targetOf({ metadata }: PartialObject, { targetLabel }: NamespaceOptions
 
 /** Makes the reconcile function; its keys name token Secrets, whether they are there or not. */
 export function createNamespaceReconcile(
-  { kube, events, metrics, log }: NamespaceDependencies,
+  { kube, clock, events, metrics, log }: NamespaceDependencies,
   options: NamespaceOptions,
 ): Reconcile {
+  const verify = createVerifier({ secrets: [options.secret], clock });
   /** Secrets of somebody else that we have said so about, by uid. */
   const reported = new Set<string>();
 
@@ -119,7 +123,7 @@ export function createNamespaceReconcile(
         await create(key, environment, signal);
       } else if (secret.metadata.labels?.[LABELS.insightsToken] !== "true") {
         await reportForeign(secret, signal);
-      } else if (!await isGood(secret, environment, options.secret)) {
+      } else if (!isGood(secret, environment, verify)) {
         await repair(secret, environment, signal);
       }
     } catch (error) {
@@ -184,16 +188,16 @@ export function createNamespaceReconcile(
 }
 
 /** Whether the Secret's token is signed with the secret, and says what the namespace's labels say. */
-async function isGood(
+function isGood(
   { metadata, data }: Secret,
   environment: Environment,
-  secret: string,
-): Promise<boolean> {
+  verify: (token: string) => Environment,
+): boolean {
   const labelled = Object.entries(SECRET_LABELS).every(([name, value]) => metadata.labels?.[name] === value);
   const token = Buffer.from(data?.[TOKEN_SECRET.key] ?? "", "base64").toString();
   if (!labelled || token === "") return false;
   try {
-    const claims = await verifyToken([secret], token);
+    const claims = verify(token);
     return claims.namespace === environment.namespace &&
       claims.environmentId === environment.environmentId &&
       claims.projectName === environment.projectName &&

@@ -18,7 +18,7 @@ import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
-import { verifyToken } from "./tokens.ts";
+import { createVerifier } from "./tokens.ts";
 
 /** What the service needs from outside. */
 export interface ServiceDependencies {
@@ -122,7 +122,7 @@ function startWeb(
   const app = createApp({
     ...dependencies,
     publisher,
-    verify: (token) => verifyToken(secrets, token),
+    verify: createVerifier({ secrets, clock: dependencies.clock }),
     limits: { ...config.web, publishTimeoutMs: config.broker.confirmTimeoutMs },
   });
   return startHttpServer(config.web, app, dependencies.clock);

@@ -13,7 +13,7 @@ import type { AppEnv, RouteDeps } from "./deps.ts";
 export function createAuthenticate({ verify }: Pick<RouteDeps, "verify">): MiddlewareHandler<AppEnv> {
   return async function authenticate(c, next) {
     const token = (c.req.header("Authorization") ?? "").replace(/^bearer(\s+|$)/i, "");
-    c.set("environment", await verify(token));
+    c.set("environment", verify(token));
     await next();
   };
 }

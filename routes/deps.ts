@@ -20,7 +20,7 @@ export interface RouteDeps {
    *
    * @throws {TokenError} For a token that is not accepted, the empty string included.
    */
-  readonly verify: (token: string) => Promise<Environment>;
+  readonly verify: (token: string) => Environment;
   /** Where requests and failures are told. */
   readonly log: Logger;
   /** Where requests are counted. */

@@ -121,6 +121,17 @@ Deno.test("the official Kubernetes client is loaded for kubeconfigs only; elsewh
   assert.deepEqual(importers.map(({ path }) => path), [], "kubeconfig.ts must be imported dynamically");
 });
 
+Deno.test("what only tests need is in no file of the product", () => {
+  const wrong = modules.filter(({ text }) => /"(?:jose|fast-check)"/.test(text)).map(({ path }) => path);
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("signatures are compared in constant time and in no other way", () => {
+  const tokens = modules.find(({ path }) => path === "lib/tokens.ts")?.text ?? "";
+  assert.match(tokens, /timingSafeEqual\(expected, signature\)/);
+  assert.doesNotMatch(tokens, /\b(?:expected|bytes\.signature)\s*[!=]==|\.equals\(|compare\(/i);
+});
+
 Deno.test("every file is tested at the same place below tests, or where the list below says", async () => {
   const exists = (path: string) => Deno.stat(new URL(path, ROOT)).then(() => true, () => false);
   const missing: string[] = [];

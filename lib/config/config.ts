@@ -109,6 +109,8 @@ const MINUTE = 60 * SECOND;
 const LEAST_SECRET_BYTES = 16;
 /** The Go remote's default, which everybody knows. */
 const WELL_KNOWN_SECRET = "testsecret";
+/** Long enough and yet nothing: white space alone, or one character all over. */
+const EMPTY_SECRET = /^(?:\s+|(.)\1*)$/su;
 
 /**
  * Parts that later versions have: turning one on is an error and not something that is silently left out.
@@ -171,6 +173,10 @@ export function secretProblems({ tokenSecret, previousSecret, local }: Values): 
     } else if (new TextEncoder().encode(secret).length < LEAST_SECRET_BYTES) {
       problems.push(
         `${env}: expected at least ${LEAST_SECRET_BYTES} bytes (on your own machine: INSIGHTS_LOCAL=true)`,
+      );
+    } else if (EMPTY_SECRET.test(secret)) {
+      problems.push(
+        `${env}: expected more than white space or one character (on your own machine: INSIGHTS_LOCAL=true)`,
       );
     }
   }

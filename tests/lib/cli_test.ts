@@ -64,6 +64,22 @@ Deno.test("parseCommand() prints no token without a secret, a namespace and an e
   );
 });
 
+Deno.test("parseCommand() prints no token that a weak secret signs, unless the run is local", () => {
+  const args = [
+    "--generate-token-only",
+    "--generate-token-only-namespace=a",
+    "--generate-token-only-environment-id=1",
+  ];
+  for (const weak of ["", "testsecret", "fifteen bytes!!", " ".repeat(20), "a".repeat(20)]) {
+    assert.throws(() => parse(args, { INSIGHTS_TOKEN_SECRET: weak }), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(error.message, /^INSIGHTS_TOKEN_SECRET: expected [^\n]*$/);
+      return true;
+    });
+    assert.equal(parse(args, { INSIGHTS_TOKEN_SECRET: weak, INSIGHTS_LOCAL: "true" }).kind, "generate-token");
+  }
+});
+
 Deno.test("parseCommand() prints a token even where parts are turned on that this version doesn't have", () => {
   const args = [
     "--generate-token-only",

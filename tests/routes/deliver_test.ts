@@ -34,7 +34,7 @@ Deno.test("A client waits for a confirm only as long as the limit", async () => 
   });
   const app = new TestApp({ publishTimeoutMs: 5000 }, { publisher });
   const response = app.send("DELETE /facts/drush");
-  while (app.clock.pending === 0) await turn();
+  await app.untilWaiting(1);
   await app.clock.advance(5000);
   assert.equal((await response).status, 503);
 });

@@ -4,10 +4,10 @@
  * @module
  */
 import { createMetrics } from "../../lib/metrics.ts";
-import { issueToken, verifyToken } from "../../lib/tokens.ts";
+import { createVerifier, issueToken } from "../../lib/tokens.ts";
 import type { RequestLimits, RouteDeps } from "../../routes/deps.ts";
 import { createApp } from "../../routes/mod.ts";
-import { ManualClock } from "../fixtures/clock.ts";
+import { ManualClock, turn } from "../fixtures/clock.ts";
 import { MemoryLogger, RecordingPublisher } from "../fixtures/recorders.ts";
 
 /** The environment whose token {@link TestApp.send} sends. */
@@ -45,7 +45,7 @@ export class TestApp {
   constructor(limits: Partial<RequestLimits> = {}, deps: Partial<RouteDeps> = {}) {
     this.#app = createApp({
       publisher: this.publisher,
-      verify: (token) => verifyToken([SECRET], token),
+      verify: createVerifier({ secrets: [SECRET], clock: this.clock }),
       log: this.log,
       metrics: this.metrics,
       clock: this.clock,
@@ -62,6 +62,14 @@ export class TestApp {
       },
       ...deps,
     });
+  }
+
+  /** Waits until so many requests wait for the broker's confirm, each of which sets a timer. */
+  async untilWaiting(count: number): Promise<void> {
+    for (let turns = 0; this.clock.pending < count; turns++) {
+      if (turns > 1000) throw new Error(`${this.clock.pending} of ${count} requests wait for a confirm`);
+      await turn();
+    }
   }
 
   /** Sends a request such as `POST /facts`. */

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { turn } from "../fixtures/clock.ts";
 import { statusAndAnswer, TestApp, tokenOf } from "./fixture.ts";
 
 /** A body that fails the test when it is read. */
@@ -52,12 +51,12 @@ Deno.test("One environment gets half of the places, of facts and problems togeth
   const letGo = holdConfirms(app);
   const running = [app.send("POST /facts", { body: [] }), app.send("DELETE /problems/Shipshape")];
   // Each has its place when it waits for the confirm.
-  while (app.clock.pending < 2) await turn();
+  await app.untilWaiting(2);
   await assertTooMany(await app.send("POST /problems", { body: unreadable() }));
   for (const namespace of ["second", "third"]) {
     running.push(app.send("DELETE /facts/drush", { authorization: tokenOf(namespace) }));
   }
-  while (app.clock.pending < 4) await turn();
+  await app.untilWaiting(4);
   await assertTooMany(await app.send("DELETE /facts/drush", { authorization: tokenOf("fourth") }));
   letGo();
   assert.deepEqual((await Promise.all(running)).map(({ status }) => status), [200, 200, 200, 200]);
@@ -65,12 +64,12 @@ Deno.test("One environment gets half of the places, of facts and problems togeth
 });
 
 Deno.test("Bodies are refused while others fill the memory, and none is held when all are answered", async () => {
-  const app = new TestApp({ maxBodyBytes: 8000, maxBufferedBytes: 10_000 });
+  const app = new TestApp({ maxBodyBytes: 8000, maxBufferedBytes: 15_000 });
   const letGo = holdConfirms(app);
   const body = [{ name: "n", description: "x".repeat(5000) }];
   const first = app.send("POST /facts", { body });
   // Its message has been published when it waits for the confirm.
-  while (app.clock.pending === 0) await turn();
+  await app.untilWaiting(1);
   assert.match((await app.metrics.render()).text, /request_bytes\{server="web"\} 5[0-9]{3}\n/);
   await assertTooMany(await app.send("POST /facts", { body, authorization: tokenOf("second") }));
   const small = app.send("POST /facts", { body: [{ name: "n" }], authorization: tokenOf("second") });

@@ -205,15 +205,18 @@ Deno.test("buildConfig() needs a secret for posts and for tokens, and for nothin
 
 Deno.test("buildConfig() refuses weak secrets without telling them, unless the run is local", () => {
   for (const name of ["INSIGHTS_TOKEN_SECRET", "INSIGHTS_TOKEN_PREVIOUS_SECRET"]) {
-    for (const weak of ["testsecret", "fifteen bytes!!"]) {
+    const empty = [" ".repeat(20), " \t\n\u00a0".repeat(10), "a".repeat(100), "😀".repeat(16)];
+    for (const weak of ["testsecret", "fifteen bytes!!", "a", " ", ...empty]) {
       const message = refusal({ [name]: weak });
       assert.ok(message.startsWith(`${name}: `), message);
-      assert.ok(!message.includes(weak), "the secret is told");
+      // A message has an "a" and a space of its own.
+      assert.ok(weak.length === 1 || !message.includes(weak), "the secret is told");
       assert.doesNotThrow(() => build({ [name]: weak, INSIGHTS_LOCAL: "true" }));
     }
   }
   // 15 characters, 16 bytes.
   assert.doesNotThrow(() => build({ INSIGHTS_TOKEN_SECRET: "fifteen bytes!é" }));
+  assert.doesNotThrow(() => build({ INSIGHTS_TOKEN_SECRET: `${"a".repeat(15)}b` }));
 });
 
 Deno.test("describeValues() tells what differs from the defaults, and no secret", () => {
