@@ -27,11 +27,13 @@ export interface DeliverOptions {
  */
 export async function deliver(
   c: Context<AppEnv>,
-  { publisher, clock, log, limits }: RouteDeps,
+  { publisher, clock, limits }: RouteDeps,
   { type, body, warnings = [] }: DeliverOptions,
 ): Promise<Response> {
   const id = c.get("requestId");
-  holdBytes(c, body.length);
+  // Publishing takes the body over.
+  const bytes = body.length;
+  holdBytes(c, bytes);
   using limit = deadline(clock, limits.publishTimeoutMs);
   try {
     await publisher.publish({ id, body }, { signal: limit.signal });
@@ -39,12 +41,7 @@ export async function deliver(
     if (!limit.signal.aborted) throw cause;
     throw new UnavailableError("publish-timeout", "The broker did not confirm in time", { cause });
   }
-  log.debug("Message delivered", {
-    request: id,
-    type,
-    bytes: body.length,
-    warnings: warnings.length,
-  });
+  c.set("delivered", { type, bytes, warnings: warnings.length });
   return c.json(warnings.length > 0 ? { message: "okay", warnings } : { message: "okay" });
 }
 

@@ -65,6 +65,8 @@ export type AppEnv = {
     bytes: Share;
     /** Does a long piece of work when it is the environment's turn. */
     inTurn: (work: () => void) => Promise<void>;
+    /** What was delivered: the message's type and size, and how many repairs it took. */
+    delivered: { readonly type: string; readonly bytes: number; readonly warnings: number };
     /** Why it was refused: a stable code, and for faults on this side what happened. */
     failure: { readonly code: string; readonly error?: string };
   };

@@ -34,6 +34,7 @@ export function createRecord(
       status: code,
       milliseconds: clock.now() - startedAt,
       namespace: c.get("environment")?.namespace,
+      ...c.get("delivered"),
       ...c.get("failure"),
     });
   };

@@ -43,15 +43,16 @@ Deno.test("Nothing is left behind by a delivery: no timer, and one line for thos
   const app = new TestApp();
   await app.send("POST /problems", { body: [{ identifier: "CVE-1", data: "tenant's data" }] });
   assert.equal(app.clock.pending, 0);
-  const [delivered, ...others] = app.log.lines;
-  assert.deepEqual([delivered?.level, delivered?.message], ["debug", "Message delivered"]);
-  const { request, type, warnings } = delivered!.fields;
+  const [line, ...others] = app.log.lines;
+  assert.deepEqual([line?.level, line?.message], ["debug", "Request answered"]);
+  const { request, type, bytes, warnings } = line!.fields;
   assert.deepEqual({ request, type, warnings }, {
     request: "request-1",
     type: "direct.problems",
     warnings: 2,
   });
-  assert.deepEqual(others.map(({ message }) => message), ["Request answered"]);
+  assert.equal(bytes, app.publisher.messages[0]!.body.length);
+  assert.deepEqual(others, []);
   assert(!JSON.stringify(app.log.lines).includes("tenant"));
 });
 

@@ -17,6 +17,9 @@ Deno.test("Each request is one line at debug, with the id that the client gets a
       status: 200,
       milliseconds: 0,
       namespace: "proj-main",
+      type: "direct.delete.facts",
+      bytes: app.publisher.messages[0]!.body.length,
+      warnings: 0,
     },
   }]);
 });

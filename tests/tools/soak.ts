@@ -4,10 +4,31 @@
  *
  * @module
  */
+import { TOPOLOGY } from "../../lib/broker/topology.ts";
+import { withChannel } from "../fixtures/publisher_run.ts";
+import { startPrivateNode } from "../fixtures/rabbitmq_node.ts";
 import { FULL_ATTACKS, measureAttack, startTarget } from "./hostile_clients.ts";
+import { measureOutage } from "./outage.ts";
+import { type Fault, measurePromise } from "./promise.ts";
 
 /** Gives figures as they are measured. */
 type Scenario = () => AsyncGenerator<object>;
+
+/** How often the broker is broken in each way. */
+const ROUNDS = 10;
+const OUTAGE_SECONDS = 60 * 60;
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  restart: async (node) => {
+    await node.control("stop_app");
+    await node.control("start_app");
+  },
+  kill: async (node) => {
+    await node.kill();
+    await node.start();
+  },
+  exchange: (node) => withChannel(node.url, (channel) => channel.deleteExchange(TOPOLOGY.exchange)),
+};
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   clients: async function* () {
@@ -16,6 +37,19 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await using program = await startTarget();
       yield await measureAttack(program, size);
     }
+  },
+  // The broker is broken again and again, and everything that was promised is looked for in the queue.
+  broker: async function* () {
+    await using node = await startPrivateNode();
+    for (let round = 1; round <= ROUNDS; round++) {
+      for (const [fault, run] of Object.entries(FAULTS)) {
+        yield { round, fault, ...await measurePromise(node, run) };
+      }
+    }
+  },
+  // An hour without a broker, and clients that go on sending.
+  outage: async function* () {
+    yield await measureOutage({ seconds: OUTAGE_SECONDS });
   },
 };
 
