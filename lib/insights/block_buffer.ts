@@ -74,6 +74,7 @@ export class BlockBuffer implements Disposable {
     return text;
   }
 
+  /** Gives the memory back. */
   [Symbol.dispose](): void {
     for (const { bytes } of this.#blocks) bytes.buffer.transfer(0);
     this.#clear();

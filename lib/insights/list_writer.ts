@@ -59,6 +59,7 @@ export class ListWriter implements Disposable {
     return this.#text.take(gaps.toSorted((a, b) => a.start - b.start));
   }
 
+  /** Gives the memory back. */
   [Symbol.dispose](): void {
     this.#text[Symbol.dispose]();
   }
