@@ -43,13 +43,13 @@ export const WEB_OPTIONS = {
   maxBufferedBytes: option(
     "webservice-max-buffered-bytes",
     integer(1024, 1_000_000_000),
-    "25165824",
+    "20971520",
     "Bodies of requests in memory at the same time, in bytes, until they are confirmed; what would be more is answered with 429.",
   ),
   maxConnections: option(
     "webservice-max-connections",
     integer(16, 100_000),
-    "1024",
+    "512",
     "How many connections are open at the same time. For one more, the one that has been without a whole request for longest is closed.",
   ),
   headerSeconds: option(

@@ -38,7 +38,7 @@ export interface ConnectionOwner {
  * How long a client has to read the last answer while we read no more of what it sends, in milliseconds. Closed at once,
  * the connection would be reset, and the answer lost with it.
  */
-const LINGER_MS = 1000;
+const LINGER_MS = 250;
 
 /** A connection of a client. */
 export class Connection implements FeedTarget {

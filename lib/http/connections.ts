@@ -19,7 +19,7 @@ export interface ConnectionLimits {
 }
 
 /** How often it is looked for connections whose time is over. */
-const SWEEP_MS = 1000;
+const SWEEP_MS = 250;
 
 /** The connections of one server. */
 export class Connections implements ConnectionOwner {

@@ -116,7 +116,7 @@ export class ItemReader {
       this.#isAtBeginning = this.#markBytes < BYTE_ORDER_MARK.length;
       return true;
     }
-    if (this.#isAtBeginning && this.#markBytes > 0) throw notUtf8();
+    if (this.#isAtBeginning && this.#markBytes > 0) throw notJson();
     this.#isAtBeginning = false;
     return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
   }

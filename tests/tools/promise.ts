@@ -90,13 +90,13 @@ export async function measurePromise(node: PrivateNode, fault: Fault): Promise<P
     const { processed, deferred } = await marks();
     return processed > recoveredAt + 5 || processed + deferred === CONFIG_MAPS;
   });
+  stop.abort();
+  const reports = await Promise.all(sites);
   await creating;
   await until("each ConfigMap is processed or deferred", async () => {
     const { processed, deferred } = await marks();
     return processed + deferred === CONFIG_MAPS;
   });
-  stop.abort();
-  const reports = await Promise.all(sites);
   const publishes = await readPublishes(`http://127.0.0.1:${metricsPort}/metrics`);
   return compare(reports, await takeMessages(node), { marked: await marks(), publishes });
 }
