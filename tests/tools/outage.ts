@@ -28,7 +28,7 @@ export interface OutageFigures {
 const SECRET = "the-secret-of-the-outage-run";
 const CLIENTS = 32;
 /** One client in so many sends the largest bodies. */
-const LARGE_EVERY = 8;
+const LARGE_EVERY = 16;
 const SMALL_BODY = JSON.stringify(
   Array.from(
     { length: 50 },
