@@ -72,8 +72,10 @@ export async function serve(
   const servers: HttpServer[] = [];
 
   // Health first, so that the kubelet can see the rest come up; whatever publishes comes after the broker.
+  let web: HttpServer | undefined;
   const readiness = {
     running: () => !stop.signal.aborted,
+    posts: () => web !== undefined || !config.web.enabled,
     broker: broker.publisher.isReady,
     ...cluster.readiness,
   };
@@ -85,9 +87,7 @@ export async function serve(
   const clusterStopped = cluster.run({ signal: stop.signal, killSignal: killWork.signal });
   // Another replica works now: this one starts anew rather than go on half.
   clusterStopped.then((outcome) => outcome === "lost" && stop.abort());
-  const web = config.web.enabled
-    ? await startWeb(config, broker.publisher, { ...dependencies, metrics })
-    : undefined;
+  if (config.web.enabled) web = await startWeb(config, broker.publisher, { ...dependencies, metrics });
   metrics.observe("http_connections", () => ({ web: web?.connections ?? 0 }));
   log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.port });
 

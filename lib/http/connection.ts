@@ -7,7 +7,6 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { setImmediate } from "node:timers";
 import type { Clock } from "../clock.ts";
 import { type Answer, encodeAnswer, failureAnswer, NOT_HTTP, writeAnswer } from "./adapter.ts";
 import { type FeedTarget, ParserFeed } from "./parser_feed.ts";
@@ -39,6 +38,9 @@ export interface ConnectionOwner {
  * the connection would be reset, and the answer lost with it.
  */
 const LINGER_MS = 250;
+
+/** Between two requests of a connection that sends them without waiting for answers, in milliseconds. */
+const TURN_MS = 1;
 
 /** A connection of a client. */
 export class Connection implements FeedTarget {
@@ -117,7 +119,7 @@ export class Connection implements FeedTarget {
     if (this.#failed || this.#leaving) return;
     this.#failed = true;
     if (!this.socket.writable) return this.destroy();
-    this.socket.pause();
+    this.#stopReading();
     // What came before is answered first.
     if (this.hasWholeRequest) return;
     if (!this.#current?.outgoing.headersSent) this.socket.write(encodeAnswer(failureOf(error)));
@@ -162,8 +164,9 @@ export class Connection implements FeedTarget {
     if (next !== undefined) this.#begin(next);
     else if (this.#failed) return this.#leave();
     if (!this.#feed.isFull) this.socket.resume();
-    // Others have their turn first; and what one request leaves behind would be kept for as long as the next one is served.
-    else setImmediate(() => this.#goOn());
+    // What one request leaves behind would be kept for as long as the next one is served at once. A wait, however short, lets
+    // others have their turn: as long as anything in JavaScript is ready, Deno hardly looks at connections.
+    else this.#owner.clock.setTimer(TURN_MS, () => this.#goOn());
   }
 
   #goOn(): void {
@@ -183,8 +186,14 @@ export class Connection implements FeedTarget {
     this.#cutAt = this.#owner.clock.now() + LINGER_MS;
     this.#dropWaiting();
     if (isAllRead) return this.#destroySoon();
-    this.socket.pause();
+    this.#stopReading();
     this.socket.end();
+  }
+
+  /** For good: a stream that only pauses still reads ahead, 64 KiB for each connection. */
+  #stopReading(): void {
+    this.socket._read = () => {};
+    this.socket.pause();
   }
 
   #dropWaiting(): void {

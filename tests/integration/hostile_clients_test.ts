@@ -28,6 +28,9 @@ Deno.test({
         assert.ok(figures.posts > 0, told);
         assert.equal(figures.refused, 0, told);
         assert.ok(figures.p99Ms < 250, told);
+        // A standstill is one wait among many, which 99 of 100 don't show. Where thousands connect at once the kernel may have
+        // a client try again after a second, whatever we do.
+        if (size[0] === "pipelining") assert.ok(figures.longestMs < 1000, told);
         assert.ok(figures.peakMegabytes < CONTAINER_MEGABYTES, told);
       });
     }

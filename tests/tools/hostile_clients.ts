@@ -25,6 +25,11 @@ export interface HostileFigures extends AttackFigures {
   readonly refused: number;
   /** How long it waited for 99 of 100 answers at most, in milliseconds. */
   readonly p99Ms: number;
+  /**
+   * The longest that it waited. It posts one after the other, so that a standstill is a single wait among thousands of
+   * others, and does not show in what 99 of 100 waited.
+   */
+  readonly longestMs: number;
   /** Resident memory of the program at its highest so far, in MB. */
   readonly peakMegabytes: number;
 }
@@ -111,7 +116,7 @@ async function postUntil(port: number, ended: AbortSignal) {
   }
   waits.sort((a, b) => a - b);
   const p99Ms = Math.round(waits[Math.floor(waits.length * 0.99)] ?? Infinity);
-  return { posts: waits.length, refused, p99Ms };
+  return { posts: waits.length, refused, p99Ms, longestMs: Math.round(waits.at(-1) ?? Infinity) };
 }
 
 async function postOverKept(port: number): Promise<number> {

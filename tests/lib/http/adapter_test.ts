@@ -1,8 +1,9 @@
 /** What the app sees of a request, and what the client sees of an answer. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../../lib/clock.ts";
 import type { HttpBindings } from "../../../lib/http/server.ts";
 import { parseAnswers, RawClient } from "../../fixtures/raw_client.ts";
-import { get, postHead, startTestServer, textOf } from "./fixture.ts";
+import { get, postHead, startServerWith, startTestServer, textOf } from "./fixture.ts";
 
 async function exchange(
   text: string,
@@ -98,8 +99,9 @@ Deno.test("the client gets status, headers and body of the app's answer", async 
 });
 
 Deno.test("answers that have no body are complete without one", async () => {
-  await using running = await startTestServer(({ method }) =>
-    method === "HEAD" ? new Response("unseen") : new Response(null, { status: 204 })
+  await using running = await startServerWith(
+    systemClock,
+    ({ method }) => method === "HEAD" ? new Response("unseen") : new Response(null, { status: 204 }),
   );
   const head = get("/").replace("GET", "HEAD");
   using client = await RawClient.sending(running.port, head + get("/") + get("/", "Connection: close"));

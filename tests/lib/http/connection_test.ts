@@ -1,8 +1,17 @@
 /** What one connection may do: pipelining, answers before the body has arrived, clients that don't read. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../../lib/clock.ts";
 import { turn } from "../../fixtures/clock.ts";
 import { parseAnswers, RawClient } from "../../fixtures/raw_client.ts";
-import { get, HeldApp, postHead, startTestServer, textOf, untilConnections } from "./fixture.ts";
+import {
+  get,
+  HeldApp,
+  postHead,
+  startServerWith,
+  startTestServer,
+  textOf,
+  untilConnections,
+} from "./fixture.ts";
 
 const LARGE = "x".repeat(65536);
 
@@ -10,7 +19,7 @@ Deno.test("1,000 pipelined requests are answered in order, and served one at a t
   let serving = 0;
   let mostServing = 0;
   const served: string[] = [];
-  await using running = await startTestServer(async ({ url }, { body }) => {
+  await using running = await startServerWith(systemClock, async ({ url }, { body }) => {
     mostServing = Math.max(mostServing, ++serving);
     if (served.length % 20 === 0) await turn();
     await Promise.resolve();
@@ -49,7 +58,7 @@ Deno.test("nonsense after requests is answered after them, wherever it begins", 
     const nonsense of ["nonsense\r\n\r\n", postHead("/3", "Transfer-Encoding: chunked") + "no length\r\n"]
   ) {
     const app = new HeldApp();
-    await using running = await startTestServer(app.fetch);
+    await using running = await startServerWith(systemClock, app.fetch);
     using client = await RawClient.sending(running.port, get("/1") + get("/2") + nonsense);
     for (const path of ["/1", "/2", "/3"]) app.release(path);
     const answers = parseAnswers(await client.untilClosed());

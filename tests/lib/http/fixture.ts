@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock } from "../../../lib/clock.ts";
 import type { HttpApp } from "../../../lib/http/server.ts";
 import { type HttpServer, type ListenOptions, startHttpServer } from "../../../lib/http/server.ts";
 import { ManualClock, turn } from "../../fixtures/clock.ts";
@@ -20,11 +21,19 @@ export async function startTestServer(
   options: Partial<ListenOptions> = {},
 ): Promise<TestServer> {
   const clock = new ManualClock();
+  return { ...await startServerWith(clock, fetch, options), clock };
+}
+
+/** Starts one with another clock: between pipelined requests the server waits for a moment. */
+export async function startServerWith(
+  clock: Clock,
+  fetch: HttpApp["fetch"],
+  options: Partial<ListenOptions> = {},
+): Promise<Omit<TestServer, "clock">> {
   const server = await startHttpServer({ hostname: "127.0.0.1", port: 0, ...options }, { fetch }, clock);
   return {
     server,
     port: server.port,
-    clock,
     [Symbol.asyncDispose]: () => server.stop({ signal: AbortSignal.abort() }),
   };
 }
