@@ -7,6 +7,7 @@ import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Share } from "../lib/fair_share.ts";
 import type { HttpBindings } from "../lib/http/server.ts";
+import type { ListLimits } from "../lib/insights/item_reader.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
@@ -34,15 +35,9 @@ export interface RouteDeps {
 }
 
 /** How much the routes take on. */
-export interface RequestLimits {
+export interface RequestLimits extends ListLimits {
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number;
-  /** Most facts or problems in one request. */
-  readonly maxItems: number;
-  /** Largest fact or problem, in bytes. */
-  readonly maxItemBytes: number;
-  /** How deep arrays and objects of a body may be in each other. */
-  readonly maxJsonDepth: number;
   /** How many requests are served at the same time. */
   readonly maxInFlight: number;
   /** Bodies in memory at the same time, in bytes, until their messages are confirmed. */

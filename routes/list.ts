@@ -4,7 +4,8 @@
  * @module
  */
 import type { Context } from "hono";
-import type { ListLimits, PostedList } from "../lib/insights/posted_list.ts";
+import type { ListLimits } from "../lib/insights/item_reader.ts";
+import type { PostedList } from "../lib/insights/posted_list.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import { bodySource, readBody } from "./body.ts";
 import { holdBytes } from "./deliver.ts";

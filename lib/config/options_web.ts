@@ -38,7 +38,7 @@ export const WEB_OPTIONS = {
     "webservice-max-in-flight",
     integer(2, 10_000),
     "256",
-    "How many requests are served at the same time; more are answered with 429. While others are served, each environment gets its share and no more.",
+    "How many requests are served at the same time; more are answered with 429. One environment may have one part in n + 1 of them, where n environments have any.",
   ),
   maxBufferedBytes: option(
     "webservice-max-buffered-bytes",

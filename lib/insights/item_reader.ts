@@ -6,15 +6,12 @@
  */
 import { AppError } from "../errors.ts";
 import { BodyError, typeName } from "./errors.ts";
+import { CLOSE_ARRAY, CLOSE_OBJECT, COLON, COMMA, OPEN_ARRAY, OPEN_OBJECT } from "./json_bytes.ts";
 import { checkJson } from "./json_text.ts";
 import { ValueScanner } from "./value_scanner.ts";
 
-/** What a body may be. */
-export interface ListOptions {
-  /** The list's name, as clients know it from the API. */
-  readonly name: "facts" | "problems";
-  /** Whether the list may also come as a member of that name in an object. */
-  readonly mayBeWrapped: boolean;
+/** How much of a body is taken. */
+export interface ListLimits {
   /** Most items. */
   readonly maxItems: number;
   /** Largest item, in bytes: so much may be waiting for the rest of it. */
@@ -23,12 +20,14 @@ export interface ListOptions {
   readonly maxJsonDepth: number;
 }
 
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
+/** What a body may be. */
+export interface ListOptions extends ListLimits {
+  /** The list's name, as clients know it from the API. */
+  readonly name: "facts" | "problems";
+  /** Whether the list may also come as a member of that name in an object. */
+  readonly mayBeWrapped: boolean;
+}
+
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /** What the bytes are at this point that are no part of a value. */
@@ -85,13 +84,13 @@ export class ItemReader {
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at] ?? 0;
       if (this.#isInValue) {
-        if (!this.#goesOn(byte)) continue;
+        if (!this.#endsBefore(byte)) continue;
         this.#endValue(chunk.subarray(start, at));
-      } else if (this.#isBetween(byte)) continue;
+      } else if (this.#isSkipped(byte)) continue;
       if (this.#step(byte)) continue;
       start = at;
       this.#isInValue = true;
-      this.#goesOn(byte);
+      this.#endsBefore(byte);
     }
     if (!this.#isInValue) return;
     this.#checkSize(chunk.length - start);
@@ -110,7 +109,7 @@ export class ItemReader {
   }
 
   /** Whether a byte between values can be left out: white space, and a byte order mark at the very beginning. */
-  #isBetween(byte: number): boolean {
+  #isSkipped(byte: number): boolean {
     if (this.#isAtBeginning && byte === BYTE_ORDER_MARK[this.#markBytes]) {
       this.#markBytes++;
       this.#isAtBeginning = this.#markBytes < BYTE_ORDER_MARK.length;
@@ -121,8 +120,8 @@ export class ItemReader {
     return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
   }
 
-  /** Goes on by one byte within a value; tells whether the value has ended before it. */
-  #goesOn(byte: number): boolean {
+  /** Goes on by one byte within a value; tells whether the value has ended before that byte. */
+  #endsBefore(byte: number): boolean {
     const before = this.#scanner.depth;
     const hasEnded = this.#scanner.endsBefore(byte);
     if (this.#scanner.depth > before) this.#checkDepth();

@@ -4,17 +4,11 @@
  *
  * @module
  */
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "./json_bytes.ts";
 
 /** What a text is found to be; at the first limit or mistake the rest is not looked at. */
 export type JsonVerdict = "json" | "not-json" | "too-deep";
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const BRACKET_OPEN = 0x5b;
-const BRACKET_CLOSE = 0x5d;
-const BRACE_OPEN = 0x7b;
-const BRACE_CLOSE = 0x7d;
 const ESCAPED_ALONE: ReadonlySet<number> = new Set([...'"\\/bfnrt'].map((letter) => letter.charCodeAt(0)));
 
 const COLON = /[ \t\n\r]*:[ \t\n\r]*/y;
@@ -34,7 +28,7 @@ export function checkJson(text: string, maxDepth: number): JsonVerdict {
   const closers: number[] = [];
   let at = skipSpace(text, 0);
   for (;;) {
-    if (closers[closers.length - 1] === BRACE_CLOSE) at = endOfName(text, at);
+    if (closers[closers.length - 1] === CLOSE_OBJECT) at = endOfName(text, at);
     const closer = closerOf(text.charCodeAt(at));
     if (closer !== undefined) {
       if (closers.push(closer) > maxDepth) return "too-deep";
@@ -51,8 +45,8 @@ export function checkJson(text: string, maxDepth: number): JsonVerdict {
 }
 
 function closerOf(opener: number): number | undefined {
-  if (opener === BRACKET_OPEN) return BRACKET_CLOSE;
-  return opener === BRACE_OPEN ? BRACE_CLOSE : undefined;
+  if (opener === OPEN_ARRAY) return CLOSE_ARRAY;
+  return opener === OPEN_OBJECT ? CLOSE_OBJECT : undefined;
 }
 
 /** Leaves the arrays and objects that end here, and stops at what stands after them. */

@@ -6,23 +6,13 @@
  */
 import type { z } from "zod";
 import type { Environment } from "../lagoon.ts";
+import type { Span } from "./block_buffer.ts";
 import { factEntry, listHeader, problemEntry } from "./direct_messages.ts";
 import { BodyError } from "./errors.ts";
-import { ItemReader } from "./item_reader.ts";
+import { ItemReader, type ListLimits } from "./item_reader.ts";
 import { ListWriter } from "./list_writer.ts";
-import type { ListHeader } from "./messages.ts";
 import { FactRepairs, repairProblem, Warnings } from "./repairs.ts";
 import { describeMistakes, factSchema, MAX_COUNTED, problemSchema, summarize } from "./schemas.ts";
-
-/** How much of a body is taken. */
-export interface ListLimits {
-  /** Most items. */
-  readonly maxItems: number;
-  /** Largest item, in bytes. */
-  readonly maxItemBytes: number;
-  /** How deep arrays and objects may be in each other. */
-  readonly maxJsonDepth: number;
-}
 
 /** A body on its way to be a message; dispose of it (`using`) to give back what it holds. */
 export interface PostedList extends Disposable {
@@ -52,7 +42,7 @@ export function createFactList(environment: Environment, limits: ListLimits): Po
   const header = listHeader(environment);
   const writer = new ListWriter(header, "facts");
   const warnings = new Warnings();
-  const repairs = new FactRepairs(warnings, (span: ReturnType<ListWriter["add"]>) => writer.drop(span));
+  const repairs = new FactRepairs(warnings, (span: Span) => writer.drop(span));
   return createList({ name: "facts", mayBeWrapped: true }, limits, {
     schema: factSchema,
     writer,
@@ -70,7 +60,7 @@ export function createFactList(environment: Environment, limits: ListLimits): Po
  * @throws {AppError} Code `environment-id`, when the environment's id is not a number.
  */
 export function createProblemList(environment: Environment, limits: ListLimits): PostedList {
-  const header: ListHeader = listHeader(environment);
+  const header = listHeader(environment);
   const writer = new ListWriter(header, "problems");
   const warnings = new Warnings();
   return createList({ name: "problems", mayBeWrapped: false }, limits, {

@@ -1,9 +1,10 @@
 /** The publisher and a RabbitMQ that restarts, dies, is blocked, or is not set up as it should be. */
 import assert from "node:assert/strict";
 import { TOPOLOGY } from "../../lib/broker/topology.ts";
-import { message, type PublisherRun, runPublisher, until, withChannel } from "../fixtures/publisher_run.ts";
+import { message, type PublisherRun, runPublisher, withChannel } from "../fixtures/publisher_run.ts";
 import { needsPrivateNode, takeMessages } from "../fixtures/rabbitmq.ts";
 import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";
+import { until } from "../fixtures/until.ts";
 
 const { signal } = new AbortController();
 let shared: PrivateNode | undefined;

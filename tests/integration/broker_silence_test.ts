@@ -1,8 +1,9 @@
 /** The publisher and a broker that is there and says nothing: on a connection that hangs, and before it is made. */
 import assert from "node:assert/strict";
-import { message, runPublisher, until } from "../fixtures/publisher_run.ts";
+import { message, runPublisher } from "../fixtures/publisher_run.ts";
 import { needsBroker, startBroker, takeMessages } from "../fixtures/rabbitmq.ts";
 import { startTcpProxy } from "../fixtures/tcp_proxy.ts";
+import { until } from "../fixtures/until.ts";
 
 const { signal } = new AbortController();
 

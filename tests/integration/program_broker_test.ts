@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { issueToken } from "../../lib/tokens.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
-import { freePorts } from "../fixtures/ports.ts";
-import { type RunningProgram, startProgram } from "../fixtures/program.ts";
+import { type RunningProgram, startWithoutCluster } from "../fixtures/program.ts";
 import { needsPrivateNode, takeMessages } from "../fixtures/rabbitmq.ts";
 import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";
 
@@ -15,23 +14,12 @@ const ENVIRONMENT = {
   environmentName: "main",
 };
 
-/** Starts the program with nothing to do in a cluster. */
 function start(node: PrivateNode, env: Readonly<Record<string, string>> = {}): RunningProgram {
-  const [webPort = 0, healthPort = 0] = freePorts(2);
-  const program = startProgram({
-    webPort,
-    healthPort,
-    env: {
-      ENABLE_CONFIGMAP_RECONCILER: "false",
-      ENABLE_NAMESPACE_RECONCILER: "false",
-      KUBERNETES_SERVICE_HOST: "",
-      INSIGHTS_TOKEN_SECRET: SECRET,
-      RABBITMQ_ADDRESS: `${node.host}:${node.port}`,
-      ...env,
-    },
+  return startWithoutCluster({
+    INSIGHTS_TOKEN_SECRET: SECRET,
+    RABBITMQ_ADDRESS: `${node.host}:${node.port}`,
+    ...env,
   });
-  program.stdout.pipeTo(new WritableStream()).catch(() => {});
-  return program;
 }
 
 interface Answered {

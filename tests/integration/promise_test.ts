@@ -45,6 +45,8 @@ for (const [name, fault] of Object.entries(FAULTS)) {
       assert.ok(figures.posts["200"]! > 100);
       assert.equal(figures.posts["reset"], undefined);
       if (name === "nothing") assert.deepEqual([figures.duplicates, figures.deferred], [0, 0]);
+      // A fault that nobody felt would prove nothing.
+      else assert.ok((figures.posts["503"] ?? 0) > 0);
     },
   });
 }

@@ -7,6 +7,7 @@ import { createPod, type Pod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 import { needsBroker, startBroker, takeMessages, type TestBroker } from "../fixtures/rabbitmq.ts";
+import { until } from "../fixtures/until.ts";
 
 const NAMESPACE = "proj-main";
 const CONFIG_MAPS = 300;
@@ -40,15 +41,6 @@ async function leaseHolder(cluster: TestCluster): Promise<string> {
   const path = "/apis/coordination.k8s.io/v1/namespaces/lagoon/leases/ac8a682b.lagoon.sh";
   const lease = await cluster.send("GET", path, { allow: [404] }) as { spec?: { holderIdentity?: string } };
   return lease.spec?.holderIdentity ?? "";
-}
-
-/** Asks again until it holds; the replicas are other processes. */
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const limit = Date.now() + 60_000;
-  while (!await holds()) {
-    assert.ok(Date.now() < limit, `never so: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 async function countProcessed(cluster: TestCluster): Promise<number> {

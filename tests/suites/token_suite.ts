@@ -8,6 +8,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { createVerifier, issueToken } from "../../lib/tokens.ts";
 import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { LAGOON_NAMESPACE_LABELS } from "../fixtures/objects.ts";
+import { until } from "../fixtures/until.ts";
 import { type ClusterFactory, describeSuite, SECRET } from "./harness.ts";
 
 const NAME = "insights-token";
@@ -187,6 +188,8 @@ export function tokenSuite(factory: ClusterFactory): void {
       await untilCaughtUp(cluster, `${namespace}-later`);
       await cluster.mark("namespaces", "", namespace, { annotations: { note: "seen again" } });
       await untilCaughtUp(cluster, `${namespace}-latest`);
+      // Workers are busy with all namespaces at the same time: the Event may come after the other's Secret.
+      await until("there is an Event", async () => (await cluster.list("events", namespace)).length > 0);
       const events = await cluster.list("events", namespace);
       assert.deepEqual(
         events.map(({ type, reason, involvedObject }) => [type, reason, involvedObject?.kind]),

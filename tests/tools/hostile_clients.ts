@@ -7,8 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { issueToken } from "../../lib/tokens.ts";
 
-import { freePorts } from "../fixtures/ports.ts";
-import { type RunningProgram, startProgram } from "../fixtures/program.ts";
+import { type RunningProgram, startWithoutCluster } from "../fixtures/program.ts";
 import { residentMemory } from "../fixtures/process_memory.ts";
 import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
 import type { AttackFigures } from "./hostile.ts";
@@ -60,20 +59,7 @@ function tokenOf(namespace: string): string {
 
 /** Starts a program that needs neither a cluster nor a broker. */
 export async function startTarget(env: Readonly<Record<string, string>> = {}): Promise<RunningProgram> {
-  const [webPort = 0, healthPort = 0] = freePorts(2);
-  const program = startProgram({
-    webPort,
-    healthPort,
-    env: {
-      INSIGHTS_TOKEN_SECRET: SECRET,
-      RABBITMQ_ENABLED: "false",
-      ENABLE_CONFIGMAP_RECONCILER: "false",
-      ENABLE_NAMESPACE_RECONCILER: "false",
-      ...env,
-    },
-  });
-  // The messages themselves are of no interest, but somebody has to take them.
-  program.stdout.pipeTo(new WritableStream()).catch(() => {});
+  const program = startWithoutCluster({ INSIGHTS_TOKEN_SECRET: SECRET, RABBITMQ_ENABLED: "false", ...env });
   await program.untilReady();
   return program;
 }

@@ -7,7 +7,7 @@
 import { issueToken } from "../../lib/tokens.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { residentMemory } from "../fixtures/process_memory.ts";
-import { startProgram } from "../fixtures/program.ts";
+import { startWithoutCluster } from "../fixtures/program.ts";
 
 /** How long it takes. */
 export interface OutageOptions {
@@ -41,20 +41,12 @@ const LARGE_BODY = JSON.stringify(
 
 /** Runs the program without a broker, and clients against it. */
 export async function measureOutage({ seconds }: OutageOptions): Promise<OutageFigures> {
-  const [webPort = 0, healthPort = 0, nobody = 0] = freePorts(3);
-  await using program = startProgram({
-    webPort,
-    healthPort,
-    env: {
-      ENABLE_CONFIGMAP_RECONCILER: "false",
-      ENABLE_NAMESPACE_RECONCILER: "false",
-      KUBERNETES_SERVICE_HOST: "",
-      INSIGHTS_TOKEN_SECRET: SECRET,
-      RABBITMQ_ADDRESS: `127.0.0.1:${nobody}`,
-      RABBITMQ_RECONNECT_RETRY_INTERVAL: "1",
-    },
+  const [nobody = 0] = freePorts(1);
+  await using program = startWithoutCluster({
+    INSIGHTS_TOKEN_SECRET: SECRET,
+    RABBITMQ_ADDRESS: `127.0.0.1:${nobody}`,
+    RABBITMQ_RECONNECT_RETRY_INTERVAL: "1",
   });
-  program.stdout.pipeTo(new WritableStream()).catch(() => {});
   await untilListening(program.webUrl);
   const end = Date.now() + seconds * 1000;
   const statuses: Record<string, number> = {};

@@ -13,7 +13,7 @@ import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { postSteadily, type SiteReport, sumStatuses } from "../fixtures/posting_site.ts";
 import { startProgram } from "../fixtures/program.ts";
-import { until } from "../fixtures/publisher_run.ts";
+import { until } from "../fixtures/until.ts";
 import { takeMessages } from "../fixtures/rabbitmq.ts";
 import type { PrivateNode } from "../fixtures/rabbitmq_node.ts";
 
