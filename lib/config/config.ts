@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { LARGEST_PART } from "../fair_share.ts";
 import { ConfigError } from "./errors.ts";
 import { OPTIONS, type Values } from "./options.ts";
 import type { ReadVariable } from "./read.ts";
@@ -142,8 +143,11 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
       `${brokerCertFile.env}, ${brokerKeyFile.env}: expected both a certificate and its key, or neither`,
     );
   }
-  if (values.maxBufferedBytes < values.maxBodyBytes) {
-    problems.push(`${OPTIONS.maxBufferedBytes.env}: expected at least ${OPTIONS.maxBodyBytes.env}`);
+  if (values.maxBufferedBytes * LARGEST_PART < values.maxBodyBytes) {
+    const { maxBufferedBytes, maxBodyBytes } = OPTIONS;
+    problems.push(
+      `${maxBufferedBytes.env}: expected at least ${1 / LARGEST_PART} times ${maxBodyBytes.env}`,
+    );
   }
   if (values.webEnabled || values.tokensEnabled) problems.push(...secretProblems(values));
   if (problems.length > 0) throw new ConfigError(problems);
