@@ -80,7 +80,6 @@ export function createAccessReviewer(options: AccessReviewerOptions): AccessRevi
       const verdict = await ask(token);
       const isAllowed = verdict === "allowed";
       allowed.delete(key);
-      refused.delete(key);
       keep(isAllowed ? allowed : refused, key, {
         verdict,
         until: clock.now() + (isAllowed ? ALLOWED_MS : REFUSED_MS),

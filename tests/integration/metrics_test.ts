@@ -1,14 +1,18 @@
 /** Metrics over HTTPS, of the whole program in a pod: on a real kube-apiserver with its RBAC, and on the embedded one. */
 import assert from "node:assert/strict";
 import { decodeJwt } from "jose";
+import { createMetrics } from "../../lib/metrics.ts";
+import { startMetricsServer } from "../../lib/metrics_server.ts";
 import { type ApiServer, startApiServer } from "../fixtures/api_server/mod.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
+import { ManualClock } from "../fixtures/clock.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { createPod, type PodIdentity } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startWithoutCluster } from "../fixtures/program.ts";
 import { AccessControl, OWN_NAMESPACE, type PolicyRule } from "../fixtures/rbac.ts";
+import { MemoryLogger } from "../fixtures/recorders.ts";
 
 /** What the program needs to check who reads metrics. */
 const REVIEW_RULES: readonly PolicyRule[] = [
@@ -126,6 +130,35 @@ Deno.test("secure metrics are for those whom the API server allows, and no more 
     "tokenreviews",
   ]);
   assert.doesNotMatch(running.program.log(), /reader-token|other-token|nobodys-token|program-token/);
+});
+
+Deno.test("a server for metrics that has stopped leaves no timer, and no connection to the API server", async () => {
+  await using embedded = await startEmbedded();
+  using cluster = new TestCluster(embedded.identity);
+  const clock = new ManualClock();
+  const access = cluster.access();
+  let closed = 0;
+  const server = await startMetricsServer({
+    address: { hostname: "127.0.0.1", port: 0 },
+    tls: { hostname: "pod-1", certFile: "", keyFile: "" },
+  }, {
+    metrics: createMetrics(),
+    clock,
+    log: new MemoryLogger(),
+    openCluster: () =>
+      Promise.resolve({
+        ...access,
+        close: () => {
+          closed++;
+          access.close();
+        },
+      }),
+    readTextFile: () => assert.fail("nothing is to be read"),
+  });
+  assert.equal((await scrape(server.port, await shownCertificate(server.port), "reader-token")).status, 200);
+  assert.ok(clock.pending > 0);
+  await server.stop({ signal: AbortSignal.abort() });
+  assert.deepEqual([clock.pending, closed], [0, 1]);
 });
 
 Deno.test("an API server that is away answers scrapes with 500, one line tells it, and posts go on", async () => {

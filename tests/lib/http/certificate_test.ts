@@ -65,6 +65,14 @@ Deno.test("a client that trusts the self-signed certificate reaches the server b
   }
 });
 
+Deno.test("a client takes a self-signed certificate with a host name of any length", async () => {
+  for (const labels of [1, 2, 4]) {
+    const pair = createSelfSigned(Array.from({ length: labels }, () => "a".repeat(60)).join("."), Date.now());
+    await using server = await startSecure(okay, { readCertificate: () => Promise.resolve(pair) });
+    assert.equal(await ask(server.port, pair), "okay");
+  }
+});
+
 Deno.test("a client that doesn't trust the certificate gets nothing", async () => {
   await using server = await startSecure();
   await assert.rejects(

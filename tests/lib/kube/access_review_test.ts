@@ -84,6 +84,16 @@ Deno.test("an answer that allows counts for a minute, and any other for half a m
   assert.deepEqual(await reviewAll(reviewer, ["good"]), ["unknown"]);
 });
 
+Deno.test("who isn't allowed any more is one of the others: asked about once in half a minute", async () => {
+  const { client, clock, reviewer } = setUp();
+  await reviewer.review("good");
+  client.readers.delete("good");
+  await clock.advance(60_000);
+  client.asked.length = 0;
+  assert.deepEqual(await reviewAll(reviewer, ["good", "good", "good"]), ["unknown", "unknown", "unknown"]);
+  assert.equal(client.asked.length, 1);
+});
+
 Deno.test("requests with the same token at the same time are one question", async () => {
   const { client, reviewer } = setUp();
   const verdicts = await Promise.all(Array.from({ length: 50 }, () => reviewer.review("good")));
