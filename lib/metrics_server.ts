@@ -7,7 +7,9 @@ import { createMetricsApp, METRICS_PATH } from "../routes/metrics.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
-import { type HttpServer, startHttpServer } from "./http/server.ts";
+import { type HttpServer, type ListenOptions, startHttpServer } from "./http/server.ts";
+import { createAccessReviewer } from "./kube/access_review.ts";
+import { createKubeClient } from "./kube/client.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -48,17 +50,15 @@ export async function startMetricsServer(
 }
 
 async function startSecure(
-  options: Config["health"] & object & { readonly maxConnections: number },
+  options: ListenOptions,
   { hostname, certFile, keyFile }: NonNullable<NonNullable<Config["metrics"]>["tls"]>,
   dependencies: MetricsServerDependencies,
 ): Promise<HttpServer> {
   const { metrics, clock, log, readTextFile } = dependencies;
-  // What only this needs is loaded only for this.
+  // Only this speaks TLS: the rest of node's TLS and certificates is loaded only here.
   const { certificateFromFiles, createTlsServer, selfSignedCertificate } = await import(
     "./http/certificate.ts"
   );
-  const { createAccessReviewer } = await import("./kube/access_review.ts");
-  const { createKubeClient } = await import("./kube/client.ts");
   await using stack = new AsyncDisposableStack();
   const access = stack.adopt(await openCluster(dependencies), (access) => access.close());
   const stopping = new AbortController();

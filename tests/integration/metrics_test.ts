@@ -7,6 +7,7 @@ import { type ApiServer, startApiServer } from "../fixtures/api_server/mod.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
 import { ManualClock } from "../fixtures/clock.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
+import { needsCommands } from "../fixtures/commands.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { createPod, type PodIdentity } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
@@ -108,115 +109,145 @@ async function startEmbedded(): Promise<{ identity: PodIdentity; api: ApiServer 
   };
 }
 
-Deno.test("secure metrics are for those whom the API server allows, and no more is asked of it than needed", async () => {
-  await using embedded = await startEmbedded();
-  await using running = await startInPod(embedded.identity);
-  for (let count = 0; count < 3; count++) {
-    const { status, text } = await running.scrape("reader-token");
-    assert.equal(status, 200);
-    assert.match(text, /^insights_remote_broker_ready\{broker="rabbitmq"\} 1$/m);
-  }
-  assertRefused(await running.scrape("other-token"), 403, "other-token");
-  assertRefused(await running.scrape("nobodys-token"), 401, "nobodys-token");
-  assertRefused(await running.scrape(), 401);
-  const reviews = embedded.api.requests.filter(({ method }) => method === "POST").map(({ path }) =>
-    path.split("/").at(-1)
-  );
-  assert.deepEqual(reviews, [
-    "tokenreviews",
-    "subjectaccessreviews",
-    "tokenreviews",
-    "subjectaccessreviews",
-    "tokenreviews",
-  ]);
-  assert.doesNotMatch(running.program.log(), /reader-token|other-token|nobodys-token|program-token/);
-});
+Deno.test(
+  needsCommands(
+    ["openssl"],
+    "secure metrics are for those whom the API server allows, and no more is asked of it than needed",
+  ),
+  async () => {
+    await using embedded = await startEmbedded();
+    await using running = await startInPod(embedded.identity);
+    for (let count = 0; count < 3; count++) {
+      const { status, text } = await running.scrape("reader-token");
+      assert.equal(status, 200);
+      assert.match(text, /^insights_remote_broker_ready\{broker="rabbitmq"\} 1$/m);
+    }
+    assertRefused(await running.scrape("other-token"), 403, "other-token");
+    assertRefused(await running.scrape("nobodys-token"), 401, "nobodys-token");
+    assertRefused(await running.scrape(), 401);
+    const reviews = embedded.api.requests.filter(({ method }) => method === "POST").map(({ path }) =>
+      path.split("/").at(-1)
+    );
+    assert.deepEqual(reviews, [
+      "tokenreviews",
+      "subjectaccessreviews",
+      "tokenreviews",
+      "subjectaccessreviews",
+      "tokenreviews",
+    ]);
+    assert.doesNotMatch(running.program.log(), /reader-token|other-token|nobodys-token|program-token/);
+  },
+);
 
-Deno.test("a server for metrics that has stopped leaves no timer, and no connection to the API server", async () => {
-  await using embedded = await startEmbedded();
-  using cluster = new TestCluster(embedded.identity);
-  const clock = new ManualClock();
-  const access = cluster.access();
-  let closed = 0;
-  const server = await startMetricsServer({
-    address: { hostname: "127.0.0.1", port: 0 },
-    tls: { hostname: "pod-1", certFile: "", keyFile: "" },
-  }, {
-    metrics: createMetrics(),
-    clock,
-    log: new MemoryLogger(),
-    openCluster: () =>
-      Promise.resolve({
-        ...access,
-        close: () => {
-          closed++;
-          access.close();
-        },
-      }),
-    readTextFile: () => assert.fail("nothing is to be read"),
-  });
-  assert.equal((await scrape(server.port, await shownCertificate(server.port), "reader-token")).status, 200);
-  assert.ok(clock.pending > 0);
-  await server.stop({ signal: AbortSignal.abort() });
-  assert.deepEqual([clock.pending, closed], [0, 1]);
-});
-
-Deno.test("an API server that is away answers scrapes with 500, one line tells it, and posts go on", async () => {
-  await using embedded = await startEmbedded();
-  await using running = await startInPod(embedded.identity);
-  await embedded.api.refuse(true);
-  for (let count = 0; count < 2; count++) {
-    assertRefused(await running.scrape("reader-token"), 500, "reader-token");
-  }
-  assert.equal(logged(running, "Token not reviewed").length, 1);
-  const posted = await fetch(`${running.program.webUrl}/facts`, { method: "POST" });
-  assert.equal(posted.status, 401);
-  await posted.body?.cancel();
-  await embedded.api.refuse(false);
-  assert.equal((await running.scrape("reader-token")).status, 200);
-  assert.equal(logged(running, "Tokens are reviewed again").length, 1);
-});
-
-Deno.test("metrics show the certificate of the files, and plain HTTP gets none", async () => {
-  await using embedded = await startEmbedded();
-  const folder = await Deno.makeTempDir();
-  try {
-    const { caCertificate } = await createCertificates(folder);
-    await using running = await startInPod(embedded.identity, {
-      METRICS_CERT_FILE: `${folder}/server.crt`,
-      METRICS_KEY_FILE: `${folder}/server.key`,
+Deno.test(
+  needsCommands(
+    ["openssl"],
+    "a server for metrics that has stopped leaves no timer, and no connection to the API server",
+  ),
+  async () => {
+    await using embedded = await startEmbedded();
+    using cluster = new TestCluster(embedded.identity);
+    const clock = new ManualClock();
+    const access = cluster.access();
+    let closed = 0;
+    const server = await startMetricsServer({
+      address: { hostname: "127.0.0.1", port: 0 },
+      tls: { hostname: "pod-1", certFile: "", keyFile: "" },
+    }, {
+      metrics: createMetrics(),
+      clock,
+      log: new MemoryLogger(),
+      openCluster: () =>
+        Promise.resolve({
+          ...access,
+          close: () => {
+            closed++;
+            access.close();
+          },
+        }),
+      readTextFile: () => assert.fail("nothing is to be read"),
     });
-    assert.equal((await scrape(running.port, caCertificate, "reader-token")).status, 200);
-    await assert.rejects(fetch(`http://127.0.0.1:${running.port}/metrics`));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+    assert.equal(
+      (await scrape(server.port, await shownCertificate(server.port), "reader-token")).status,
+      200,
+    );
+    assert.ok(clock.pending > 0);
+    await server.stop({ signal: AbortSignal.abort() });
+    assert.deepEqual([clock.pending, closed], [0, 1]);
+  },
+);
 
-Deno.test("the program doesn't start when the certificate can't be read, or there is no cluster to ask", async () => {
-  const [port = 0] = freePorts(1);
-  const metrics = {
-    METRICS_BIND_ADDRESS: `127.0.0.1:${port}`,
-    INSIGHTS_LOCAL: "true",
-    RABBITMQ_ENABLED: "false",
-  };
-  await using embedded = await startEmbedded();
-  await using pod = await createPod(embedded.identity);
-  const files = { METRICS_CERT_FILE: "/nowhere/tls.crt", METRICS_KEY_FILE: "/nowhere/tls.key" };
-  const cases = [
-    [{ ...metrics, ...pod.env, ...files }, /Cannot read \/nowhere\/tls\.crt for TLS/],
-    [
-      { ...metrics, KUBECONFIG: "/nowhere/config" },
-      /METRICS_SECURE=true needs an API server.*\/nowhere\/config/,
-    ],
-  ] as const;
-  for (const [env, expected] of cases) {
-    const program = startWithoutCluster(env);
-    assert.equal((await program.process.status).code, 1);
-    await program.stop();
-    assert.match(program.log(), expected);
-  }
-});
+Deno.test(
+  needsCommands(
+    ["openssl"],
+    "an API server that is away answers scrapes with 500, one line tells it, and posts go on",
+  ),
+  async () => {
+    await using embedded = await startEmbedded();
+    await using running = await startInPod(embedded.identity);
+    await embedded.api.refuse(true);
+    for (let count = 0; count < 2; count++) {
+      assertRefused(await running.scrape("reader-token"), 500, "reader-token");
+    }
+    assert.equal(logged(running, "Token not reviewed").length, 1);
+    const posted = await fetch(`${running.program.webUrl}/facts`, { method: "POST" });
+    assert.equal(posted.status, 401);
+    await posted.body?.cancel();
+    await embedded.api.refuse(false);
+    assert.equal((await running.scrape("reader-token")).status, 200);
+    assert.equal(logged(running, "Tokens are reviewed again").length, 1);
+  },
+);
+
+Deno.test(
+  needsCommands(["openssl"], "metrics show the certificate of the files, and plain HTTP gets none"),
+  async () => {
+    await using embedded = await startEmbedded();
+    const folder = await Deno.makeTempDir();
+    try {
+      const { caCertificate } = await createCertificates(folder);
+      await using running = await startInPod(embedded.identity, {
+        METRICS_CERT_FILE: `${folder}/server.crt`,
+        METRICS_KEY_FILE: `${folder}/server.key`,
+      });
+      assert.equal((await scrape(running.port, caCertificate, "reader-token")).status, 200);
+      await assert.rejects(fetch(`http://127.0.0.1:${running.port}/metrics`));
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+Deno.test(
+  needsCommands(
+    ["openssl"],
+    "the program doesn't start when the certificate can't be read, or there is no cluster to ask",
+  ),
+  async () => {
+    const [port = 0] = freePorts(1);
+    const metrics = {
+      METRICS_BIND_ADDRESS: `127.0.0.1:${port}`,
+      INSIGHTS_LOCAL: "true",
+      RABBITMQ_ENABLED: "false",
+    };
+    await using embedded = await startEmbedded();
+    await using pod = await createPod(embedded.identity);
+    const files = { METRICS_CERT_FILE: "/nowhere/tls.crt", METRICS_KEY_FILE: "/nowhere/tls.key" };
+    const cases = [
+      [{ ...metrics, ...pod.env, ...files }, /Cannot read \/nowhere\/tls\.crt for TLS/],
+      [
+        { ...metrics, KUBECONFIG: "/nowhere/config" },
+        /METRICS_SECURE=true needs an API server.*\/nowhere\/config/,
+      ],
+    ] as const;
+    for (const [env, expected] of cases) {
+      const program = startWithoutCluster(env);
+      assert.equal((await program.process.status).code, 1);
+      await program.stop();
+      assert.match(program.log(), expected);
+    }
+  },
+);
 
 Deno.test({
   ...ignoredWithoutApiserver("secure metrics are for those whom RBAC allows to get /metrics"),

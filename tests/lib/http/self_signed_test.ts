@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { createSelfSigned } from "../../../lib/http/self_signed.ts";
+import { needsCommands } from "../../fixtures/commands.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
 
@@ -44,21 +45,27 @@ Deno.test("two self-signed certificates have different keys and serial numbers",
   for (const serial of serials) assert.match(serial, /^0?1[0-9A-F]{30}$/);
 });
 
-Deno.test("openssl takes a self-signed certificate for a TLS server's, by the strict reading of the RFC", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    // A long name makes the lengths of DER take two bytes and more.
-    for (const hostname of ["a", `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.lagoon`]) {
-      const { certificate } = createSelfSigned(hostname, Date.now());
-      await Deno.writeTextFile(`${folder}/server.crt`, certificate);
-      const { success, stdout, stderr } = await new Deno.Command("openssl", {
-        args: ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", "server.crt", "server.crt"],
-        cwd: folder,
-      }).output();
-      const text = new TextDecoder();
-      assert.ok(success, text.decode(stdout) + text.decode(stderr));
+Deno.test(
+  needsCommands(
+    ["openssl"],
+    "openssl takes a self-signed certificate for a TLS server's, by the strict reading of the RFC",
+  ),
+  async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      // A long name makes the lengths of DER take two bytes and more.
+      for (const hostname of ["a", `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.lagoon`]) {
+        const { certificate } = createSelfSigned(hostname, Date.now());
+        await Deno.writeTextFile(`${folder}/server.crt`, certificate);
+        const { success, stdout, stderr } = await new Deno.Command("openssl", {
+          args: ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", "server.crt", "server.crt"],
+          cwd: folder,
+        }).output();
+        const text = new TextDecoder();
+        assert.ok(success, text.decode(stdout) + text.decode(stderr));
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  },
+);
