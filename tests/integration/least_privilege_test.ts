@@ -1,4 +1,4 @@
-/** The program with exactly the rights of `manifests/base`, with fewer, and with the lagoon-remote chart's. */
+/** The program with exactly the rights of `manifests/`, with fewer, and with the lagoon-remote chart's. */
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
@@ -17,11 +17,11 @@ import { tokenSuite } from "../suites/token_suite.ts";
 
 const MANIFESTS = await Promise.all(
   [
-    "service_account",
-    "cluster_role",
-    "cluster_role_binding",
-    "leader_election_role",
-    "leader_election_role_binding",
+    "base/service_account",
+    "base/cluster_role",
+    "base/cluster_role_binding",
+    "components/leader_election/role",
+    "components/leader_election/role_binding",
   ]
     .map(readManifest),
 );
@@ -206,5 +206,7 @@ Deno.test("docs/security.md lists exactly the rights in the manifests", async ()
   const documented = [...rows].map(([, resource, verb, name = ""]) =>
     `${verb} ${resource} ${name}`.trimEnd()
   );
-  assert.deepEqual(documented.sort(), permissions([...CLUSTER_RULES, ...LEASE_RULES]));
+  const metricsRole = await readManifest("components/monitoring/metrics_auth_role");
+  const rules = [...CLUSTER_RULES, ...LEASE_RULES, ...metricsRole.rules!];
+  assert.deepEqual(documented.sort(), permissions(rules));
 });
