@@ -37,7 +37,7 @@ Deno.test("the alerts' metrics, labels and values exist", () => {
       for (const [, label, values] of text.matchAll(/(\w+)=~?"([^"]*)"/g)) {
         assert.ok(metric.labels.includes(label!), `${alert}: ${name} has no label ${label}`);
         for (const value of values!.split("|")) {
-          const known = label === "code" ? statuses : metric.values;
+          const known: readonly string[] = label === "code" ? statuses : metric.values;
           assert.ok(known.includes(value), `${alert}: ${label} is never ${value}`);
         }
         matchers++;

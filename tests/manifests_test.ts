@@ -77,12 +77,17 @@ for (const variant of VARIANTS) {
     assert.equal(config.broker.enabled, variant !== "overlays/development");
     assert.equal(config.leaderElection.enabled, variant.startsWith("overlays/production"));
     assert.equal(config.broker.tls?.verify, variant.startsWith("overlays/production") ? true : undefined);
-    assert.equal(config.metrics !== undefined, variant === "overlays/production_monitored");
+    // Where there are metrics, they are for Prometheus alone.
+    assert.equal(config.metrics?.tls !== undefined, variant === "overlays/production_monitored");
   });
 
   test("the container's ports are those on which the program listens", (objects) => {
     const { web, health, metrics } = configOf(objects);
-    const expected = { http: web.port, health: health?.port, ...(metrics ? { metrics: metrics.port } : {}) };
+    const expected = {
+      http: web.port,
+      health: health?.port,
+      ...(metrics ? { metrics: metrics.address.port } : {}),
+    };
     assert.deepEqual(Object.fromEntries(portsOf(objects)), expected);
   });
 

@@ -183,13 +183,27 @@ Deno.test("buildConfig() names the candidate for leadership after its pod", () =
   assert.deepEqual(leaderElection, { enabled: true, namespace: "lagoon", podName: "pod-1" });
 });
 
-Deno.test("buildConfig() serves metrics without TLS only, and says so", () => {
-  assert.match(
-    refusal({ METRICS_BIND_ADDRESS: ":8443" }),
-    /^METRICS_SECURE: this version does not have it yet/,
-  );
-  const { metrics } = build({ METRICS_BIND_ADDRESS: "127.0.0.1:8080", METRICS_SECURE: "false" });
-  assert.deepEqual(metrics, { hostname: "127.0.0.1", port: 8080 });
+Deno.test("buildConfig() serves metrics nowhere, over HTTPS, or in the clear when it is told to", () => {
+  assert.equal(build({ METRICS_SECURE: "true" }).metrics, undefined);
+  const address = { hostname: undefined, port: 8443 };
+  const secure = { METRICS_BIND_ADDRESS: ":8443", HOSTNAME: "pod-1" };
+  const tls = { hostname: "pod-1", certFile: "", keyFile: "" };
+  assert.deepEqual(build(secure).metrics, { address, tls });
+  const files = { METRICS_CERT_FILE: "/tls/tls.crt", METRICS_KEY_FILE: "/tls/tls.key" };
+  assert.deepEqual(build({ ...secure, ...files }).metrics, {
+    address,
+    tls: { hostname: "pod-1", certFile: "/tls/tls.crt", keyFile: "/tls/tls.key" },
+  });
+  assert.deepEqual(build({ ...secure, METRICS_SECURE: "false" }).metrics, { address, tls: undefined });
+});
+
+Deno.test("buildConfig() wants both a certificate for metrics and its key, or neither", () => {
+  for (const alone of ["METRICS_CERT_FILE", "METRICS_KEY_FILE"]) {
+    assert.match(
+      refusal({ METRICS_BIND_ADDRESS: ":8443", [alone]: "/tls/file" }),
+      /^METRICS_CERT_FILE, METRICS_KEY_FILE: expected both/,
+    );
+  }
 });
 
 Deno.test("buildConfig() needs a secret for posts and for tokens, and for nothing else", () => {

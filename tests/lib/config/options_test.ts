@@ -82,6 +82,8 @@ Deno.test("OPTIONS has no other rows than the contract's and those that are ours
     "insights-local",
     "insights-token-previous-secret",
     "leader-elect-namespace",
+    "metrics-cert-file",
+    "metrics-key-file",
     "rabbitmq-confirm-timeout",
     "rabbitmq-server-name",
     "service-account-directory",
