@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { OPTIONS } from "../lib/config/options.ts";
 import { createMetrics, type GaugeName, GAUGES } from "../lib/metrics.ts";
+import { readDocumentedMetrics } from "./fixtures/documented_metrics.ts";
 
 Deno.test("docs/metrics.md names every metric with its type and labels, and no other", async () => {
-  const text = await Deno.readTextFile(new URL("../docs/metrics.md", import.meta.url));
-  const rows = [...text.matchAll(/^\| `(insights_remote_\w+)` +\| (\w+) +\| ([^|]*)\|/gm)];
-  const documented = rows.map(([, name, type, labels]) =>
-    [name, type, [...labels!.matchAll(/`(\w+)`/g)].map(([, label]) => label)] as const
+  const documented = (await readDocumentedMetrics()).map(({ name, type, labels }) =>
+    [name, type, labels] as const
   );
   const metrics = createMetrics();
   for (const gauge of Object.keys(GAUGES) as GaugeName[]) metrics.observe(gauge, () => ({ x: 1 }));
