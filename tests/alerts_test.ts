@@ -2,21 +2,15 @@
 import assert from "node:assert/strict";
 import { OPTIONS } from "../lib/config/options.ts";
 import { type AlertScenario, needsPromtool, readRuleGroups, runPromtool } from "./fixtures/alerts.ts";
+import { readDocumentedMetrics } from "./fixtures/documented_metrics.ts";
 import { ALERT_SCENARIOS } from "./suites/alert_scenarios.ts";
 
 const readText = (path: string) => Deno.readTextFile(new URL(`../${path}`, import.meta.url));
 
 const rules = (await readRuleGroups()).groups.flatMap((group) => group.rules);
-const metricsText = await readText("docs/metrics.md");
 const deliveryText = await readText("docs/delivery.md");
 
-/** Each metric's labels, and the words that its row explains. */
-const metrics = new Map(
-  [...metricsText.matchAll(/^\| `(\w+)` +\| \w+ +\|([^|]*)\|([^|]*)\|$/gm)].map(([, name, labels, text]) => {
-    const words = (part: string) => [...part.matchAll(/`(\w+)`/g)].map(([, word]) => word!);
-    return [name!, { labels: words(labels!), values: words(text!) }] as const;
-  }),
-);
+const metrics = new Map((await readDocumentedMetrics()).map((metric) => [metric.name, metric]));
 
 /** HTTP statuses that clients may get. */
 const statuses = [...deliveryText.matchAll(/^\| ([\d, ]+) +\|/gm)].flatMap(([, cell]) =>
@@ -37,7 +31,7 @@ Deno.test("the alerts' metrics, labels and values exist", () => {
       for (const [, label, values] of text.matchAll(/(\w+)=~?"([^"]*)"/g)) {
         assert.ok(metric.labels.includes(label!), `${alert}: ${name} has no label ${label}`);
         for (const value of values!.split("|")) {
-          const known: readonly string[] = label === "code" ? statuses : metric.values;
+          const known: readonly string[] = label === "code" ? statuses : metric.words;
           assert.ok(known.includes(value), `${alert}: ${label} is never ${value}`);
         }
         matchers++;
