@@ -48,6 +48,19 @@ Deno.test("the image runs one binary as a numeric user that is not root, without
   assert.deepEqual([...all("RUN", 1), ...all("CMD", 1), ...all("VOLUME"), ...all("ADD")], []);
 });
 
+const compile = (denoJson.tasks as Record<string, { command: string }>)["compile"];
+
+Deno.test({
+  name: `the task that builds the binary writes it to where it is copied from${
+    compile ? "" : " (ignored: deno.json has no task compile yet)"
+  }`,
+  ignore: compile === undefined,
+  fn: () => {
+    assert.deepEqual(all("RUN"), ["deno task compile"]);
+    assert.match(compile!.command, /--output[= ]dist\/insights-remote\b/);
+  },
+});
+
 Deno.test("the image's name says the program's version", () => {
   assert.equal(
     assignmentsOf(instructions, "LABEL").get("org.opencontainers.image.version"),
