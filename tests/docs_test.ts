@@ -31,6 +31,7 @@ const DOCUMENTS = [
   "docs/delivery.md",
   "docs/metrics.md",
   "docs/security.md",
+  "manifests/README.md",
 ];
 
 Deno.test("documents name no variable that isn't one of the program's", async () => {

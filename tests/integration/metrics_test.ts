@@ -12,14 +12,11 @@ import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_ap
 import { createPod, type PodIdentity } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startWithoutCluster } from "../fixtures/program.ts";
-import { AccessControl, OWN_NAMESPACE, type PolicyRule } from "../fixtures/rbac.ts";
+import { AccessControl, OWN_NAMESPACE, readManifest } from "../fixtures/rbac.ts";
 import { MemoryLogger } from "../fixtures/recorders.ts";
 
 /** What the program needs to check who reads metrics. */
-const REVIEW_RULES: readonly PolicyRule[] = [
-  { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
-  { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
-];
+const REVIEW_RULES = (await readManifest("components/monitoring/metrics_auth_role")).rules!;
 
 interface Scraped {
   readonly status: number;
