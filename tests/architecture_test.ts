@@ -122,7 +122,9 @@ Deno.test("the official Kubernetes client is loaded for kubeconfigs only; elsewh
 });
 
 Deno.test("what only tests need is in no file of the product", () => {
-  const wrong = modules.filter(({ text }) => /"(?:jose|fast-check)"/.test(text)).map(({ path }) => path);
+  const wrong = modules.filter(({ text }) =>
+    /"(?:jose|fast-check|@redocly\/openapi-core|ajv\/[^"]*)"/.test(text)
+  ).map(({ path }) => path);
   assert.deepEqual(wrong, []);
 });
 
