@@ -11,14 +11,21 @@ import type { AppEnv } from "./deps.ts";
  * where the program is built, from the schemas that validate, and loaded when it is asked for first.
  */
 export function createOpenApiRoutes(): Hono<AppEnv> {
-  let text: Promise<string> | undefined;
+  let loading: Promise<Uint8Array<ArrayBuffer>> | undefined;
   return new Hono<AppEnv>().get("/openapi.json", async (c) => {
-    text ??= loadText();
-    return c.body(await text, 200, { "Content-Type": "application/json" });
+    loading ??= loadDocument();
+    const document = await loading;
+    const headers = { "Content-Type": "application/json" };
+    // Without a server there are no bindings, whatever the type says.
+    const bindings: Partial<AppEnv["Bindings"]> | undefined = c.env;
+    if (bindings?.share === undefined) return c.body(document, 200, headers);
+    // Anybody may ask, as often as they like.
+    bindings.share(document);
+    return c.body(null, 200, headers);
   });
 }
 
-async function loadText(): Promise<string> {
+async function loadDocument(): Promise<Uint8Array<ArrayBuffer>> {
   const { default: document } = await import("../docs/openapi.json", { with: { type: "json" } });
-  return JSON.stringify(document);
+  return new TextEncoder().encode(JSON.stringify(document));
 }

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { createConfig, lintFromString } from "@redocly/openapi-core";
 import fc from "fast-check";
+import { systemClock } from "../../lib/clock.ts";
 import { type Operation, readDescription } from "../fixtures/openapi.ts";
+import { startServerWith } from "../lib/http/fixture.ts";
 import { documentUrl, openApiText } from "../tools/docs.ts";
 import { FAILURES, type OperationId, OPERATIONS } from "../tools/openapi/failures.ts";
 import { anyJson, nearlyValid } from "./bodies.ts";
@@ -32,6 +34,19 @@ Deno.test("GET /openapi.json needs no token and no broker, and takes no place am
   const { text } = await app.metrics.render();
   assert.match(text, /http_requests_total\{route="\/openapi\.json",method="GET",code="200"\} 3\n/);
   assert.match(text, /requests_in_flight\{server="web"\} 1\n/);
+});
+
+Deno.test("The server gives out the same bytes to everybody, and only the head for HEAD", async () => {
+  await using server = await startServerWith(systemClock, new TestApp().fetch);
+  const url = `http://127.0.0.1:${server.port}/openapi.json`;
+  for (let round = 0; round < 2; round++) {
+    const response = await fetch(url);
+    assert.equal(response.headers.get("x-request-id"), `request-${round + 1}`);
+    assert.equal(response.headers.get("content-type"), "application/json");
+    assert.deepEqual(await response.json(), description.document);
+  }
+  const head = await fetch(url, { method: "HEAD" });
+  assert.deepEqual([head.status, await head.text()], [200, ""]);
 });
 
 Deno.test("Other methods of /openapi.json are answered with 405", async () => {
