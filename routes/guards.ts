@@ -52,7 +52,10 @@ function createAdmit(
   const { maxInFlight, maxBufferedBytes } = limits;
   const places = new FairShare({ total: maxInFlight, least: 1 });
   // Whoever is alone may send the largest body, and still there is room for the small ones of others.
-  const bytes = new FairShare({ total: maxBufferedBytes, least: Math.floor(maxBufferedBytes * LARGEST_PART) });
+  const bytes = new FairShare({
+    total: maxBufferedBytes,
+    least: Math.floor(maxBufferedBytes * LARGEST_PART),
+  });
   const turns = new FairTurns(clock);
   metrics.observe("requests_in_flight", () => ({ web: places.held }));
   metrics.observe("request_bytes", () => ({ web: bytes.held }));
