@@ -7,11 +7,14 @@
 import denoJson from "./deno.json" with { type: "json" };
 import { parseCommand } from "./lib/cli.ts";
 import { systemClock } from "./lib/clock.ts";
+import { runCommand } from "./lib/command.ts";
 import type { Config } from "./lib/config/config.ts";
 import { ConfigError } from "./lib/config/errors.ts";
 import { usage } from "./lib/config/usage.ts";
 import { describeError } from "./lib/errors.ts";
 import { type ClusterAccess, serviceAccountAccess } from "./lib/kube/credentials.ts";
+import { kubeconfigAccess } from "./lib/kube/kubeconfig_access.ts";
+import { requireLocalContext } from "./lib/kube/local_context.ts";
 import { createLogger } from "./lib/log.ts";
 import { serve } from "./lib/service.ts";
 import { issueToken } from "./lib/tokens.ts";
@@ -84,8 +87,10 @@ async function openCluster({ kubernetes }: Config): Promise<ClusterAccess> {
       readTextFile: Deno.readTextFile,
     });
   }
-  const { kubeconfigAccess } = await import("./lib/kube/kubeconfig.ts");
-  return kubeconfigAccess(kubeconfigPaths, systemClock);
+  const { readKubeconfig } = await import("./lib/kube/kubeconfig.ts");
+  const context = await readKubeconfig(kubeconfigPaths, Deno.readTextFile);
+  if (!kubernetes.allowRemoteContext) requireLocalContext(context);
+  return kubeconfigAccess(context, { clock: systemClock, readTextFile: Deno.readTextFile, runCommand });
 }
 
 function writeAll(output: { writeSync(bytes: Uint8Array): number }, text: string | Uint8Array): void {
