@@ -89,12 +89,18 @@ export interface Config {
     readonly namespace: string;
     readonly podName: string;
   };
-  /** How to find the API server: in a pod by service host and port, elsewhere by kubeconfigs. */
+  /** Whether this is a run on a developer's machine, who is told how to reach it. */
+  readonly local: boolean;
+  /**
+   * How to find the API server: in a pod by service host and port, elsewhere by kubeconfigs, whose current context must
+   * look local unless a remote one is allowed.
+   */
   readonly kubernetes: {
     readonly serviceHost: string | undefined;
     readonly servicePort: string | undefined;
     readonly serviceAccountDirectory: string;
     readonly kubeconfigPaths: readonly string[];
+    readonly allowRemoteContext: boolean;
   };
   /** Log lines. */
   readonly log: {
@@ -220,7 +226,9 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       servicePort: readVariable("KUBERNETES_SERVICE_PORT") || undefined,
       serviceAccountDirectory: values.serviceAccountDirectory,
       kubeconfigPaths: kubeconfigPaths(readVariable),
+      allowRemoteContext: values.allowRemoteContext,
     },
+    local: values.local,
     log: {
       level: values.zapLevel ?? (values.zapDevel ? "debug" : "info"),
       encoder: values.zapEncoder ?? (values.zapDevel ? "console" : "json"),

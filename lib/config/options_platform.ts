@@ -62,6 +62,12 @@ export const PROCESS_OPTIONS = {
     "/var/run/secrets/kubernetes.io/serviceaccount",
     "Folder with the ServiceAccount's token and ca.crt, in a pod.",
   ),
+  allowRemoteContext: option(
+    "allow-remote-context",
+    boolean,
+    "false",
+    "Outside of a pod, work in the kubeconfig's current context even when it does not look like a cluster on this machine.",
+  ),
   shutdownDelaySeconds: option(
     "shutdown-delay",
     integer(0, 600),
@@ -78,7 +84,7 @@ export const PROCESS_OPTIONS = {
     "insights-local",
     boolean,
     "false",
-    "A run on a developer's machine: a token secret may be short, well-known or left out.",
+    "A run on a developer's machine: a token secret may be short, well-known or left out, and the log says how to reach the program.",
   ),
   zapDevel: option(
     "zap-devel",

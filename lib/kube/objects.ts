@@ -1,26 +1,33 @@
 /**
- * The Kubernetes kinds that the program reads and writes, as they travel in JSON. The field types are those of
- * the official client; only times differ, which are strings on the wire.
+ * The Kubernetes kinds that the program reads and writes, as they travel in JSON, with the fields that it uses
+ * (https://kubernetes.io/docs/reference/generated/kubernetes-api/). Times are RFC 3339 strings.
  *
  * @module
  */
-import type {
-  CoreV1Event,
-  V1ConfigMap,
-  V1Lease,
-  V1Namespace,
-  V1ObjectMeta,
-  V1Secret,
-} from "@kubernetes/client-node";
 
-/** A type of the official client as its JSON form: dates are RFC 3339 strings. */
-export type Json<T> = T extends Date ? string
-  : T extends (infer Item)[] ? Json<Item>[]
-  : T extends object ? { [Key in keyof T]: Json<T[Key]> }
-  : T;
-
-/** Metadata of an object that the API server holds, where these fields are always set. */
-export type ObjectMeta = Json<V1ObjectMeta> & { name: string; uid: string; resourceVersion: string };
+/** Metadata of an object that the API server holds. */
+export interface ObjectMeta {
+  /** Unique within namespace and kind. */
+  readonly name: string;
+  /** Missing for what lives in none. */
+  readonly namespace?: string;
+  /** Differs from that of every other object, also of an earlier one with the same name. */
+  readonly uid: string;
+  /** Differs after each write. */
+  readonly resourceVersion: string;
+  /** Missing when there are none. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Missing when there are none. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Set once a delete was asked for. */
+  readonly deletionTimestamp?: string;
+  /** Which fields each writer owns. */
+  readonly managedFields?: readonly {
+    readonly manager?: string;
+    readonly operation?: string;
+    readonly fieldsV1?: unknown;
+  }[];
+}
 
 /** Any object, as far as its metadata goes; what metadata-only requests answer. */
 export interface PartialObject {
@@ -31,19 +38,45 @@ export interface PartialObject {
 /** An object that lives in a namespace. */
 export interface NamespacedObject {
   /** The same, with the namespace. */
-  readonly metadata: ObjectMeta & { namespace: string };
+  readonly metadata: ObjectMeta & { readonly namespace: string };
 }
 
 /** `v1/Namespace`. */
-export type Namespace = Json<V1Namespace> & PartialObject;
-/** `v1/ConfigMap`; `binaryData` holds base64. */
-export type ConfigMap = Json<V1ConfigMap> & NamespacedObject;
-/** `v1/Secret`; `data` holds base64. */
-export type Secret = Json<V1Secret> & NamespacedObject;
-/** `v1/Event`. */
-export type Event = Json<CoreV1Event> & NamespacedObject;
-/** `coordination.k8s.io/v1/Lease`; its times are written with exactly six digits after the second. */
-export type Lease = Json<V1Lease> & NamespacedObject;
+export type Namespace = PartialObject;
+
+/** `v1/ConfigMap`. */
+export interface ConfigMap extends NamespacedObject {
+  /** Texts. */
+  readonly data?: Readonly<Record<string, string>>;
+  /** Bytes, in base64. */
+  readonly binaryData?: Readonly<Record<string, string>>;
+}
+
+/** `v1/Secret`. */
+export interface Secret extends NamespacedObject {
+  /** Such as `Opaque`. */
+  readonly type?: string;
+  /** Bytes, in base64. */
+  readonly data?: Readonly<Record<string, string>>;
+  /** Whether the API server refuses to change it. */
+  readonly immutable?: boolean;
+}
+
+/** `v1/Event`; only written. */
+export type Event = NamespacedObject;
+
+/** `coordination.k8s.io/v1/Lease`. */
+export interface Lease extends NamespacedObject {
+  /** Who holds it; the times have exactly six digits after the second. */
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+    readonly strategy?: string;
+  };
+}
 
 /** Where a kind lives in the API, with the type of its objects. */
 export interface Resource<T extends PartialObject> {

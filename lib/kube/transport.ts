@@ -34,7 +34,8 @@ export interface Request {
  * @throws What `fetch` or reading the credentials throws; {@link asKubeError} sorts it out.
  */
 export async function send(access: ClusterAccess, request: Request): Promise<Response> {
-  const [client, credentials] = await Promise.all([access.httpClient(), access.headers()]);
+  const asking = Promise.all([access.httpClient(), access.headers()]);
+  const [client, credentials] = await unlessAborted(asking, request.signal);
   const url = new URL(access.server + request.path);
   for (const [name, value] of Object.entries(request.query ?? {})) {
     if (value !== undefined) url.searchParams.set(name, value);

@@ -66,7 +66,9 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       servicePort: undefined,
       serviceAccountDirectory: "/var/run/secrets/kubernetes.io/serviceaccount",
       kubeconfigPaths: [],
+      allowRemoteContext: false,
     },
+    local: false,
     log: { level: "info", encoder: "json" },
   });
 });

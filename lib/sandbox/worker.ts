@@ -1,0 +1,98 @@
+/**
+ * The service's side of the sandbox: what runs in the Worker, with the permissions of `permissions.ts` and nothing else. It
+ * builds the service from what the process sends, and tells how it ended.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import type { CommandResult, RunCommand } from "../command.ts";
+import { AppError, describeError } from "../errors.ts";
+import { type ClusterAccess, serviceAccountAccess } from "../kube/credentials.ts";
+import { kubeconfigAccess } from "../kube/kubeconfig_access.ts";
+import { createLogger } from "../log.ts";
+import { serve } from "../service.ts";
+import { writeAll } from "../write_all.ts";
+import type { ClusterSource } from "./cluster.ts";
+import type { FromService, ServiceStart, ToService } from "./messages.ts";
+
+/** The Worker's end of the line to the process. */
+export interface ServicePort {
+  postMessage(message: FromService): void;
+  onmessage: ((event: MessageEvent<ToService>) => void) | null;
+}
+
+/** Takes messages from now on: the first one starts the service. */
+export function runInWorker(port: ServicePort): void {
+  const stop = new AbortController();
+  const plugins = new Map<number, (result: CommandResult) => void>();
+  const runExecPlugin: RunCommand = (_command, _args, env, { signal }) =>
+    new Promise((resolve, reject) => {
+      const id = plugins.size;
+      plugins.set(id, resolve);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      port.postMessage({ kind: "run-exec-plugin", id, execInfo: env.KUBERNETES_EXEC_INFO ?? "" });
+    });
+  port.onmessage = ({ data }) => {
+    switch (data.kind) {
+      case "start":
+        return void run(data.start, runExecPlugin, stop.signal).then((end) => port.postMessage(end));
+      case "stop":
+        return stop.abort();
+      case "credentials":
+        return plugins.get(data.id)?.(data.result);
+    }
+  };
+  port.postMessage({ kind: "listening" });
+}
+
+async function run(
+  { config, cluster, version, description }: ServiceStart,
+  runExecPlugin: RunCommand,
+  signal: AbortSignal,
+): Promise<FromService> {
+  try {
+    const log = createLogger(config.log, (line) => writeAll(Deno.stderr, line));
+    log.info("Starting", { version, options: description });
+    if (config.local && config.web.enabled) log.info("Run on a developer's machine", howToReach(config.web));
+    await serve(config, {
+      clock: systemClock,
+      random: Math.random,
+      newId: () => crypto.randomUUID(),
+      log,
+      openCluster: () => openCluster(cluster, runExecPlugin),
+      readTextFile: Deno.readTextFile,
+      writeMessage: (line) => writeAll(Deno.stdout, line),
+    }, { signal });
+    return { kind: "stopped" };
+  } catch (error) {
+    return { kind: "failed", reason: describeError(error) };
+  }
+}
+
+function howToReach({ port }: { port: number }): Record<string, string> {
+  return {
+    post:
+      `curl -H "Authorization: $TOKEN" --json '[{"name":"a","value":"b"}]' http://127.0.0.1:${port}/facts`,
+    token:
+      "kubectl get secret insights-token -n NAMESPACE -o go-template='{{.data.INSIGHTS_TOKEN|base64decode}}'",
+    pods:
+      `No port is forwarded: a pod reaches port ${port} at this machine's address in the cluster's network`,
+  };
+}
+
+function openCluster(
+  cluster: ClusterSource | undefined,
+  runCommand: RunCommand,
+): Promise<ClusterAccess> {
+  const { readTextFile } = Deno;
+  switch (cluster?.kind) {
+    case "service-account":
+      return Promise.resolve(serviceAccountAccess({ ...cluster, clock: systemClock, readTextFile }));
+    case "kubeconfig":
+      return Promise.resolve(
+        kubeconfigAccess(cluster.context, { clock: systemClock, readTextFile, runCommand }),
+      );
+    default:
+      return Promise.reject(new AppError("no-cluster", "Cannot ask the API server as none is known"));
+  }
+}
