@@ -9,6 +9,7 @@ import type { ClusterSource } from "./cluster.ts";
 
 /** What the service is started with. */
 export interface ServiceStart {
+  /** What it is built from. */
   readonly config: Config;
   /** Undefined when nothing asks the API server. */
   readonly cluster: ClusterSource | undefined;

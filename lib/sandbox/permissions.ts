@@ -15,11 +15,17 @@ export interface ServicePermissions {
   readonly net: readonly string[];
   /** Files, and folders with all that is in them. */
   readonly read: readonly string[] | false;
+  /** Environment variables. */
   readonly env: false;
+  /** Native libraries. */
   readonly ffi: false;
+  /** Code from elsewhere. */
   readonly import: false;
+  /** Other programs. */
   readonly run: false;
+  /** What the system tells of itself. */
   readonly sys: false;
+  /** Files. */
   readonly write: false;
 }
 

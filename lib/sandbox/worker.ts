@@ -17,7 +17,9 @@ import type { FromService, ServiceStart, ToService } from "./messages.ts";
 
 /** The Worker's end of the line to the process. */
 export interface ServicePort {
+  /** Tells the process something. */
   postMessage(message: FromService): void;
+  /** Takes what the process says. */
   onmessage: ((event: MessageEvent<ToService>) => void) | null;
 }
 
