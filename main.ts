@@ -17,7 +17,6 @@ import { findCluster } from "./lib/sandbox/cluster.ts";
 import { servicePermissions } from "./lib/sandbox/permissions.ts";
 import { runSandboxed } from "./lib/sandbox/process.ts";
 import type { ServicePort } from "./lib/sandbox/worker.ts";
-import { issueToken } from "./lib/tokens.ts";
 import { writeAll } from "./lib/write_all.ts";
 
 const SUCCESS = 0;
@@ -38,9 +37,12 @@ async function main(args: readonly string[]): Promise<number> {
       case "version":
         writeAll(Deno.stdout, `insights-remote ${denoJson.version}\n`);
         return SUCCESS;
-      case "generate-token":
+      case "generate-token": {
+        // Loads what checks claims, which the process has no use for otherwise.
+        const { issueToken } = await import("./lib/tokens.ts");
         writeAll(Deno.stdout, `${issueToken(command.secret, command.environment)}\n`);
         return SUCCESS;
+      }
       case "permissions": {
         const permissions = servicePermissions(
           command.config,
