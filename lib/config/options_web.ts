@@ -43,7 +43,7 @@ export const WEB_OPTIONS = {
   maxBufferedBytes: option(
     "webservice-max-buffered-bytes",
     integer(1024, 1_000_000_000),
-    "18874368",
+    "16777216",
     "Bodies of requests in memory at the same time, in bytes, until they are confirmed; what would be more is answered with 429. One environment may have four fifths; a request that needs more alone is answered with 413.",
   ),
   maxConnections: option(

@@ -86,7 +86,7 @@ function bodyOf(kind: BodyKind): string {
         Array.from({ length: 10_000 }, (_, index) => ({
           name: `${index}`.padEnd(300, "n"),
           source: `${index}`.padEnd(300, "s"),
-          value: "v".repeat(300),
+          value: "v".repeat(200),
         })),
       );
   }

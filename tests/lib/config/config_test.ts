@@ -41,7 +41,7 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       maxItemBytes: 1_048_576,
       maxJsonDepth: 32,
       maxInFlight: 256,
-      maxBufferedBytes: 18_874_368,
+      maxBufferedBytes: 16_777_216,
       maxConnections: 512,
       headerTimeoutMs: 5000,
       requestTimeoutMs: 10_000,

@@ -221,7 +221,7 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
   },
   "needs-too-many-bytes": {
     ...TOO_LARGE,
-    message: "The request needs more than 15099494 bytes of memory: send the items in several requests",
+    message: "The request needs more than 13421772 bytes of memory: send the items in several requests",
     remedy: SPLIT,
     of: POSTS,
   },
