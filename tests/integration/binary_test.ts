@@ -1,0 +1,162 @@
+/**
+ * The binary as far as it can be made without the runtime that belongs into it, which has to be downloaded: Deno itself
+ * stands in its place, so that it is packed with everything and can't be run. Its very bundle is run by Deno.
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import denoJson from "../../deno.json" with { type: "json" };
+import { issueToken } from "../../lib/tokens.ts";
+import { freePorts } from "../fixtures/ports.ts";
+import { startProgram } from "../fixtures/program.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const SECRET = "the-secret-of-the-binary-test";
+/** Of what is put into the binary, in kilobytes: it is 913, and would be tens of thousands with the packages' files. */
+const MOST_KILOBYTES = 1500;
+
+/** What stands between a command and main.ts: permissions, and settings of V8. */
+function flagsOf(task: "start" | "compile", command: string): string[] {
+  const words = denoJson.tasks[task].command.split(command)[1]!.trim().split(" ");
+  return words.filter((word) =>
+    word.startsWith("--") && !["--bundle", "--minify", "--no-check", "--output"].includes(word)
+  );
+}
+
+const FLAGS = flagsOf("compile", "deno compile");
+
+let folder = "";
+Deno.test.beforeAll(async () => {
+  folder = await Deno.makeTempDir();
+});
+Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
+
+/** Runs Deno to its end. */
+async function deno(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+let bundled: Promise<string> | undefined;
+/** Makes the bundle that `deno compile --bundle --minify` puts into the binary. */
+function bundle(): Promise<string> {
+  return bundled ??= (async () => {
+    const path = `${folder}/insights-remote.js`;
+    const { code, stderr } = await deno(["bundle", "--minify", "--output", path, "main.ts"]);
+    assert.equal(code, 0, stderr);
+    return path;
+  })();
+}
+
+async function bundleCommand(...args: readonly string[]): Promise<string[]> {
+  return ["run", ...denoJson.unstable.map((name) => `--unstable-${name}`), ...FLAGS, await bundle(), ...args];
+}
+
+Deno.test("the binary has the flags of the program that is run from source", () => {
+  assert.ok(FLAGS.length > 5);
+  assert.deepEqual(FLAGS, flagsOf("start", "deno run"));
+  assert.ok(!FLAGS.some((flag) => /^--allow-(all|run|write|ffi|sys)/.test(flag) || flag === "-A"));
+});
+
+Deno.test("the binary holds all that it needs, and little of it", async () => {
+  const output = `${folder}/insights-remote`;
+  const args = ["compile", "--bundle", "--minify", "--no-check", ...FLAGS, "--output", output, "main.ts"];
+  const { code, stdout, stderr } = await deno(args, { DENORT_BIN: Deno.execPath() });
+  assert.equal(code, 0, stderr);
+  const [, kilobytes] = /^Files: ([\d.]+)KB$/m.exec(stdout + stderr) ?? [];
+  assert.ok(Number(kilobytes) > 500 && Number(kilobytes) < MOST_KILOBYTES, stdout + stderr);
+  const { size } = await Deno.stat(output);
+  const { size: runtimeSize } = await Deno.stat(Deno.execPath());
+  const embedded = await tail(output, size - runtimeSize);
+  // The Worker's entry is the program itself; the API's description is loaded when it is asked for.
+  for (
+    const part of [
+      "DedicatedWorkerGlobalScope",
+      "insights-remote permissions",
+      "/problems/{source}/{service}",
+    ]
+  ) {
+    assert.ok(embedded.includes(part), part);
+  }
+  assert.ok(!embedded.includes("node_modules/amqplib"));
+});
+
+async function tail(path: string, length: number): Promise<string> {
+  using file = await Deno.open(path);
+  await file.seek(-length, Deno.SeekMode.End);
+  return await new Response(file.readable).text();
+}
+
+Deno.test("the bundle serves, tells about its API, sends what is posted, and ends with code 0 at SIGTERM", async () => {
+  const [webPort = 0, healthPort = 0] = freePorts(2);
+  const program = startProgram({
+    webPort,
+    healthPort,
+    command: await bundleCommand(),
+    env: {
+      KUBERNETES_SERVICE_HOST: "",
+      ENABLE_CONFIGMAP_RECONCILER: "false",
+      ENABLE_NAMESPACE_RECONCILER: "false",
+      INSIGHTS_TOKEN_SECRET: SECRET,
+      RABBITMQ_ENABLED: "false",
+    },
+  });
+  const printed = new Response(program.stdout).text();
+  await program.untilReady();
+  const description = await fetch(`${program.webUrl}/openapi.json`);
+  assert.equal((await description.json()).openapi, "3.1.0");
+  const names = { projectName: "proj", environmentName: "main" };
+  const authorization = issueToken(SECRET, { namespace: "proj-main", environmentId: "3", ...names });
+  const body = JSON.stringify([{ name: "a", value: "b", source: "s" }]);
+  const response = await fetch(`${program.webUrl}/facts`, {
+    method: "POST",
+    headers: { authorization },
+    body,
+  });
+  assert.deepEqual([response.status, await response.json()], [200, { message: "okay" }]);
+  assert.equal(await program.stop(), 0);
+  const [message, ...rest] = (await printed).trimEnd().split("\n");
+  assert.deepEqual(rest, []);
+  assert.equal(JSON.parse(message!).type, "direct.facts");
+});
+
+Deno.test("the bundle answers --version, --help, permissions and --generate-token-only, and refuses a bad option", async () => {
+  const env = {
+    INSIGHTS_TOKEN_SECRET: SECRET,
+    RABBITMQ_ENABLED: "false",
+    KUBERNETES_SERVICE_HOST: "10.0.0.1",
+  };
+  const run = async (...args: string[]) =>
+    await deno(await bundleCommand(...args), { ...env, KUBERNETES_SERVICE_PORT: "443" });
+  assert.deepEqual(await run("--version"), {
+    code: 0,
+    stdout: `insights-remote ${denoJson.version}\n`,
+    stderr: "",
+  });
+  assert.match((await run("--help")).stdout, /^insights-remote brings [^]*--webservice-port/);
+  assert.deepEqual(JSON.parse((await run("permissions")).stdout).read, [
+    "/var/run/secrets/kubernetes.io/serviceaccount",
+  ]);
+  const named = ["namespace=proj-main", "environment-id=3", "project-name=proj", "environment-name=main"];
+  const flags = named.map((flag) => `--generate-token-only-${flag}`);
+  const { stdout } = await run("--generate-token-only", ...flags);
+  assert.equal(
+    stdout,
+    `${
+      issueToken(SECRET, {
+        namespace: "proj-main",
+        environmentId: "3",
+        projectName: "proj",
+        environmentName: "main",
+      })
+    }\n`,
+  );
+  const bad = await run("--webservice-port=x");
+  assert.deepEqual([bad.code, bad.stdout], [2, ""]);
+  assert.match(bad.stderr, /^insights-remote: --webservice-port: [^\n]*\n$/);
+});
