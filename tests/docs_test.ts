@@ -34,6 +34,8 @@ const DOCUMENTS = [
   "docs/controllers.md",
   "docs/delivery.md",
   "docs/metrics.md",
+  "docs/migrating.md",
+  "docs/operating.md",
   "docs/posting.md",
   "docs/security.md",
   "manifests/README.md",

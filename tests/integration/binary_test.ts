@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import denoJson from "../../deno.json" with { type: "json" };
 import { issueToken } from "../../lib/tokens.ts";
+import { bundleArguments, flagsOf, makeBundle } from "../fixtures/bundle.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { startProgram } from "../fixtures/program.ts";
 
@@ -14,15 +15,7 @@ const SECRET = "the-secret-of-the-binary-test";
 /** Of what is put into the binary, in kilobytes: it is 913, and would be tens of thousands with the packages' files. */
 const MOST_KILOBYTES = 1500;
 
-/** What stands between a command and main.ts: permissions, and settings of V8. */
-function flagsOf(task: "start" | "compile", command: string): string[] {
-  const words = denoJson.tasks[task].command.split(command)[1]!.trim().split(" ");
-  return words.filter((word) =>
-    word.startsWith("--") && !["--bundle", "--minify", "--no-check", "--output"].includes(word)
-  );
-}
-
-const FLAGS = flagsOf("compile", "deno compile");
+const FLAGS = flagsOf("compile");
 
 let folder = "";
 Deno.test.beforeAll(async () => {
@@ -43,23 +36,14 @@ async function deno(args: readonly string[], env: Readonly<Record<string, string
 }
 
 let bundled: Promise<string> | undefined;
-/** Makes the bundle that `deno compile --bundle --minify` puts into the binary. */
-function bundle(): Promise<string> {
-  return bundled ??= (async () => {
-    const path = `${folder}/insights-remote.js`;
-    const { code, stderr } = await deno(["bundle", "--minify", "--output", path, "main.ts"]);
-    assert.equal(code, 0, stderr);
-    return path;
-  })();
-}
 
 async function bundleCommand(...args: readonly string[]): Promise<string[]> {
-  return ["run", ...denoJson.unstable.map((name) => `--unstable-${name}`), ...FLAGS, await bundle(), ...args];
+  return bundleArguments(await (bundled ??= makeBundle(folder)), ...args);
 }
 
 Deno.test("the binary has the flags of the program that is run from source", () => {
   assert.ok(FLAGS.length > 5);
-  assert.deepEqual(FLAGS, flagsOf("start", "deno run"));
+  assert.deepEqual(FLAGS, flagsOf("start"));
   assert.ok(!FLAGS.some((flag) => /^--allow-(all|run|write|ffi|sys)/.test(flag) || flag === "-A"));
 });
 
