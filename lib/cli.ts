@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { buildConfig, type Config, describeValues, secretProblems, signingSecret } from "./config/config.ts";
+import { buildConfig, type Config, describeValues } from "./config/config.ts";
 import { ConfigError } from "./config/errors.ts";
 import { OPTIONS, type Values } from "./config/options.ts";
 import { readValues, type ReadVariable } from "./config/read.ts";
+import { secretProblems, signingSecret } from "./config/secrets.ts";
 import type { Environment } from "./lagoon.ts";
 
 /** One run of the program. */

@@ -4,8 +4,16 @@
  * @module
  */
 
+/**
+ * The part of the memory for requests that one environment may always have: enough for the largest request, and less than
+ * all, so that others have room for small ones.
+ */
+export const LARGEST_PART = 0.8;
+
 /** What one holder has of it; dispose of it (`using`) to give all of it back. */
 export interface Share extends Disposable {
+  /** The most that its owner may ever hold, alone in the world. */
+  readonly most: number;
   /**
    * Changes how much is held.
    *
@@ -50,7 +58,9 @@ export class FairShare {
       own = amount;
       return true;
     };
-    return { resize, [Symbol.dispose]: () => void resize(0) };
+    const { total, least } = this.#options;
+    const most = Math.min(total, Math.max(least, Math.floor(total / 2)));
+    return { most, resize, [Symbol.dispose]: () => void resize(0) };
   }
 
   #mayGrow(owner: string, by: number): boolean {

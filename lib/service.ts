@@ -5,7 +5,6 @@
  * @module
  */
 import { createHealthApp } from "../routes/health.ts";
-import { createMetricsApp } from "../routes/metrics.ts";
 import { createApp } from "../routes/mod.ts";
 import { createConsolePublisher } from "./broker/console.ts";
 import type { Publisher } from "./broker/publisher.ts";
@@ -18,6 +17,7 @@ import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { startMetricsServer } from "./metrics_server.ts";
 import { createVerifier } from "./tokens.ts";
 
 /** What the service needs from outside. */
@@ -30,9 +30,9 @@ export interface ServiceDependencies {
   readonly newId: () => string;
   /** Where the program tells what it does. */
   readonly log: Logger;
-  /** How to reach the API server; not called when no controller is enabled. */
+  /** How to reach the API server; called for the controllers, and for secure metrics. */
   readonly openCluster: () => Promise<ClusterAccess>;
-  /** Reads the certificates of TLS to the broker. */
+  /** Reads the certificates of TLS to the broker, and of metrics. */
   readonly readTextFile: (path: string) => Promise<string>;
   /** Takes messages when there is no broker. */
   readonly writeMessage: (line: Uint8Array) => void;
@@ -82,14 +82,14 @@ export async function serve(
   if (config.health) {
     servers.push(await startHttpServer(config.health, createHealthApp(readiness, cluster.liveness), clock));
   }
-  if (config.metrics) servers.push(await startHttpServer(config.metrics, createMetricsApp(metrics), clock));
+  if (config.metrics) servers.push(await startMetricsServer(config.metrics, { ...dependencies, metrics }));
   const brokerStopped = broker.run(stopBroker.signal);
   const clusterStopped = cluster.run({ signal: stop.signal, killSignal: killWork.signal });
   // Another replica works now: this one starts anew rather than go on half.
   clusterStopped.then((outcome) => outcome === "lost" && stop.abort());
   if (config.web.enabled) web = await startWeb(config, broker.publisher, { ...dependencies, metrics });
   metrics.observe("http_connections", () => ({ web: web?.connections ?? 0 }));
-  log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.port });
+  log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.address.port });
 
   await aborted(stop.signal);
   log.info("Stopping");

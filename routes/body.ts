@@ -23,6 +23,11 @@ export function bodySource({ req, env }: Context<AppEnv>): BodySource {
   return { headers: req.raw.headers, body: bindings?.body ?? req.raw.body };
 }
 
+/** How many bytes a body is said to have; 0 when nothing is said. */
+export function declaredLength({ headers }: Pick<BodySource, "headers">): number {
+  return Number(headers.get("content-length")) || 0;
+}
+
 /**
  * Hands on a request's body while it arrives; never takes more than the limit, also when the body comes in chunks and its
  * length is not known before.
@@ -36,7 +41,7 @@ export async function readBody(
   maxBytes: number,
   onChunk: (chunk: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
-  if (Number(source.headers.get("content-length")) > maxBytes) throw tooLarge(maxBytes);
+  if (declaredLength(source) > maxBytes) throw tooLarge(maxBytes);
   let size = 0;
   for await (const chunk of chunksOf(source)) {
     size += chunk.length;

@@ -23,7 +23,7 @@ export interface DeliverOptions {
  * was begun is finished, so that messages keep their order.
  *
  * @throws {UnavailableError} When it was not confirmed in time.
- * @throws {AppError} Codes `message-too-large`, and `too-many-bytes` while others' messages fill the memory.
+ * @throws {AppError} Codes `message-too-large`, and those of {@link holdBytes}.
  */
 export async function deliver(
   c: Context<AppEnv>,
@@ -48,10 +48,17 @@ export async function deliver(
 /**
  * Has the request hold so many bytes instead of those that it held before.
  *
- * @throws {AppError} Code `too-many-bytes`.
+ * @throws {AppError} Code `too-many-bytes` while there is no room for them; `needs-too-many-bytes` when there never is.
  */
 export function holdBytes(c: Context<AppEnv>, size: number): void {
-  if (c.get("bytes").resize(size)) return;
+  const share = c.get("bytes");
+  if (share.resize(size)) return;
+  if (size > share.most) {
+    throw new AppError(
+      "needs-too-many-bytes",
+      `The request needs more than ${share.most} bytes of memory: send the items in several requests`,
+    );
+  }
   throw new AppError(
     "too-many-bytes",
     "Too many bytes of requests are being served, of all environments or of this one: send it again later",

@@ -89,6 +89,7 @@ function failureByCode({ code, message }: AppError, method: string): Failure | u
     case "body-too-large":
     case "item-too-large":
     case "message-too-large":
+    case "needs-too-many-bytes":
     case "too-many-items":
       return { code: 413, status: "payload too large", message };
     case "too-many-in-flight":

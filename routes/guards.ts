@@ -6,9 +6,8 @@
 import type { MiddlewareHandler } from "hono";
 import { every } from "hono/combine";
 import { AppError, UnavailableError } from "../lib/errors.ts";
-import { FairShare } from "../lib/fair_share.ts";
+import { FairShare, LARGEST_PART } from "../lib/fair_share.ts";
 import { FairTurns } from "../lib/fair_turns.ts";
-import { MAX_MESSAGE_BYTES } from "../lib/insights/messages.ts";
 import { createAuthenticate } from "./auth.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
@@ -50,10 +49,13 @@ function createRequireBroker(publisher: RouteDeps["publisher"]): MiddlewareHandl
 function createAdmit(
   { limits, metrics, clock }: Pick<RouteDeps, "limits" | "metrics" | "clock">,
 ): MiddlewareHandler<AppEnv> {
-  const { maxInFlight, maxBufferedBytes, maxItemBytes } = limits;
+  const { maxInFlight, maxBufferedBytes } = limits;
   const places = new FairShare({ total: maxInFlight, least: 1 });
-  // Whoever is alone may always send the largest message, which holds itself and one item.
-  const bytes = new FairShare({ total: maxBufferedBytes, least: MAX_MESSAGE_BYTES + maxItemBytes });
+  // Whoever is alone may send the largest body, and still there is room for the small ones of others.
+  const bytes = new FairShare({
+    total: maxBufferedBytes,
+    least: Math.floor(maxBufferedBytes * LARGEST_PART),
+  });
   const turns = new FairTurns(clock);
   metrics.observe("requests_in_flight", () => ({ web: places.held }));
   metrics.observe("request_bytes", () => ({ web: bytes.held }));

@@ -9,6 +9,7 @@ import type { AppEnv, RouteDeps } from "./deps.ts";
 import { answerFailure, createErrorHandler } from "./errors.ts";
 import { createFactsRoutes } from "./facts.ts";
 import { createGuard } from "./guards.ts";
+import { createOpenApiRoutes } from "./openapi.ts";
 import { createProblemsRoutes } from "./problems.ts";
 import { createRecord } from "./record.ts";
 
@@ -27,6 +28,7 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
   const guard = createGuard(deps);
   app.route("/facts", createFactsRoutes(deps, guard));
   app.route("/problems", createProblemsRoutes(deps, guard));
+  app.route("/", createOpenApiRoutes());
   return app;
 }
 

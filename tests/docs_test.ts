@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import { OPTIONS } from "../lib/config/options.ts";
 import { createMetrics, type GaugeName, GAUGES } from "../lib/metrics.ts";
+import { readDocumentedMetrics } from "./fixtures/documented_metrics.ts";
+import { TOKEN_SECRET } from "../lib/lagoon.ts";
+import { TestApp } from "./routes/fixture.ts";
+import { documentUrl, postingText } from "./tools/docs.ts";
+import { FAILURES } from "./tools/openapi/failures.ts";
 
 Deno.test("docs/metrics.md names every metric with its type and labels, and no other", async () => {
-  const text = await Deno.readTextFile(new URL("../docs/metrics.md", import.meta.url));
-  const rows = [...text.matchAll(/^\| `(insights_remote_\w+)` +\| (\w+) +\| ([^|]*)\|/gm)];
-  const documented = rows.map(([, name, type, labels]) =>
-    [name, type, [...labels!.matchAll(/`(\w+)`/g)].map(([, label]) => label)] as const
+  const documented = (await readDocumentedMetrics()).map(({ name, type, labels }) =>
+    [name, type, labels] as const
   );
   const metrics = createMetrics();
   for (const gauge of Object.keys(GAUGES) as GaugeName[]) metrics.observe(gauge, () => ({ x: 1 }));
@@ -31,11 +34,14 @@ const DOCUMENTS = [
   "docs/controllers.md",
   "docs/delivery.md",
   "docs/metrics.md",
+  "docs/posting.md",
   "docs/security.md",
+  "manifests/README.md",
 ];
 
 Deno.test("documents name no variable that isn't one of the program's", async () => {
-  const known = [...Object.values(OPTIONS).map(({ env }) => env), "INSIGHTS_TOKEN"];
+  const ofClients = ["INSIGHTS_TOKEN", "INSIGHTS_TOKEN_FILE", "INSIGHTS_URL"];
+  const known = [...Object.values(OPTIONS).map(({ env }) => env), ...ofClients];
   let named = 0;
   for (const document of DOCUMENTS) {
     const text = await Deno.readTextFile(new URL(`../${document}`, import.meta.url));
@@ -60,4 +66,31 @@ Deno.test("docs/delivery.md tells the limits' defaults as they are", async () =>
     const value = Number(number!.replaceAll(",", "")) * (unit === " MiB" ? 1024 * 1024 : 1);
     assert.equal(option?.defaultText, String(value), name!);
   }
+});
+
+Deno.test("docs/posting.md has the tables that come from code (`deno task docs` writes them again)", async () => {
+  const isInStep = await Deno.readTextFile(documentUrl("posting.md")) === await postingText();
+  assert.ok(isInStep, "docs/posting.md is out of date: run `deno task docs`");
+});
+
+Deno.test("docs/posting.md shows an answer with warnings as it is", async () => {
+  const markdown = await Deno.readTextFile(documentUrl("posting.md"));
+  const [, example = ""] = /^```json\n(.*?)^```$/ms.exec(markdown) ?? [];
+  const response = await new TestApp().send("POST /problems", { body: [{ identifier: "i", data: "{}" }] });
+  assert.deepEqual(JSON.parse(example), await response.json());
+});
+
+Deno.test("docs/posting.md mounts the token where the Secret and its key are named so", async () => {
+  const markdown = await Deno.readTextFile(documentUrl("posting.md"));
+  const paths = new Set(markdown.match(/\/var\/run\/secrets\/lagoon\/dynamic\/[\w\/-]+/g));
+  assert.deepEqual([...paths], [`/var/run/secrets/lagoon/dynamic/${TOKEN_SECRET.name}/${TOKEN_SECRET.key}`]);
+});
+
+Deno.test("docs/delivery.md has a line for every status that a client may get", async () => {
+  const markdown = await Deno.readTextFile(documentUrl("delivery.md"));
+  const rows = [...markdown.matchAll(/^\| (\d{3}(?:, \d{3})*) +\|/gm)].flatMap(([, codes]) =>
+    codes!.split(", ")
+  );
+  const known = ["200", ...Object.values(FAILURES).map(({ code }) => String(code))];
+  assert.deepEqual(rows, [...new Set(known)].sort());
 });

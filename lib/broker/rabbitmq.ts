@@ -47,7 +47,7 @@ const SETTLED_MS = 10_000;
 /** How long the broker may be silent before it is asked whether it is still there. */
 const PROBE_AFTER_MS = 5_000;
 /** Messages that are sent and not confirmed, in bytes; above it the broker is too far behind to get more. */
-const MAX_UNCONFIRMED_BYTES = 32 * 1024 * 1024;
+const MAX_UNCONFIRMED_BYTES = 20 * 1024 * 1024;
 /** A broker that has confirmed nothing and answered no probe for this long gets no messages. */
 const SILENCE_LIMIT_MS = 15_000;
 

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { LARGEST_PART } from "../fair_share.ts";
 import { ConfigError } from "./errors.ts";
 import { OPTIONS, type Values } from "./options.ts";
 import type { ReadVariable } from "./read.ts";
+import { secretProblems, signingSecret } from "./secrets.ts";
 import type { HostPort } from "./values.ts";
 
 /** Everything that the service is built from. Durations are in milliseconds. */
@@ -67,8 +69,18 @@ export interface Config {
   };
   /** Where /healthz and /readyz are; undefined for nowhere. */
   readonly health: HostPort | undefined;
-  /** Where /metrics is; undefined for nowhere. */
-  readonly metrics: HostPort | undefined;
+  /**
+   * Where /metrics is; undefined for nowhere. With `tls` over HTTPS, for callers that Kubernetes allows; empty names of
+   * files stand for a self-signed certificate, for the host name.
+   */
+  readonly metrics:
+    | {
+      readonly address: HostPort;
+      readonly tls:
+        | { readonly hostname: string; readonly certFile: string; readonly keyFile: string }
+        | undefined;
+    }
+    | undefined;
   /** How long posts are still taken after a stop was asked for, and how long work in hand may take after that. */
   readonly shutdown: { readonly delayMs: number; readonly graceMs: number };
   /** Whether one of several replicas does the controllers' work; the Lease's namespace is empty for the pod's own. */
@@ -111,24 +123,12 @@ export const PLATFORM_VARIABLES: readonly string[] = [
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** Fewest bytes of a secret that signs tokens. */
-const LEAST_SECRET_BYTES = 16;
-/** The Go remote's default, which everybody knows. */
-const WELL_KNOWN_SECRET = "testsecret";
-/** Long enough and yet nothing: white space alone, or one character all over. */
-const EMPTY_SECRET = /^(?:\s+|(.)\1*)$/su;
-
 /**
  * Parts that later versions have: turning one on is an error and not something that is silently left out.
  * A part that has come needs no more than its row taken away.
  */
 const NOT_THERE_YET: readonly (readonly [env: string, isOn: (values: Values) => boolean, instead: string])[] =
   [
-    [
-      OPTIONS.metricsSecure.env,
-      (values) => values.metricsAddress !== undefined && values.metricsSecure,
-      "set it to false, and let only Prometheus reach the address",
-    ],
     [OPTIONS.trackEnabled.env, (values) => values.trackEnabled, "set it to false"],
     [OPTIONS.scannerEnabled.env, (values) => values.scannerEnabled, "set it to false"],
   ];
@@ -142,51 +142,25 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
   const problems = NOT_THERE_YET
     .filter(([, isOn]) => isOn(values))
     .map(([env, , instead]) => `${env}: this version does not have it yet: ${instead}`);
-  if ((values.brokerCertFile === "") !== (values.brokerKeyFile === "")) {
-    const { brokerCertFile, brokerKeyFile } = OPTIONS;
-    problems.push(
-      `${brokerCertFile.env}, ${brokerKeyFile.env}: expected both a certificate and its key, or neither`,
-    );
+  for (
+    const [certFile, keyFile] of [["brokerCertFile", "brokerKeyFile"], [
+      "metricsCertFile",
+      "metricsKeyFile",
+    ]] as const
+  ) {
+    if ((values[certFile] === "") === (values[keyFile] === "")) continue;
+    const names = `${OPTIONS[certFile].env}, ${OPTIONS[keyFile].env}`;
+    problems.push(`${names}: expected both a certificate and its key, or neither`);
   }
-  if (values.maxBufferedBytes < values.maxBodyBytes) {
-    problems.push(`${OPTIONS.maxBufferedBytes.env}: expected at least ${OPTIONS.maxBodyBytes.env}`);
+  if (values.maxBufferedBytes * LARGEST_PART < values.maxBodyBytes) {
+    const { maxBufferedBytes, maxBodyBytes } = OPTIONS;
+    problems.push(
+      `${maxBufferedBytes.env}: expected at least ${1 / LARGEST_PART} times ${maxBodyBytes.env}`,
+    );
   }
   if (values.webEnabled || values.tokensEnabled) problems.push(...secretProblems(values));
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(assemble(values, readVariable));
-}
-
-/** The secret that signs tokens; a local run can do without one of its own. */
-export function signingSecret({ tokenSecret, local }: Values): string {
-  return tokenSecret === "" && local ? WELL_KNOWN_SECRET : tokenSecret;
-}
-
-/** What is wrong with the secrets; never the secrets. */
-export function secretProblems({ tokenSecret, previousSecret, local }: Values): string[] {
-  if (local) return [];
-  const problems: string[] = [];
-  if (tokenSecret === "") problems.push(`${OPTIONS.tokenSecret.env}: expected a secret that signs tokens`);
-  const secrets = [[OPTIONS.tokenSecret.env, tokenSecret], [
-    OPTIONS.previousSecret.env,
-    previousSecret,
-  ]] as const;
-  for (const [env, secret] of secrets) {
-    if (secret === "") continue;
-    if (secret === WELL_KNOWN_SECRET) {
-      problems.push(
-        `${env}: expected a secret that is not known to everybody (on your own machine: INSIGHTS_LOCAL=true)`,
-      );
-    } else if (new TextEncoder().encode(secret).length < LEAST_SECRET_BYTES) {
-      problems.push(
-        `${env}: expected at least ${LEAST_SECRET_BYTES} bytes (on your own machine: INSIGHTS_LOCAL=true)`,
-      );
-    } else if (EMPTY_SECRET.test(secret)) {
-      problems.push(
-        `${env}: expected more than white space or one character (on your own machine: INSIGHTS_LOCAL=true)`,
-      );
-    }
-  }
-  return problems;
 }
 
 /**
@@ -203,6 +177,7 @@ export function describeValues(values: Values): Record<string, unknown> {
 }
 
 function assemble(values: Values, readVariable: ReadVariable): Config {
+  const podName = readVariable("HOSTNAME") || "insights-remote";
   return {
     configMaps: {
       enabled: values.configMapsEnabled,
@@ -235,7 +210,7 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
     },
     broker: brokerSection(values),
     health: values.healthAddress,
-    metrics: values.metricsAddress,
+    metrics: metricsSection(values, podName),
     shutdown: {
       // Only a Service goes on sending requests to a program that has said that it ends.
       delayMs: readVariable("KUBERNETES_SERVICE_HOST") ? values.shutdownDelaySeconds * SECOND : 0,
@@ -244,7 +219,7 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
     leaderElection: {
       enabled: values.leaderElect,
       namespace: values.leaderElectNamespace,
-      podName: readVariable("HOSTNAME") || "insights-remote",
+      podName,
     },
     kubernetes: {
       serviceHost: readVariable("KUBERNETES_SERVICE_HOST") || undefined,
@@ -280,6 +255,13 @@ function brokerSection(values: Values): Config["broker"] {
     reconnectCapMs: values.reconnectSeconds * SECOND,
     confirmTimeoutMs: values.confirmSeconds * SECOND,
   };
+}
+
+function metricsSection(values: Values, hostname: string): Config["metrics"] {
+  const { metricsAddress: address, metricsSecure, metricsCertFile, metricsKeyFile } = values;
+  if (address === undefined) return undefined;
+  const tls = { hostname, certFile: metricsCertFile, keyFile: metricsKeyFile };
+  return { address, tls: metricsSecure ? tls : undefined };
 }
 
 /** As kubectl looks for them. */

@@ -35,8 +35,15 @@ export const PROCESS_OPTIONS = {
     "metrics-secure",
     boolean,
     "true",
-    "Metrics over HTTPS, for callers that Kubernetes allows. Not in this version yet: with an address for /metrics, set it to false.",
+    "Metrics over HTTPS, for callers that Kubernetes allows to get the nonResourceURL /metrics; false gives them to whoever reaches the address.",
   ),
+  metricsCertFile: option(
+    "metrics-cert-file",
+    file,
+    "",
+    "Certificate for /metrics, PEM; without it a self-signed one, a new one at each start. This file and the one below are read again every minute.",
+  ),
+  metricsKeyFile: option("metrics-key-file", file, "", "Key of the certificate for /metrics, PEM."),
   leaderElect: option(
     "leader-elect",
     boolean,

@@ -43,8 +43,8 @@ export const WEB_OPTIONS = {
   maxBufferedBytes: option(
     "webservice-max-buffered-bytes",
     integer(1024, 1_000_000_000),
-    "20971520",
-    "Bodies of requests in memory at the same time, in bytes, until they are confirmed; what would be more is answered with 429.",
+    "18874368",
+    "Bodies of requests in memory at the same time, in bytes, until they are confirmed; what would be more is answered with 429. One environment may have four fifths; a request that needs more alone is answered with 413.",
   ),
   maxConnections: option(
     "webservice-max-connections",

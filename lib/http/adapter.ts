@@ -13,6 +13,11 @@ export interface HttpBindings {
    * itself never has one, since a stream of the web for each request halves how many are served.
    */
   readonly body: AsyncIterable<Uint8Array> | undefined;
+  /**
+   * Has these bytes follow the response's head in place of its body. Where many answers are the same, memory holds them once,
+   * however many clients are slow to read them. They must never change.
+   */
+  readonly share: (body: Uint8Array) => void;
 }
 
 /** What answers requests. */
@@ -63,8 +68,10 @@ export async function respond(app: HttpApp, incoming: IncomingMessage): Promise<
     return failureAnswer(400, "BAD REQUEST", "The request must have a method and a path that are known");
   }
   try {
-    const response = await app.fetch(request, { body: bodyOf(incoming) });
-    const body = new Uint8Array(await response.arrayBuffer());
+    let shared: Uint8Array | undefined;
+    const share = (body: Uint8Array) => void (shared = body);
+    const response = await app.fetch(request, { body: bodyOf(incoming), share });
+    const body = shared ?? new Uint8Array(await response.arrayBuffer());
     return { status: response.status, headers: [...response.headers].flat(), body };
   } catch {
     // The error's text may hold anything; the routes log their own.

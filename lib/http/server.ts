@@ -55,6 +55,13 @@ export interface ListenOptions {
    * @default 10000
    */
   readonly requestTimeoutMs?: number;
+  /**
+   * Puts TLS around a connection. A handshake takes from the time for the first head, and its connection is one of those
+   * that are open.
+   *
+   * @default none
+   */
+  readonly wrap?: (socket: Socket) => Socket;
 }
 
 /** Largest head of a request, in bytes. */
@@ -65,6 +72,9 @@ const MAX_HEAD_BYTES = 16 * 1024;
  * clients, who try again after a second; with more, who comes last in a flood waits for longer.
  */
 const BACKLOG = 1024;
+
+/** How much is read ahead of a connection that is not taken on, in bytes: with hundreds of them it adds up. */
+const READ_AHEAD_BYTES = 16 * 1024;
 
 /** How often node looks for requests that take too long, in milliseconds. */
 const CHECK_MS = 1000;
@@ -81,7 +91,7 @@ export async function startHttpServer(
 ): Promise<HttpServer> {
   const { maxConnections = 64, headerTimeoutMs = 5000, requestTimeoutMs = 10_000 } = options;
   const connections = new Connections(app, clock, { maxConnections, answerTimeoutMs: headerTimeoutMs });
-  const server = createNodeServer(connections, {
+  const server = createNodeServer(connections, options.wrap, {
     headersTimeout: Math.min(headerTimeoutMs, requestTimeoutMs),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: headerTimeoutMs,
@@ -113,10 +123,20 @@ export async function startHttpServer(
   };
 }
 
-function createNodeServer(connections: Connections, options: ServerOptions): Server {
-  const server = createServer(options);
-  server.prependListener("connection", Connection.prepare);
-  server.on("connection", (socket: Socket) => connections.add(socket));
+function createNodeServer(
+  connections: Connections,
+  wrap: ListenOptions["wrap"],
+  options: ServerOptions,
+): Server {
+  const server = createServer({ ...options, highWaterMark: READ_AHEAD_BYTES });
+  const [serveHttp] = server.listeners("connection") as [(socket: Socket) => void];
+  server.off("connection", serveHttp);
+  server.on("connection", (tcpSocket: Socket) => {
+    const socket = wrap ? wrap(tcpSocket) : tcpSocket;
+    Connection.prepare(socket);
+    serveHttp.call(server, socket);
+    connections.add(socket);
+  });
   server.on("request", (incoming, outgoing) => connections.take({ incoming, outgoing }));
   server.on("checkExpectation", (incoming, outgoing) => connections.take({ incoming, outgoing }));
   // Node makes the sockets of its servers from its own class.

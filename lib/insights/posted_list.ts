@@ -47,6 +47,7 @@ export function createFactList(environment: Environment, limits: ListLimits): Po
     schema: factSchema,
     writer,
     warnings,
+    memory: repairs,
     add: (fact, index) => {
       const repaired = repairs.repair(fact, index);
       repairs.remember(repaired, index, writer.add(factEntry(header, repaired)));
@@ -67,6 +68,7 @@ export function createProblemList(environment: Environment, limits: ListLimits):
     schema: problemSchema,
     writer,
     warnings,
+    memory: NO_MEMORY,
     add: (problem, index) => {
       const repaired = repairProblem(problem, { path: `problems[${index}]`, warnings });
       writer.add(problemEntry(header.environment, repaired));
@@ -74,11 +76,15 @@ export function createProblemList(environment: Environment, limits: ListLimits):
   });
 }
 
+const NO_MEMORY = { heldBytes: 0, clear: () => {} } as const;
+
 /** What the two kinds of lists differ in. */
 interface ListParts<Item> {
   readonly schema: z.ZodType<Item, unknown>;
   readonly writer: ListWriter;
   readonly warnings: Warnings;
+  /** What it remembers of the items that are written. */
+  readonly memory: { readonly heldBytes: number; clear(): void };
   /** Repairs an item and writes it. */
   add(item: Item, index: number): void;
 }
@@ -86,7 +92,7 @@ interface ListParts<Item> {
 function createList<Item>(
   shape: { readonly name: "facts" | "problems"; readonly mayBeWrapped: boolean },
   limits: ListLimits,
-  { schema, writer, warnings, add }: ListParts<Item>,
+  { schema, writer, warnings, memory, add }: ListParts<Item>,
 ): PostedList {
   const mistakes: string[] = [];
   const reader = new ItemReader({ ...shape, ...limits }, (value, index) => {
@@ -98,7 +104,7 @@ function createList<Item>(
   });
   return {
     get heldBytes() {
-      return writer.heldBytes + reader.pendingBytes;
+      return writer.heldBytes + reader.pendingBytes + memory.heldBytes;
     },
     push: (chunk) => reader.push(chunk),
     end() {
@@ -106,6 +112,9 @@ function createList<Item>(
       if (mistakes.length > 0) throw new BodyError("body-invalid", summarize(mistakes));
       return { body: writer.finish(), warnings: warnings.list() };
     },
-    [Symbol.dispose]: () => writer[Symbol.dispose](),
+    [Symbol.dispose]() {
+      writer[Symbol.dispose]();
+      memory.clear();
+    },
   };
 }

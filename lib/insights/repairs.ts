@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { checkJson } from "./json_text.ts";
 import type { Fact, Problem } from "./messages.ts";
 
@@ -32,6 +33,12 @@ const MAX_DATA_DEPTH = 1000;
 
 /** How many warnings are listed. */
 export const MAX_WARNINGS = 50;
+
+/** Longest identity of a fact that is remembered as it is, in UTF-16 code units. */
+const MAX_REMEMBERED_CHARACTERS = 64;
+
+/** What one fact is remembered with, in bytes: its identity, a record, and their places in a map. Measured: 150 to 330. */
+const REMEMBERED_BYTES = 300;
 
 const FACT_TEXTS = ["name", "value", "source", "description", "type", "category", "service"] as const;
 const LIMITED_FACT_TEXTS = ["name", "value", "source"] as const;
@@ -79,6 +86,11 @@ export class FactRepairs<Mark> {
   readonly #drop: (mark: Mark) => void;
   readonly #latest = new Map<string, { readonly index: number; readonly mark: Mark }>();
 
+  /** Bytes that the facts so far are remembered with, about. */
+  get heldBytes(): number {
+    return this.#latest.size * REMEMBERED_BYTES;
+  }
+
   /**
    * Begins a list.
    *
@@ -87,6 +99,11 @@ export class FactRepairs<Mark> {
   constructor(warnings: Warnings, drop: (mark: Mark) => void) {
     this.#warnings = warnings;
     this.#drop = drop;
+  }
+
+  /** Forgets all facts. */
+  clear(): void {
+    this.#latest.clear();
   }
 
   /** Gives a fact as it can be sent. */
@@ -105,7 +122,7 @@ export class FactRepairs<Mark> {
    * gives up on the rest of a batch at the second one.
    */
   remember({ source, name }: Fact, index: number, mark: Mark): void {
-    const key = JSON.stringify([source, name]);
+    const key = identityOf(JSON.stringify([source, name]));
     const before = this.#latest.get(key);
     this.#latest.set(key, { index, mark });
     if (before === undefined) return;
@@ -115,6 +132,12 @@ export class FactRepairs<Mark> {
       `left out, as facts[${index}] has the same source and name`,
     );
   }
+}
+
+/** Long identities are remembered by their hash, which no JSON text looks like. */
+function identityOf(identity: string): string {
+  if (identity.length <= MAX_REMEMBERED_CHARACTERS) return identity;
+  return createHash("sha256").update(identity).digest("base64");
 }
 
 /** The source of a deletion of facts, as it was stored when they were posted; well-formed Unicode. */

@@ -15,7 +15,14 @@ export const MAX_COUNTED = 1000;
 
 /** Clients written in Go send null for what they don't have. */
 const text = z.string().nullish().transform((value) => value ?? "");
-const required = z.string().min(1, "must not be empty");
+/** `min(1)` compares the length of whatever has one, and comparing what a tenant made up can throw. */
+const notEmpty = new z.core.$ZodCheckMinLength({
+  check: "min_length",
+  minimum: 1,
+  error: () => "must not be empty",
+  when: ({ value }) => typeof value === "string",
+});
+const required = z.string().check(notEmpty);
 
 /** One fact of a request. Unknown fields are ignored, and so is every field that names an environment. */
 export const factSchema: z.ZodType<Fact, unknown> = z.object({

@@ -114,6 +114,8 @@ export interface KubeClient {
     object: ObjectPatch,
     options: Signal,
   ): Promise<PartialObject>;
+  /** Has the API server answer a question: creates an object that it doesn't keep, and gives its status. */
+  ask<Status>(resource: Resource<PartialObject>, spec: unknown, options: Signal): Promise<Status>;
   /** Merge patch (RFC 7386): `null` removes a field, whoever owns it. */
   patch(
     resource: Resource<PartialObject>,
@@ -232,6 +234,18 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         body: { ...body, ...typeOf(resource), metadata: { ...body.metadata, ...nameOf(key) } },
         signal,
       }),
+
+    ask: async <Status>(resource: Resource<PartialObject>, spec: unknown, { signal }: Signal) => {
+      const { status } = await call<{ status: Status }>({
+        method: "POST",
+        path: resourcePath(resource),
+        what: `create ${resource.plural}`,
+        contentType: "application/json",
+        body: { ...typeOf(resource), spec },
+        signal,
+      });
+      return status;
+    },
 
     patch: (resource, key, body, { signal }) =>
       object("patch", resource, key, {

@@ -99,6 +99,13 @@ export const RESOURCES = {
   secrets: resource<Secret>("v1", "Secret", "secrets", true),
   events: resource<Event>("v1", "Event", "events", true),
   leases: resource<Lease>("coordination.k8s.io/v1", "Lease", "leases", true),
+  tokenReviews: resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews", false),
+  subjectAccessReviews: resource(
+    "authorization.k8s.io/v1",
+    "SubjectAccessReview",
+    "subjectaccessreviews",
+    false,
+  ),
 } as const;
 
 /** Names one object; cluster-scoped objects have the namespace `""`. */

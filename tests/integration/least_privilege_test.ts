@@ -1,10 +1,11 @@
-/** The program with exactly the rights of `manifests/base`, with fewer, and with the lagoon-remote chart's. */
+/** The program with exactly the rights of `manifests/`, with fewer, and with the lagoon-remote chart's. */
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import {
   AccessControl,
+  documentedPermissions,
   OWN_NAMESPACE,
   permissions,
   type PolicyRule,
@@ -17,11 +18,11 @@ import { tokenSuite } from "../suites/token_suite.ts";
 
 const MANIFESTS = await Promise.all(
   [
-    "service_account",
-    "cluster_role",
-    "cluster_role_binding",
-    "leader_election_role",
-    "leader_election_role_binding",
+    "base/service_account",
+    "base/cluster_role",
+    "base/cluster_role_binding",
+    "components/leader_election/role",
+    "components/leader_election/role_binding",
   ]
     .map(readManifest),
 );
@@ -201,10 +202,7 @@ describeSuite(factory("with the chart's role"), (test) => {
 });
 
 Deno.test("docs/security.md lists exactly the rights in the manifests", async () => {
-  const text = await Deno.readTextFile(new URL("../../docs/security.md", import.meta.url));
-  const rows = text.matchAll(/^\| `([a-z.0-9]+)` +\| `([a-z]+)` +\|(?: name `([a-z0-9.-]+)`)?/gm);
-  const documented = [...rows].map(([, resource, verb, name = ""]) =>
-    `${verb} ${resource} ${name}`.trimEnd()
-  );
-  assert.deepEqual(documented.sort(), permissions([...CLUSTER_RULES, ...LEASE_RULES]));
+  const metricsRole = await readManifest("components/monitoring/metrics_auth_role");
+  const rules = [...CLUSTER_RULES, ...LEASE_RULES, ...metricsRole.rules!];
+  assert.deepEqual(await documentedPermissions(), permissions(rules));
 });

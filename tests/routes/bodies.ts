@@ -43,6 +43,8 @@ const HOSTILE_FIELDS = [
 const HOSTILE_VALUES = [
   ...['"sbom"', '"direct"', '"direct.delete.facts"', "9", '"9"', "{}", "[]", "null"],
   ...['{"lagoon.sh/insightsType":"sbom"}', `{"a":"${SENTINEL}"}`, `{"type":"${SENTINEL}"}`],
+  // What JavaScript can't compare or write as a text.
+  ...['{"toString":null}', '{"valueOf":1,"toString":1}'],
 ];
 const NUMBERS = [
   ...["0", "-0", "-0.0", "1", "-1", "0.7", "1e21", "5e-324", "1e-400", "1e999", "-1e999", SENTINEL_NUMBER],
@@ -87,7 +89,7 @@ export function nearlyValid(list: List): fc.Arbitrary<string> {
     value: fc.oneof({ weight: 12, arbitrary: string }, { weight: 1, arbitrary: anyJson }),
     required: fc.oneof(
       { weight: 30, arbitrary: filledText.map((name) => JSON.stringify(name)) },
-      { weight: 1, arbitrary: fc.constantFrom('""', "null") },
+      { weight: 1, arbitrary: fc.constantFrom('""', "null", '{"length":{"toString":null}}') },
       { weight: 1, arbitrary: anyJson },
     ),
     score: fc.oneof(fc.constantFrom(...NUMBERS), anyJson),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HttpApp } from "../../lib/http/server.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { createVerifier, issueToken } from "../../lib/tokens.ts";
 import type { RequestLimits, RouteDeps } from "../../routes/deps.ts";
@@ -63,6 +64,9 @@ export class TestApp {
       ...deps,
     });
   }
+
+  /** For a server. */
+  readonly fetch: HttpApp["fetch"] = (request, bindings) => this.#app.fetch(request, bindings);
 
   /** Waits until so many requests wait for the broker's confirm, each of which sets a timer. */
   async untilWaiting(count: number): Promise<void> {

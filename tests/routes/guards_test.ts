@@ -64,7 +64,7 @@ Deno.test("One environment gets half of the places, of facts and problems togeth
 });
 
 Deno.test("Bodies are refused while others fill the memory, and none is held when all are answered", async () => {
-  const app = new TestApp({ maxBodyBytes: 8000, maxBufferedBytes: 15_000 });
+  const app = new TestApp({ maxBodyBytes: 8000, maxBufferedBytes: 16_000 });
   const letGo = holdConfirms(app);
   const body = [{ name: "n", description: "x".repeat(5000) }];
   const first = app.send("POST /facts", { body });
@@ -83,8 +83,25 @@ Deno.test("A message that is larger than its body counts with its own size", asy
   const app = new TestApp({ maxBodyBytes: 10_000, maxBufferedBytes: 10_000 });
   // Twelve bytes each, and more than a hundred in the message.
   const body = `[${Array.from({ length: 200 }, (_, index) => `{"name":"${index}"}`).join(",")}]`;
-  await assertTooMany(await app.send("POST /facts", { body }));
+  const [status, answer] = await statusAndAnswer(await app.send("POST /facts", { body }));
+  assert.equal(status, 413);
+  assert.deepEqual(answer, {
+    status: "payload too large",
+    message: "The request needs more than 8000 bytes of memory: send the items in several requests",
+  });
   assert.deepEqual(app.publisher.messages, []);
+});
+
+Deno.test("A body whose length is told is refused before it is read while there is no room for all of it", async () => {
+  const app = new TestApp({ maxBodyBytes: 12_000, maxBufferedBytes: 16_000 });
+  const letGo = holdConfirms(app);
+  const first = app.send("POST /facts", { body: [{ name: "n", description: "x".repeat(5000) }] });
+  await app.untilWaiting(1);
+  const authorization = tokenOf("second");
+  const headers = { "content-length": "11000" };
+  await assertTooMany(await app.send("POST /facts", { body: unreadable(), authorization, headers }));
+  letGo();
+  assert.equal((await first).status, 200);
 });
 
 Deno.test("Requests that fail, and those without a token, take no place for longer", async () => {

@@ -10,6 +10,7 @@ import { DELETE } from "../fixtures/api_server/conformance/delete.ts";
 import { LIST } from "../fixtures/api_server/conformance/list.ts";
 import { PATCH } from "../fixtures/api_server/conformance/patch.ts";
 import { READ } from "../fixtures/api_server/conformance/read.ts";
+import { REVIEWS } from "../fixtures/api_server/conformance/reviews.ts";
 import {
   type ApiServerUnderTest,
   type Behaviours,
@@ -31,6 +32,7 @@ const TOPICS: Readonly<Record<string, Behaviours>> = {
   validation: VALIDATION,
   list: LIST,
   watch: WATCH,
+  reviews: REVIEWS,
 };
 
 /**

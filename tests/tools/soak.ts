@@ -8,6 +8,7 @@ import { TOPOLOGY } from "../../lib/broker/topology.ts";
 import { withChannel } from "../fixtures/publisher_run.ts";
 import { startPrivateNode } from "../fixtures/rabbitmq_node.ts";
 import { FULL_ATTACKS, measureAttack, startTarget } from "./hostile_clients.ts";
+import { BODY_KINDS, measureBodies, startSender } from "./large_bodies.ts";
 import { measureOutage } from "./outage.ts";
 import { type Fault, measurePromise } from "./promise.ts";
 
@@ -17,6 +18,7 @@ type Scenario = () => AsyncGenerator<object>;
 /** How often the broker is broken in each way. */
 const ROUNDS = 10;
 const OUTAGE_SECONDS = 60 * 60;
+const BODIES_SECONDS = 20;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   restart: async (node) => {
@@ -36,6 +38,16 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       // A new one for each, so that each has its own peak of memory.
       await using program = await startTarget();
       yield await measureAttack(program, size);
+    }
+  },
+  bodies: async function* () {
+    await using node = await startPrivateNode();
+    for (const kind of BODY_KINDS) {
+      for (const [clients, environments] of [[4, 4], [64, 1], [64, 64]] as const) {
+        // A new one for each, so that each has its own peak of memory.
+        await using program = await startSender(node);
+        yield await measureBodies(program, { kind, clients, environments, seconds: BODIES_SECONDS });
+      }
     }
   },
   // The broker is broken again and again, and everything that was promised is looked for in the queue.

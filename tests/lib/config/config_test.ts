@@ -41,7 +41,7 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       maxItemBytes: 1_048_576,
       maxJsonDepth: 32,
       maxInFlight: 256,
-      maxBufferedBytes: 20_971_520,
+      maxBufferedBytes: 18_874_368,
       maxConnections: 512,
       headerTimeoutMs: 5000,
       requestTimeoutMs: 10_000,
@@ -66,7 +66,9 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       servicePort: undefined,
       serviceAccountDirectory: "/var/run/secrets/kubernetes.io/serviceaccount",
       kubeconfigPaths: [],
+      allowRemoteContext: false,
     },
+    local: false,
     log: { level: "info", encoder: "json" },
   });
 });
@@ -108,8 +110,8 @@ Deno.test("buildConfig() reaches a broker with TLS on its own port, verified unl
 
 Deno.test("buildConfig() refuses limits by which no body of the largest size could ever be taken", () => {
   assert.equal(
-    refusal({ WEBSERVICE_MAX_BODY_BYTES: "20000", WEBSERVICE_MAX_BUFFERED_BYTES: "19999" }),
-    "WEBSERVICE_MAX_BUFFERED_BYTES: expected at least WEBSERVICE_MAX_BODY_BYTES",
+    refusal({ WEBSERVICE_MAX_BODY_BYTES: "20000", WEBSERVICE_MAX_BUFFERED_BYTES: "24999" }),
+    "WEBSERVICE_MAX_BUFFERED_BYTES: expected at least 1.25 times WEBSERVICE_MAX_BODY_BYTES",
   );
 });
 
@@ -183,13 +185,27 @@ Deno.test("buildConfig() names the candidate for leadership after its pod", () =
   assert.deepEqual(leaderElection, { enabled: true, namespace: "lagoon", podName: "pod-1" });
 });
 
-Deno.test("buildConfig() serves metrics without TLS only, and says so", () => {
-  assert.match(
-    refusal({ METRICS_BIND_ADDRESS: ":8443" }),
-    /^METRICS_SECURE: this version does not have it yet/,
-  );
-  const { metrics } = build({ METRICS_BIND_ADDRESS: "127.0.0.1:8080", METRICS_SECURE: "false" });
-  assert.deepEqual(metrics, { hostname: "127.0.0.1", port: 8080 });
+Deno.test("buildConfig() serves metrics nowhere, over HTTPS, or in the clear when it is told to", () => {
+  assert.equal(build({ METRICS_SECURE: "true" }).metrics, undefined);
+  const address = { hostname: undefined, port: 8443 };
+  const secure = { METRICS_BIND_ADDRESS: ":8443", HOSTNAME: "pod-1" };
+  const tls = { hostname: "pod-1", certFile: "", keyFile: "" };
+  assert.deepEqual(build(secure).metrics, { address, tls });
+  const files = { METRICS_CERT_FILE: "/tls/tls.crt", METRICS_KEY_FILE: "/tls/tls.key" };
+  assert.deepEqual(build({ ...secure, ...files }).metrics, {
+    address,
+    tls: { hostname: "pod-1", certFile: "/tls/tls.crt", keyFile: "/tls/tls.key" },
+  });
+  assert.deepEqual(build({ ...secure, METRICS_SECURE: "false" }).metrics, { address, tls: undefined });
+});
+
+Deno.test("buildConfig() wants both a certificate for metrics and its key, or neither", () => {
+  for (const alone of ["METRICS_CERT_FILE", "METRICS_KEY_FILE"]) {
+    assert.match(
+      refusal({ METRICS_BIND_ADDRESS: ":8443", [alone]: "/tls/file" }),
+      /^METRICS_CERT_FILE, METRICS_KEY_FILE: expected both/,
+    );
+  }
 });
 
 Deno.test("buildConfig() needs a secret for posts and for tokens, and for nothing else", () => {

@@ -77,11 +77,14 @@ Deno.test("OPTIONS has every row of the contract, with its flag, variable and de
 Deno.test("OPTIONS has no other rows than the contract's and those that are ours", () => {
   const known = CONTRACT.map(([flag]) => flag);
   assert.deepEqual(rows.map(({ flag }) => flag).filter((flag) => !known.includes(flag)).sort(), [
+    "allow-remote-context",
     "configmap-reconciler-max-bytes",
     "core-insights-opt-in",
     "insights-local",
     "insights-token-previous-secret",
     "leader-elect-namespace",
+    "metrics-cert-file",
+    "metrics-key-file",
     "rabbitmq-confirm-timeout",
     "rabbitmq-server-name",
     "service-account-directory",

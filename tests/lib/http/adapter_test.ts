@@ -49,6 +49,23 @@ Deno.test("a body arrives whole, with its length or in chunks, in one piece or i
   assert.equal((await exchange(postHead("/", "Content-Length: 2000000") + large, echo)).body, large);
 });
 
+Deno.test("bytes that the app shares are the answer's body, with the status and headers of its response", async () => {
+  const shared = new TextEncoder().encode("for all");
+  const app = (_request: Request, { share }: HttpBindings) => {
+    share(shared);
+    return new Response(null, { status: 203, headers: { "X-A": "1" } });
+  };
+  for (let round = 0; round < 2; round++) {
+    const { status, headers, body } = await exchange(get("/"), app);
+    assert.deepEqual([status, headers.get("x-a"), headers.get("content-length"), body], [
+      203,
+      "1",
+      "7",
+      "for all",
+    ]);
+  }
+});
+
 Deno.test("a body that is cut ends with an error", async () => {
   for (const leave of ["dispose", "end"]) {
     const started = Promise.withResolvers<void>();

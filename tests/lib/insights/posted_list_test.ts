@@ -117,6 +117,9 @@ Deno.test("a fact must have a name", () => {
     [{}, "facts[0].name: expected string, received undefined"],
     [{ name: null }, "facts[0].name: expected string, received null"],
     [{ name: "" }, "facts[0].name: must not be empty"],
+    [{ name: [] }, "facts[0].name: expected string, received array"],
+    // Cannot be compared with a number.
+    [{ name: { length: { toString: null } } }, "facts[0].name: expected string, received object"],
     [null, "facts[0]: expected object, received null"],
     [["n"], "facts[0]: expected object, received array"],
     ["n", "facts[0]: expected object, received string"],

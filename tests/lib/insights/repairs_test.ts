@@ -52,6 +52,24 @@ Deno.test("Items without mistakes are left alone", () => {
   assert.deepEqual(repairProblems([PROBLEM, PROBLEM]), { items: [PROBLEM, PROBLEM], warnings: [] });
 });
 
+Deno.test("Facts are told apart by all of their source and name, also when these are long", () => {
+  const long = "x".repeat(200);
+  const facts = [`${long}1`, `${long}2`, `${long}1`].map((name, index) => ({
+    ...FACT,
+    name,
+    value: `${index}`,
+  }));
+  assert.deepEqual(repairFacts(facts).items, facts.slice(1));
+});
+
+Deno.test("What facts are remembered with is told, however long their names are", () => {
+  const repairs = new FactRepairs<number>(new Warnings(), () => {});
+  for (let index = 0; index < 100; index++) {
+    repairs.remember({ ...FACT, name: `${index}`.padEnd(index) }, index, index);
+  }
+  assert.equal(repairs.heldBytes, 30_000);
+});
+
 Deno.test("An empty source gets the default, without a warning", () => {
   const source = "InsightsRemoteWebService";
   assert.deepEqual(repairFacts([{ ...FACT, source: "" }]), { items: [{ ...FACT, source }], warnings: [] });

@@ -4,7 +4,7 @@ import { createKubeClient, type WatchOptions } from "../../../lib/kube/client.ts
 import type { ClusterAccess } from "../../../lib/kube/credentials.ts";
 import { RESOURCES } from "../../../lib/kube/objects.ts";
 import type { WatchEvent } from "../../../lib/kube/watch_stream.ts";
-import { startApiServer } from "../../fixtures/api_server/mod.ts";
+import { startApiServer, type Users } from "../../fixtures/api_server/mod.ts";
 import { ManualClock } from "../../fixtures/clock.ts";
 import { TestCluster } from "../../fixtures/cluster.ts";
 import { sbomConfigMap } from "../../fixtures/objects.ts";
@@ -14,8 +14,14 @@ const { signal } = new AbortController();
 const KEY = { namespace: "main", name: "web" };
 
 /** A server with a namespace `main`, a client, and the test's own hands. */
-async function setUp({ clock = systemClock, token = "token" }: { clock?: Clock; token?: string } = {}) {
-  const server = startApiServer({ token: "token" });
+async function setUp(
+  { clock = systemClock, token = "token", users = new Map() }: {
+    clock?: Clock;
+    token?: string;
+    users?: Users;
+  } = {},
+) {
+  const server = startApiServer({ token: "token", users });
   const cluster = new TestCluster({ url: server.url, token: "token" });
   await cluster.createNamespace("main");
   const access = cluster.access(token);
@@ -75,6 +81,25 @@ Deno.test("create() creates in a namespace, and says when the name is taken", as
     name: "KubeError",
     status: 409,
     reason: "AlreadyExists",
+  });
+});
+
+Deno.test("ask() gives the answer to a review, and says what was refused without the question", async () => {
+  const users = new Map([["user-token", { name: "somebody", paths: [] }]]);
+  await using setup = await setUp({ users });
+  const { tokenReviews } = RESOURCES;
+  const status = await setup.client.ask<{ user: { username: string } }>(
+    tokenReviews,
+    { token: "user-token" },
+    {
+      signal,
+    },
+  );
+  assert.equal(status.user.username, "somebody");
+  setup.server.faults.add({ fault: { kind: "status", status: 403 } });
+  await assert.rejects(setup.client.ask(tokenReviews, { token: "user-token" }, { signal }), {
+    status: 403,
+    message: /^Cannot create tokenreviews as the API server answered 403: (?!.*user-token)/,
   });
 });
 

@@ -1,0 +1,31 @@
+/**
+ * The description of the HTTP API: `/openapi.json`.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { AppEnv } from "./deps.ts";
+
+/**
+ * Makes the route. It needs no token and no broker, and takes no place among the requests in hand. The document is made
+ * where the program is built, from the schemas that validate, and loaded when it is asked for first.
+ */
+export function createOpenApiRoutes(): Hono<AppEnv> {
+  let loading: Promise<Uint8Array<ArrayBuffer>> | undefined;
+  return new Hono<AppEnv>().get("/openapi.json", async (c) => {
+    loading ??= loadDocument();
+    const document = await loading;
+    const headers = { "Content-Type": "application/json" };
+    // Without a server there are no bindings, whatever the type says.
+    const bindings: Partial<AppEnv["Bindings"]> | undefined = c.env;
+    if (bindings?.share === undefined) return c.body(document, 200, headers);
+    // Anybody may ask, as often as they like.
+    bindings.share(document);
+    return c.body(null, 200, headers);
+  });
+}
+
+async function loadDocument(): Promise<Uint8Array<ArrayBuffer>> {
+  const { default: document } = await import("../docs/openapi.json", { with: { type: "json" } });
+  return new TextEncoder().encode(JSON.stringify(document));
+}

@@ -1,0 +1,94 @@
+/** The alerts name only what there is, say what to do, and fire when they should. */
+import assert from "node:assert/strict";
+import { OPTIONS } from "../lib/config/options.ts";
+import { type AlertScenario, needsPromtool, readRuleGroups, runPromtool } from "./fixtures/alerts.ts";
+import { readDocumentedMetrics } from "./fixtures/documented_metrics.ts";
+import { ALERT_SCENARIOS } from "./suites/alert_scenarios.ts";
+
+const readText = (path: string) => Deno.readTextFile(new URL(`../${path}`, import.meta.url));
+
+const rules = (await readRuleGroups()).groups.flatMap((group) => group.rules);
+const deliveryText = await readText("docs/delivery.md");
+
+const metrics = new Map((await readDocumentedMetrics()).map((metric) => [metric.name, metric]));
+
+/** HTTP statuses that clients may get. */
+const statuses = [...deliveryText.matchAll(/^\| ([\d, ]+) +\|/gm)].flatMap(([, cell]) =>
+  cell!.trim().split(", ")
+);
+
+/** Labels that Prometheus adds to everything that it reads. */
+const SCRAPE_LABELS = ["namespace", "pod"];
+
+Deno.test("the alerts' metrics, labels and values exist", () => {
+  let matchers = 0;
+  for (const { alert, expr } of rules) {
+    const selectors = [...expr.matchAll(/(insights_remote_\w+)(?:\{([^}]*)\})?/g)];
+    assert.ok(selectors.length > 0, alert);
+    for (const [, name, text = ""] of selectors) {
+      const metric = metrics.get(name!);
+      assert.ok(metric, `${alert}: ${name}`);
+      for (const [, label, values] of text.matchAll(/(\w+)=~?"([^"]*)"/g)) {
+        assert.ok(metric.labels.includes(label!), `${alert}: ${name} has no label ${label}`);
+        for (const value of values!.split("|")) {
+          const known: readonly string[] = label === "code" ? statuses : metric.words;
+          assert.ok(known.includes(value), `${alert}: ${label} is never ${value}`);
+        }
+        matchers++;
+      }
+    }
+  }
+  assert.ok(matchers > 10);
+});
+
+Deno.test("every alert has a severity, says what happened and what to do, and has a place in the manual", () => {
+  const names = rules.map(({ alert }) => alert);
+  assert.deepEqual(names, [...new Set(names)]);
+  for (const { alert, labels, annotations } of rules) {
+    assert.match(alert, /^InsightsRemote[A-Z]/);
+    assert.ok(["critical", "warning", "info"].includes(labels["severity"]!), alert);
+    assert.ok(annotations.summary.length > 10 && annotations.description.length > 60, alert);
+    assert.ok(annotations.runbook_url.endsWith(`/docs/operating.md#${alert.toLowerCase()}`), alert);
+  }
+});
+
+const operating = await readText("docs/operating.md").catch(() => undefined);
+
+Deno.test({
+  name: `every alert has a heading in docs/operating.md${
+    operating ? "" : " (ignored: it is not written yet)"
+  }`,
+  ignore: operating === undefined,
+  fn: () => {
+    const headings = [...operating!.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading);
+    assert.deepEqual(rules.map(({ alert }) => alert).filter((alert) => !headings.includes(alert)), []);
+  },
+});
+
+Deno.test("the alerts' texts name only labels that their series have, and options that exist", () => {
+  for (const { alert, expr, annotations } of rules) {
+    const kept = /by \(([^)]*)\)/.exec(expr)?.[1]?.split(", ");
+    const own = metrics.get(/insights_remote_\w+/.exec(expr)![0])!.labels;
+    const text = Object.values(annotations).join("\n");
+    for (const [, label] of text.matchAll(/\$labels\.(\w+)/g)) {
+      assert.ok((kept ?? [...own, ...SCRAPE_LABELS]).includes(label!), `${alert}: ${label}`);
+    }
+    for (const [name] of text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)) {
+      assert.ok(Object.values(OPTIONS).some(({ env }) => env === name), `${alert}: ${name}`);
+    }
+  }
+});
+
+Deno.test("there is a scenario for every alert", () => {
+  const tried = new Set(ALERT_SCENARIOS.map(({ alert }) => alert));
+  assert.deepEqual([...tried].sort(), rules.map(({ alert }) => alert).sort());
+});
+
+Deno.test({
+  ...needsPromtool("the alerts fire, and rest, in every scenario"),
+  fn: async () => {
+    await runPromtool(ALERT_SCENARIOS);
+    const [{ alert, fires, rests }] = ALERT_SCENARIOS as [AlertScenario];
+    await assert.rejects(runPromtool([{ alert, fires: rests, rests: fires }]), /FAILED/);
+  },
+});

@@ -1,0 +1,29 @@
+/** A short run of what `deno task soak bodies` measures with more clients: the largest requests don't fill the memory. */
+import assert from "node:assert/strict";
+import { CONTAINER_MEGABYTES } from "../fixtures/process_memory.ts";
+import { needsPrivateNode } from "../fixtures/rabbitmq.ts";
+import { startPrivateNode } from "../fixtures/rabbitmq_node.ts";
+import { BODY_KINDS, measureBodies, startSender } from "../tools/large_bodies.ts";
+
+Deno.test({
+  ...needsPrivateNode(
+    "while many post the largest requests at once, some are taken, and memory stays bounded",
+  ),
+  fn: async (test) => {
+    await using node = await startPrivateNode();
+    for (const kind of BODY_KINDS) {
+      await test.step(kind, async () => {
+        await using program = await startSender(node);
+        const figures = await measureBodies(program, { kind, clients: 8, environments: 4, seconds: 5 });
+        const told = JSON.stringify(figures);
+        assert.ok((figures.statuses["200"] ?? 0) > 0, told);
+        // Whoever is cut off while it still sends a large body may not see the answer.
+        const others = Object.keys(figures.statuses).filter((status) =>
+          !["200", "429", "reset"].includes(status)
+        );
+        assert.deepEqual(others, [], told);
+        assert.ok(figures.peakMegabytes < CONTAINER_MEGABYTES, told);
+      });
+    }
+  },
+});

@@ -1,0 +1,179 @@
+/**
+ * Brings about every failure that the documents tell of, by its name in tests/tools/openapi/failures.ts: with the limits that
+ * the program has when nobody sets them.
+ *
+ * @module
+ */
+import { systemClock } from "../../lib/clock.ts";
+import { OPTIONS } from "../../lib/config/options.ts";
+import { issueToken } from "../../lib/tokens.ts";
+import type { RequestLimits } from "../../routes/deps.ts";
+import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
+import { CLAIMS, forge, HEADER } from "../fixtures/tokens.ts";
+import { startServerWith } from "../lib/http/fixture.ts";
+import type { OperationId } from "../tools/openapi/failures.ts";
+import { ENVIRONMENT, SECRET, type SendOptions, TestApp, TOKEN, tokenOf } from "./fixture.ts";
+
+/** How a request was answered. */
+export interface Failed {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+  /** The stable code of the error, where a route made the answer. */
+  readonly code?: string;
+}
+
+/** Brings a failure about for an operation. */
+export type Scenario = (operation: OperationId) => Promise<Failed>;
+
+/** A request of each operation, without a body. */
+export const REQUESTS: Readonly<Record<OperationId, string>> = {
+  postFacts: "POST /facts",
+  postProblems: "POST /problems",
+  deleteFacts: "DELETE /facts/drush_pml",
+  deleteFactsOfService: "DELETE /facts/drush_pml/cli",
+  deleteProblems: "DELETE /problems/Shipshape",
+  deleteProblemsOfService: "DELETE /problems/Shipshape/cli",
+  getDescription: "GET /openapi.json",
+};
+
+const LIMITS = {
+  maxBodyBytes: Number(OPTIONS.maxBodyBytes.defaultText),
+  maxItems: Number(OPTIONS.maxItems.defaultText),
+  maxItemBytes: Number(OPTIONS.maxItemBytes.defaultText),
+  maxJsonDepth: Number(OPTIONS.maxJsonDepth.defaultText),
+  maxBufferedBytes: Number(OPTIONS.maxBufferedBytes.defaultText),
+};
+
+/** What the scenarios differ in. */
+interface Variation extends SendOptions {
+  /** Instead of the defaults. */
+  readonly limits?: Partial<RequestLimits>;
+  /** Instead of the operation's own. */
+  readonly request?: (operation: OperationId) => string;
+  /** What the app has to suffer. */
+  readonly before?: (app: TestApp) => void | Promise<void>;
+}
+
+/** A request to the app alone. */
+function app({ limits, request, before, ...options }: Variation): Scenario {
+  return async (operation) => {
+    const app = new TestApp({ ...LIMITS, ...limits });
+    await before?.(app);
+    const body = operation.startsWith("post") ? options.body ?? [] : undefined;
+    const response = await app.send(request?.(operation) ?? REQUESTS[operation], { ...options, body });
+    const line = app.log.lines.find(({ fields }) => fields.status === response.status);
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: await response.json(),
+      code: String(line?.fields.code),
+    };
+  };
+}
+
+/** A request over a connection. */
+function wire(text: (request: string) => string): Scenario {
+  return async (operation) => {
+    const { fetch } = new TestApp();
+    const server = await startServerWith(systemClock, fetch, { headerTimeoutMs: 200, requestTimeoutMs: 400 });
+    await using _ = server;
+    using client = await RawClient.sending(server.port, text(REQUESTS[operation]));
+    await client.until(/\r\n\r\n.*\}/s);
+    const [answer] = parseAnswers(client.text);
+    if (answer === undefined) throw new Error(`No answer: ${client.text}`);
+    return { ...answer, body: JSON.parse(answer.body) };
+  };
+}
+
+function unauthorized(authorization: string | null): Scenario {
+  return app({ authorization });
+}
+
+const badId = { authorization: issueToken(SECRET, { ...ENVIRONMENT, environmentId: "main" }) };
+const item = { name: "n", identifier: "i" };
+const manyItems = Array(LIMITS.maxItems + 1).fill(item);
+const largeItem = [{ ...item, description: "x".repeat(LIMITS.maxItemBytes) }];
+const megabytes = (count: number) =>
+  Array.from({ length: count }, () => ({ ...item, description: "x".repeat(950_000) }));
+const path = (operation: OperationId) => REQUESTS[operation].split("/")[1];
+const confirmNothing = (app: TestApp) => {
+  app.publisher.beforeConfirm = () => new Promise(() => {});
+};
+
+/** All of them, by the failure's name. */
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  "body-json": app({ body: "[" }),
+  "body-encoding": app({ body: new Uint8Array([0x5b, 0x22, 0xff, 0x22, 0x5d]) }),
+  "facts-wrong": app({ body: {} }),
+  "facts-twice": app({ body: '{"facts":[],"facts":[]}' }),
+  "fact-wrong": app({ body: [item, item, item, { ...item, value: 8 }] }),
+  "problems-wrong": app({ body: { problems: [] } }),
+  "problem-wrong": app({ body: [{ identifier: "" }] }),
+  "body-too-deep": app({ body: `[{"name":"n","more":${"[".repeat(31)}${"]".repeat(31)}}]` }),
+  "environment-id": app(badId),
+  "environment-id-deletion": app(badId),
+  "path-malformed": app({ request: (operation) => `${REQUESTS[operation]}%ff` }),
+  "not-http": wire((request) => `${request} HTTP/2.0\r\nHost: x\r\n\r\n`),
+  "no-host": wire((request) => `${request} HTTP/1.1\r\n\r\n`),
+  "unknown-target": wire((request) => `${request.replace(" /", " ftp://x/")} HTTP/1.1\r\nHost: x\r\n\r\n`),
+  "token-missing": unauthorized(null),
+  "token-malformed": unauthorized("a.b.c"),
+  "token-algorithm": unauthorized(forge({ ...HEADER, alg: "none" }, CLAIMS, { secret: SECRET })),
+  "token-signature": unauthorized(forge(HEADER, CLAIMS, { secret: "another secret" })),
+  "token-claims": unauthorized(forge(HEADER, { ...CLAIMS, Namespace: 1 }, { secret: SECRET })),
+  "token-expired": unauthorized(forge(HEADER, { ...CLAIMS, exp: 1 }, { secret: SECRET })),
+  "not-found": app({ request: (operation) => `DELETE /${path(operation)}//cli` }),
+  "method-not-allowed": app({ request: (operation) => `DELETE /${path(operation)}/` }),
+  "request-timeout": wire((request) => `${request} HTTP/1.1\r\nHost: x\r\nAuthorization: `),
+  "body-too-large": app({ body: " ".repeat(LIMITS.maxBodyBytes + 1) }),
+  "facts-too-many": app({ body: manyItems }),
+  "problems-too-many": app({ body: manyItems }),
+  "fact-too-large": app({ body: largeItem }),
+  "problem-too-large": app({ body: largeItem }),
+  "message-too-large": app({
+    limits: { maxBodyBytes: 20_000_000, maxBufferedBytes: 40_000_000 },
+    body: megabytes(18),
+  }),
+  "needs-too-many-bytes": app({ limits: { maxBodyBytes: 20_000_000 }, body: megabytes(16) }),
+  "expectation-failed": wire((request) => `${request} HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n`),
+  "too-many-in-flight": app({
+    limits: { maxInFlight: 1 },
+    before: async (app) => {
+      confirmNothing(app);
+      app.send(REQUESTS.deleteFacts, { authorization: tokenOf("other") });
+      await app.untilWaiting(1);
+    },
+  }),
+  "too-many-bytes": app({
+    limits: { maxBufferedBytes: 6000 },
+    before: async (app) => {
+      confirmNothing(app);
+      // Each less than what one environment may have, and together almost all.
+      for (const name of ["first", "second"]) {
+        app.send(`DELETE /problems/${"x".repeat(2900)}`, { authorization: tokenOf(name) });
+      }
+      await app.untilWaiting(2);
+    },
+  }),
+  "head-too-large": wire((request) => `${request} HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(16_384)}\r\n\r\n`),
+  "internal": app({
+    before: ({ publisher }) => {
+      publisher.beforeConfirm = () => {
+        throw new TypeError("a mistake of ours");
+      };
+    },
+  }),
+  "unavailable": app({ before: ({ publisher }) => void (publisher.ready = false) }),
+};
+
+/** What is done as it was asked for. */
+export const DONE: Scenario = async (operation) => {
+  const app = new TestApp();
+  const body = operation === "getDescription" || !operation.startsWith("post") ? undefined : [item];
+  const response = await app.send(REQUESTS[operation], {
+    body,
+    authorization: operation === "getDescription" ? null : TOKEN,
+  });
+  return { status: response.status, headers: response.headers, body: await response.json() };
+};
