@@ -132,7 +132,10 @@ async function processes(kind: Kind, { url: server }: KubeApiserver, cluster: Te
   });
   await run.program.untilReady();
   await processOne(cluster);
-  assert.deepEqual(run.messages().map(({ type, namespace }) => [type, namespace]), [["sbom", "proj-main"]]);
+  assert.deepEqual((await run.untilPrinted(1)).map(({ type, namespace }) => [type, namespace]), [[
+    "sbom",
+    "proj-main",
+  ]]);
   if (!kind.asked) return;
   const asked = (await Deno.readTextFile(`${run.folder}/asked`)).length;
   const [least, most] = kind.asked;
