@@ -1,6 +1,7 @@
 /**
  * The program: reads arguments and environment, runs what they ask for, passes signals on, and exits with a code
- * that says how it went: 0 for success, 1 for a failure, 2 for a wrong configuration.
+ * that says how it went: 0 for success, 1 for a failure, 2 for a wrong configuration. The service itself runs in a Worker
+ * that may do no more than its configuration needs (docs/security.md); the Worker begins with this same file.
  *
  * @module
  */
@@ -12,12 +13,11 @@ import type { Config } from "./lib/config/config.ts";
 import { ConfigError } from "./lib/config/errors.ts";
 import { usage } from "./lib/config/usage.ts";
 import { describeError } from "./lib/errors.ts";
-import { type ClusterAccess, serviceAccountAccess } from "./lib/kube/credentials.ts";
-import { kubeconfigAccess } from "./lib/kube/kubeconfig_access.ts";
-import { requireLocalContext } from "./lib/kube/local_context.ts";
-import { createLogger } from "./lib/log.ts";
-import { serve } from "./lib/service.ts";
-import { issueToken } from "./lib/tokens.ts";
+import { findCluster } from "./lib/sandbox/cluster.ts";
+import { servicePermissions } from "./lib/sandbox/permissions.ts";
+import { runSandboxed } from "./lib/sandbox/process.ts";
+import type { ServicePort } from "./lib/sandbox/worker.ts";
+import { writeAll } from "./lib/write_all.ts";
 
 const SUCCESS = 0;
 const FAILURE = 1;
@@ -37,9 +37,20 @@ async function main(args: readonly string[]): Promise<number> {
       case "version":
         writeAll(Deno.stdout, `insights-remote ${denoJson.version}\n`);
         return SUCCESS;
-      case "generate-token":
+      case "generate-token": {
+        // Loads what checks claims, which the process has no use for otherwise.
+        const { issueToken } = await import("./lib/tokens.ts");
         writeAll(Deno.stdout, `${issueToken(command.secret, command.environment)}\n`);
         return SUCCESS;
+      }
+      case "permissions": {
+        const permissions = servicePermissions(
+          command.config,
+          await findCluster(command.config, Deno.readTextFile),
+        );
+        writeAll(Deno.stdout, `${JSON.stringify(permissions, null, 2)}\n`);
+        return SUCCESS;
+      }
       case "serve":
         await runService(command.config, command.description);
         return SUCCESS;
@@ -51,7 +62,6 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function runService(config: Config, description: Record<string, unknown>): Promise<void> {
-  const log = createLogger(config.log, (line) => writeAll(Deno.stderr, line));
   const stop = new AbortController();
   let stoppedAt = Number.POSITIVE_INFINITY;
   const onSignal = () => {
@@ -63,39 +73,17 @@ async function runService(config: Config, description: Record<string, unknown>):
     stop.abort();
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, onSignal);
-  log.info("Starting", { version: denoJson.version, options: description });
-  await serve(config, {
+  const cluster = await findCluster(config, Deno.readTextFile);
+  await runSandboxed({ config, cluster, version: denoJson.version, description }, {
+    entry: import.meta.url,
+    runCommand,
     clock: systemClock,
-    random: Math.random,
-    newId: () => crypto.randomUUID(),
-    log,
-    openCluster: () => openCluster(config),
-    readTextFile: Deno.readTextFile,
-    writeMessage: (line) => writeAll(Deno.stdout, line),
-  }, { signal: stop.signal });
+    signal: stop.signal,
+  });
 }
 
-/** In a pod as its ServiceAccount, elsewhere as the kubeconfig says. */
-async function openCluster({ kubernetes }: Config): Promise<ClusterAccess> {
-  const { serviceHost, servicePort, serviceAccountDirectory, kubeconfigPaths } = kubernetes;
-  if (serviceHost && servicePort) {
-    return serviceAccountAccess({
-      directory: serviceAccountDirectory,
-      host: serviceHost,
-      port: servicePort,
-      clock: systemClock,
-      readTextFile: Deno.readTextFile,
-    });
-  }
-  const { readKubeconfig } = await import("./lib/kube/kubeconfig.ts");
-  const context = await readKubeconfig(kubeconfigPaths, Deno.readTextFile);
-  if (!kubernetes.allowRemoteContext) requireLocalContext(context);
-  return kubeconfigAccess(context, { clock: systemClock, readTextFile: Deno.readTextFile, runCommand });
-}
-
-function writeAll(output: { writeSync(bytes: Uint8Array): number }, text: string | Uint8Array): void {
-  const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
-  for (let written = 0; written < bytes.length;) written += output.writeSync(bytes.subarray(written));
-}
-
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if ("DedicatedWorkerGlobalScope" in globalThis) {
+  // The process has no use for all that the service needs, so that it doesn't load it.
+  const { runInWorker } = await import("./lib/sandbox/worker.ts");
+  runInWorker(globalThis as unknown as ServicePort);
+} else if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -14,6 +14,8 @@ import type { Environment } from "./lagoon.ts";
 export type Command =
   /** `description` tells of the options that differ from their defaults, without secrets. */
   | { readonly kind: "serve"; readonly config: Config; readonly description: Record<string, unknown> }
+  /** Prints what the service would be permitted. */
+  | { readonly kind: "permissions"; readonly config: Config }
   | { readonly kind: "generate-token"; readonly secret: string; readonly environment: Environment }
   | { readonly kind: "help" }
   | { readonly kind: "version" };
@@ -26,7 +28,9 @@ export type Command =
 export function parseCommand(args: readonly string[], readVariable: ReadVariable): Command {
   if (args.some((arg) => /^(--?help|-h)$/.test(arg))) return { kind: "help" };
   if (args.some((arg) => /^--?version$/.test(arg))) return { kind: "version" };
-  const values = readValues(args, readVariable);
+  const isPermissions = args[0] === "permissions";
+  const values = readValues(isPermissions ? args.slice(1) : args, readVariable);
+  if (isPermissions) return { kind: "permissions", config: buildConfig(values, readVariable) };
   if (values.generateToken) return generateToken(values);
   return { kind: "serve", config: buildConfig(values, readVariable), description: describeValues(values) };
 }

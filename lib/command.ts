@@ -22,7 +22,12 @@ export type RunCommand = (
 ) => Promise<CommandResult>;
 
 /** Runs a command without input. When the signal aborts it is killed, and what it has started is not waited for. */
-export const runCommand: RunCommand = async (command, args, env, { signal }) => {
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { signal }: { signal: AbortSignal },
+): Promise<CommandResult> {
   signal.throwIfAborted();
   let child: Deno.ChildProcess;
   try {
@@ -56,4 +61,4 @@ export const runCommand: RunCommand = async (command, args, env, { signal }) => 
   } finally {
     signal.removeEventListener("abort", abort);
   }
-};
+}

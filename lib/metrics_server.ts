@@ -6,7 +6,6 @@
 import { createMetricsApp, METRICS_PATH } from "../routes/metrics.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
-import { AppError } from "./errors.ts";
 import { type HttpServer, type ListenOptions, startHttpServer } from "./http/server.ts";
 import { createAccessReviewer } from "./kube/access_review.ts";
 import { createKubeClient } from "./kube/client.ts";
@@ -37,7 +36,7 @@ const MAX_CONNECTIONS = 16;
 /**
  * Starts the server.
  *
- * @throws {AppError} Code `certificate`, `metrics-cluster` or `cannot-listen`, when it can't.
+ * @throws {AppError} Code `certificate` or `cannot-listen`, when it can't.
  */
 export async function startMetricsServer(
   config: NonNullable<Config["metrics"]>,
@@ -60,7 +59,7 @@ async function startSecure(
     "./http/certificate.ts"
   );
   await using stack = new AsyncDisposableStack();
-  const access = stack.adopt(await openCluster(dependencies), (access) => access.close());
+  const access = stack.adopt(await dependencies.openCluster(), (access) => access.close());
   const stopping = new AbortController();
   stack.defer(() => stopping.abort());
   const readCertificate = certFile === ""
@@ -83,19 +82,4 @@ async function startSecure(
       await parts.disposeAsync();
     },
   };
-}
-
-async function openCluster(
-  { openCluster }: Pick<MetricsServerDependencies, "openCluster">,
-): Promise<ClusterAccess> {
-  try {
-    return await openCluster();
-  } catch (cause) {
-    throw new AppError(
-      "metrics-cluster",
-      "Cannot serve metrics as METRICS_SECURE=true needs an API server that says who may read them: " +
-        "set it to false, and let only Prometheus reach the address",
-      { cause },
-    );
-  }
 }

@@ -18,6 +18,7 @@ export function usage(): string {
     "insights-remote brings insights from a cluster's builds and pods to Lagoon core.",
     "",
     "Usage: insights-remote [flags]",
+    "       insights-remote permissions [flags]    print what the service would be permitted",
     "",
     "Each flag has an environment variable, which wins over it; an empty variable counts as not set.",
     "Booleans are written as --flag or --flag=false.",

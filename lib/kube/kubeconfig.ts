@@ -46,13 +46,6 @@ export interface KubeContext {
   readonly exec: ExecPlugin | undefined;
 }
 
-/** Files besides the kubeconfigs that have to be read to use the context. */
-export function filesOf({ ca, token, certificate }: KubeContext): string[] {
-  return [ca, token, certificate?.cert, certificate?.key].flatMap((source) =>
-    source && "file" in source ? [source.file] : []
-  );
-}
-
 /** What kubectl can do and the program can't, with what to do instead. */
 const UNSUPPORTED_CLUSTER: Readonly<Record<string, string>> = {
   "insecure-skip-tls-verify": "set its certificate-authority",

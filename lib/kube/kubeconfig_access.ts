@@ -10,6 +10,13 @@ import { type ClusterAccess, type Credentials, rotatingAccess } from "./credenti
 import { type ExecCredential, runExecPlugin } from "./exec_credential.ts";
 import type { KubeContext, TextSource } from "./kubeconfig.ts";
 
+/** Files besides the kubeconfigs that have to be read to use the context. */
+export function filesOf({ ca, token, certificate }: KubeContext): string[] {
+  return [ca, token, certificate?.cert, certificate?.key].flatMap((source) =>
+    source && "file" in source ? [source.file] : []
+  );
+}
+
 /** Options of {@link kubeconfigAccess}. */
 export interface KubeconfigAccessOptions {
   /** Tells when to read files again and when credentials end. */

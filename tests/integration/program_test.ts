@@ -195,7 +195,7 @@ Deno.test("what can't be started is one line on standard error, and exit code 1"
   };
   const { code, stderr } = await run([], env);
   assert.equal(code, 1);
-  assert.match(stderr, /\ninsights-remote: Cannot read the kubeconfig \/nowhere\/kubeconfig: [^\n]*\n$/);
+  assert.match(stderr, /^insights-remote: Cannot find the kubeconfig \/nowhere\/kubeconfig: [^\n]*\n$/);
 });
 
 Deno.test("--generate-token-only prints the token and nothing else", async () => {

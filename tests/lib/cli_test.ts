@@ -22,6 +22,13 @@ Deno.test("parseCommand() serves when it is asked for nothing else", () => {
   assert.deepEqual(command.description, { INSIGHTS_TOKEN_SECRET: "(secret)", WEBSERVICE_PORT: 9999 });
 });
 
+Deno.test("parseCommand() prints permissions of a configuration, which must be right", () => {
+  const command = parse(["permissions", "--webservice-port=9999"]);
+  assert.equal(command.kind, "permissions");
+  assert.equal(command.config.web.port, 9999);
+  assert.throws(() => parse(["permissions"], { WEBSERVICE_PORT: "x" }), ConfigError);
+});
+
 Deno.test("parseCommand() refuses a wrong configuration", () => {
   assert.throws(() => parse([], { WEBSERVICE_PORT: "x" }), ConfigError);
   assert.throws(() => parse([], { INSIGHTS_TOKEN_SECRET: "" }), ConfigError);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { filesOf, readKubeconfig } from "../../../lib/kube/kubeconfig.ts";
+import { readKubeconfig } from "../../../lib/kube/kubeconfig.ts";
+import { filesOf } from "../../../lib/kube/kubeconfig_access.ts";
 
 interface Parts {
   readonly name?: string;

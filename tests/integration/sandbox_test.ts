@@ -1,0 +1,103 @@
+/** The sandbox as a wall: hostile code in the very permissions of the service can do nothing, and the service works in them. */
+import assert from "node:assert/strict";
+import { parseCommand } from "../../lib/cli.ts";
+import { servicePermissions } from "../../lib/sandbox/permissions.ts";
+import type { FromService, ToService } from "../../lib/sandbox/messages.ts";
+import { issueToken } from "../../lib/tokens.ts";
+import { freePorts } from "../fixtures/ports.ts";
+
+const SECRET = "the-secret-of-the-sandbox-test";
+const ENTRY = new URL("../fixtures/hostile_service.ts", import.meta.url).href;
+
+/**
+ * What the service may do with a broker and a ServiceAccount; all else is to be refused. Links are followed, which is how
+ * Kubernetes mounts Secrets; the service can make none.
+ */
+const PERMITTED = ["a permitted file", "a link in the permitted folder"];
+
+type Told = FromService | { kind: "hostile" } | { kind: "tried"; ends: Record<string, string> };
+
+Deno.test("code that got into the service reaches nothing but what the service needs, and the service goes on", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/account`);
+  for (const name of ["account/token", "other"]) await Deno.writeTextFile(`${folder}/${name}`, "x");
+  await Deno.symlink("/etc/hostname", `${folder}/account/link`);
+  using elsewhere = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [port = 0, brokerPort = 0] = freePorts(2);
+  const variables: Readonly<Record<string, string>> = {
+    INSIGHTS_TOKEN_SECRET: SECRET,
+    WEBSERVICE_PORT: String(port),
+    HEALTH_PROBE_BIND_ADDRESS: "0",
+    RABBITMQ_ADDRESS: `127.0.0.1:${brokerPort}`,
+    ENABLE_CONFIGMAP_RECONCILER: "false",
+    ENABLE_NAMESPACE_RECONCILER: "false",
+    ZAP_LOG_LEVEL: "error",
+  };
+  const command = parseCommand([], (name) => variables[name]);
+  assert.equal(command.kind, "serve");
+  const { config } = command;
+  const permissions = servicePermissions(config, {
+    kind: "service-account",
+    directory: `${folder}/account`,
+    host: "127.0.0.1",
+    port: "6443",
+  });
+  const worker = new Worker(ENTRY, {
+    type: "module",
+    deno: { permissions: permissions as Deno.PermissionOptions },
+  });
+  try {
+    const next = listen(worker);
+    assert.deepEqual(await next(), { kind: "hostile" });
+    worker.postMessage({ elsewhere: elsewhere.addr.port, folder });
+    const tried = await next();
+    assert.equal(tried.kind, "tried");
+    for (const [name, end] of Object.entries(tried.ends)) {
+      assert.equal(end, PERMITTED.includes(name) ? "done" : "NotCapable", name);
+    }
+    assert.deepEqual(await next(), { kind: "listening" });
+    const send = (message: ToService) => worker.postMessage(message);
+    send({ kind: "start", start: { config, cluster: undefined, version: "test", description: {} } });
+    assert.equal(await untilAnswered(port), 503);
+    send({ kind: "stop" });
+    assert.deepEqual(await next(), { kind: "stopped" });
+  } finally {
+    worker.terminate();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Gives a worker's messages one after the other. */
+function listen(worker: Worker): () => Promise<Told> {
+  const waiting: Told[] = [];
+  let wake: (() => void) | undefined;
+  worker.onmessage = ({ data }: MessageEvent<Told>) => {
+    waiting.push(data);
+    wake?.();
+  };
+  return async () => {
+    while (waiting.length === 0) await new Promise<void>((resolve) => wake = resolve);
+    return waiting.shift()!;
+  };
+}
+
+/** The service tells nobody when its port is open: asking is the only way to learn it. */
+async function untilAnswered(port: number): Promise<number> {
+  const authorization = issueToken(SECRET, {
+    namespace: "proj-main",
+    environmentId: "3",
+    projectName: "proj",
+    environmentName: "main",
+  });
+  for (let tries = 0;; tries++) {
+    try {
+      const url = `http://127.0.0.1:${port}/facts/drush`;
+      const response = await fetch(url, { method: "DELETE", headers: { authorization } });
+      await response.body?.cancel();
+      return response.status;
+    } catch (error) {
+      if (tries > 500) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}

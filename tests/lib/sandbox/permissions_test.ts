@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { parseCommand } from "../../../lib/cli.ts";
+import type { ClusterSource } from "../../../lib/sandbox/cluster.ts";
+import { servicePermissions } from "../../../lib/sandbox/permissions.ts";
+
+const NOTHING = { env: false, ffi: false, import: false, run: false, sys: false, write: false } as const;
+const IN_POD: ClusterSource = {
+  kind: "service-account",
+  directory: "/account",
+  host: "10.0.0.1",
+  port: "443",
+};
+
+function permissions(env: Readonly<Record<string, string>>, cluster?: ClusterSource) {
+  const variables: Readonly<Record<string, string>> = {
+    INSIGHTS_TOKEN_SECRET: "a secret of the test",
+    ...env,
+  };
+  const command = parseCommand([], (name) => variables[name]);
+  assert.equal(command.kind, "serve");
+  return servicePermissions(command.config, cluster);
+}
+
+Deno.test("In a pod with the chart's variables: two ports, API server, broker, and the ServiceAccount's folder", () => {
+  assert.deepEqual(permissions({ RABBITMQ_ADDRESS: "broker.example:5672" }, IN_POD), {
+    net: ["0.0.0.0:8081", "0.0.0.0:8888", "10.0.0.1:443", "[::]:8081", "[::]:8888", "broker.example:5672"],
+    read: ["/account"],
+    ...NOTHING,
+  });
+});
+
+Deno.test("Certificates that are configured can be read, and nothing else is there without a cluster", () => {
+  const env = {
+    RABBITMQ_TLS: "true",
+    RABBITMQ_CACERT: "/tls/ca.crt",
+    RABBITMQ_CLIENTCERT: "/tls/tls.crt",
+    RABBITMQ_CLIENTKEY: "/tls/tls.key",
+    METRICS_BIND_ADDRESS: "127.0.0.1:8443",
+    METRICS_CERT_FILE: "/metrics/tls.crt",
+    METRICS_KEY_FILE: "/metrics/tls.key",
+    HEALTH_PROBE_BIND_ADDRESS: "0",
+    ENABLE_WEBSERVICE: "false",
+  };
+  assert.deepEqual(permissions(env), {
+    net: ["127.0.0.1:8443", "localhost:5671"],
+    read: ["/metrics/tls.crt", "/metrics/tls.key", "/tls/ca.crt", "/tls/tls.crt", "/tls/tls.key"],
+    ...NOTHING,
+  });
+});
+
+Deno.test("What is switched off needs no permission", () => {
+  const env = {
+    RABBITMQ_ENABLED: "false",
+    RABBITMQ_TLS: "true",
+    RABBITMQ_CACERT: "/tls/ca.crt",
+    HEALTH_PROBE_BIND_ADDRESS: "0",
+    WEBSERVICE_PORT: "9999",
+  };
+  assert.deepEqual(permissions(env), { net: ["0.0.0.0:9999", "[::]:9999"], read: false, ...NOTHING });
+});
+
+Deno.test("A kubeconfig's context adds its server and the files that it names", () => {
+  const context = {
+    name: "kind-kind",
+    namespace: "default",
+    ca: { file: "/pki/ca.crt" },
+    token: undefined,
+    certificate: { cert: { file: "/pki/client.crt" }, key: { text: "inline" } },
+    exec: undefined,
+  };
+  const env = { RABBITMQ_ENABLED: "false", HEALTH_PROBE_BIND_ADDRESS: "0", ENABLE_WEBSERVICE: "false" };
+  for (
+    const [server, address] of [
+      ["https://127.0.0.1:6443", "127.0.0.1:6443"],
+      ["https://[::1]:6443", "[::1]:6443"],
+      ["https://api.localhost", "api.localhost:443"],
+      ["http://localhost", "localhost:80"],
+    ] as const
+  ) {
+    const { net, read } = permissions(env, { kind: "kubeconfig", context: { ...context, server } });
+    assert.deepEqual({ net, read }, { net: [address], read: ["/pki/ca.crt", "/pki/client.crt"] });
+  }
+});

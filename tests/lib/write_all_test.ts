@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { writeAll } from "../../lib/write_all.ts";
+
+Deno.test("writeAll() goes on until an output that takes little has taken everything", () => {
+  const written: number[] = [];
+  const output = {
+    writeSync: (bytes: Uint8Array) => {
+      written.push(...bytes.subarray(0, 3));
+      return Math.min(3, bytes.length);
+    },
+  };
+  writeAll(output, "größer");
+  writeAll(output, new Uint8Array([1, 2, 3, 4]));
+  assert.deepEqual(
+    new Uint8Array(written),
+    new Uint8Array([...new TextEncoder().encode("größer"), 1, 2, 3, 4]),
+  );
+});
