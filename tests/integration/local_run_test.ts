@@ -1,11 +1,15 @@
 /** The program on a developer's machine: what it refuses to touch, what it tells, and what `deno task dev` sets. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { startApiServer } from "../fixtures/api_server/mod.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
+import { runIn } from "../fixtures/commands.ts";
 import { kubeconfigText } from "../fixtures/kubeconfig.ts";
 import { startLocalRun } from "../fixtures/local_run.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { until } from "../fixtures/until.ts";
 
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const TOKEN = "local-run-token";
 const ENV = { INSIGHTS_LOCAL: "true", RABBITMQ_ENABLED: "false" };
 
@@ -58,6 +62,32 @@ Deno.test("`deno task dev` prints messages, logs for people, tells how to reach 
   await run.program.stop();
   // SIGCONT does nothing to a process that runs, and tells whether there is one.
   for (const pid of processes) assert.throws(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
+});
+
+Deno.test("`deno task dev` starts again when a file changes that only the Worker loads", async () => {
+  await using api = startApiServer({ token: TOKEN });
+  const root = await Deno.makeTempDir({ prefix: "source-" });
+  try {
+    await runIn(ROOT, "cp", [
+      "-r",
+      "main.ts",
+      "deno.json",
+      "deno.lock",
+      "lib",
+      "controllers",
+      "routes",
+      "docs",
+      root,
+    ]);
+    await using run = await startLocalRun({ task: "dev", kubeconfig: kubeconfigText(api.url, TOKEN), root });
+    await run.program.untilReady();
+    await Deno.writeTextFile(`${root}/routes/mod.ts`, "// Changed.\n", { append: true });
+    await until("it is started again", () => run.program.log().match(/ INF Started /g)?.length === 2);
+    await run.program.untilReady();
+    assert.match(run.program.log(), / INF Stopped.*routes\/mod\.ts.* INF Started /s);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
 });
 
 Deno.test("`deno task dev` sends to a broker where the variables say so", async () => {
