@@ -15,6 +15,7 @@ import type { Config } from "./config/config.ts";
 import { AppError } from "./errors.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
+import { logHowToReach } from "./local_run.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { startMetricsServer } from "./metrics_server.ts";
@@ -90,6 +91,7 @@ export async function serve(
   if (config.web.enabled) web = await startWeb(config, broker.publisher, { ...dependencies, metrics });
   metrics.observe("http_connections", () => ({ web: web?.connections ?? 0 }));
   log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.address.port });
+  if (config.local) logHowToReach(log, web?.port);
 
   await aborted(stop.signal);
   log.info("Stopping");

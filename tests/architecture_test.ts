@@ -8,7 +8,7 @@ const ROOT = new URL("../", import.meta.url);
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
   [/^lib\/(errors|lagoon|clock|command|write_all)\.ts$/, 0],
   [
-    /^lib\/(byte_budget|fair_share|fair_turns|log|metrics|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
+    /^lib\/(byte_budget|fair_share|fair_turns|local_run|log|metrics|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
     1,
   ],
   [/^lib\/(kube|broker)\//, 2],
@@ -115,8 +115,12 @@ Deno.test("the clock and chance are passed in", () => {
   assert.deepEqual(wrong.sort(), ["lib/clock.ts", "lib/sandbox/worker.ts"]);
 });
 
-Deno.test("kubeconfigs, and the parser that they need, are loaded only where there is one", () => {
-  const importers = modules.filter(({ text }) => /^import (?!type).*\/kubeconfig\.ts"/m.test(text));
+Deno.test("the YAML parser, which takes much memory, is loaded for kubeconfigs only, and not in a pod", () => {
+  const loads = modules.filter(({ text }) => /from "yaml"/.test(text));
+  assert.deepEqual(loads.map(({ path }) => path), ["lib/kube/kubeconfig.ts"]);
+  const importers = modules.filter(({ text }) =>
+    /^import (?!type)(?:[^;](?!from))* from "[^"]*kubeconfig\.ts"/m.test(text)
+  );
   assert.deepEqual(importers.map(({ path }) => path), [], "kubeconfig.ts must be imported dynamically");
 });
 

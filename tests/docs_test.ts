@@ -33,6 +33,7 @@ const DOCUMENTS = [
   "docs/architecture.md",
   "docs/controllers.md",
   "docs/delivery.md",
+  "docs/development.md",
   "docs/metrics.md",
   "docs/migrating.md",
   "docs/operating.md",

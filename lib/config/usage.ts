@@ -52,6 +52,7 @@ export function configurationMarkdown(): string {
     "",
     "In a pod, `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` say where the API server is, and Kubernetes sets them.",
     "Elsewhere the current context of the kubeconfig counts: the files in `KUBECONFIG`, or `~/.kube/config`.",
+    "It must look like a cluster on this machine, unless `ALLOW_REMOTE_CONTEXT` says that another one is meant.",
     "",
     groups.join("\n\n"),
     "",

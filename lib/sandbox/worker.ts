@@ -27,9 +27,10 @@ export interface ServicePort {
 export function runInWorker(port: ServicePort): void {
   const stop = new AbortController();
   const plugins = new Map<number, (result: CommandResult) => void>();
+  let lastId = 0;
   const runExecPlugin: RunCommand = (_command, _args, env, { signal }) =>
     new Promise((resolve, reject) => {
-      const id = plugins.size;
+      const id = ++lastId;
       plugins.set(id, resolve);
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
       port.postMessage({ kind: "run-exec-plugin", id, execInfo: env.KUBERNETES_EXEC_INFO ?? "" });
@@ -41,7 +42,9 @@ export function runInWorker(port: ServicePort): void {
       case "stop":
         return stop.abort();
       case "credentials":
-        return plugins.get(data.id)?.(data.result);
+        plugins.get(data.id)?.(data.result);
+        plugins.delete(data.id);
+        return;
     }
   };
   port.postMessage({ kind: "listening" });
@@ -55,7 +58,6 @@ async function run(
   try {
     const log = createLogger(config.log, (line) => writeAll(Deno.stderr, line));
     log.info("Starting", { version, options: description });
-    if (config.local && config.web.enabled) log.info("Run on a developer's machine", howToReach(config.web));
     await serve(config, {
       clock: systemClock,
       random: Math.random,
@@ -69,17 +71,6 @@ async function run(
   } catch (error) {
     return { kind: "failed", reason: describeError(error) };
   }
-}
-
-function howToReach({ port }: { port: number }): Record<string, string> {
-  return {
-    post:
-      `curl -H "Authorization: $TOKEN" --json '[{"name":"a","value":"b"}]' http://127.0.0.1:${port}/facts`,
-    token:
-      "kubectl get secret insights-token -n NAMESPACE -o go-template='{{.data.INSIGHTS_TOKEN|base64decode}}'",
-    pods:
-      `No port is forwarded: a pod reaches port ${port} at this machine's address in the cluster's network`,
-  };
 }
 
 function openCluster(

@@ -153,7 +153,7 @@ async function inParallel(count: number, work: (index: number) => Promise<void>)
   }));
 }
 
-/** As in a pod: the library that reads kubeconfigs would take more memory than all the rest. */
+/** As in a pod, where it runs for real: what reads kubeconfigs would take memory of its own. */
 function start(pod: Pod): RunningProgram {
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
