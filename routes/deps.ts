@@ -60,6 +60,12 @@ export type AppEnv = {
     bytes: Share;
     /** Does a long piece of work when it is the environment's turn. */
     inTurn: (work: () => void) => Promise<void>;
+    /**
+     * Waits for its turn to receive a large body; dispose of the place when the body has become a message.
+     *
+     * @throws {AppError} Code `too-many-large`, when others take too long.
+     */
+    enterLarge: () => Promise<Disposable>;
     /** What was delivered: the message's type and size, and how many repairs it took. */
     delivered: { readonly type: string; readonly bytes: number; readonly warnings: number };
     /** Why it was refused: a stable code, and for faults on this side what happened. */

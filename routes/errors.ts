@@ -94,6 +94,7 @@ function failureByCode({ code, message }: AppError, method: string): Failure | u
       return { code: 413, status: "payload too large", message };
     case "too-many-in-flight":
     case "too-many-bytes":
+    case "too-many-large":
       return {
         code: 429,
         status: "too many requests",

@@ -6,10 +6,18 @@
 import type { MiddlewareHandler } from "hono";
 import { every } from "hono/combine";
 import { AppError, UnavailableError } from "../lib/errors.ts";
+import { type Clock, deadline } from "../lib/clock.ts";
+import { FairGate } from "../lib/fair_gate.ts";
 import { FairShare, LARGEST_PART } from "../lib/fair_share.ts";
 import { FairTurns } from "../lib/fair_turns.ts";
 import { createAuthenticate } from "./auth.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
+
+/** How many environments' large bodies are received at the same time; each takes tens of megabytes on its way. */
+export const LARGE_PLACES = 3;
+
+/** How long a large body waits for that, in milliseconds: less than a whole request may take to arrive. */
+const LARGE_WAIT_MS = 5000;
 
 /**
  * Makes the middleware that all routes share, since they also share the limits of requests and bytes in flight. Who
@@ -57,6 +65,7 @@ function createAdmit(
     least: Math.floor(maxBufferedBytes * LARGEST_PART),
   });
   const turns = new FairTurns(clock);
+  const gate = new FairGate(LARGE_PLACES);
   metrics.observe("requests_in_flight", () => ({ web: places.held }));
   metrics.observe("request_bytes", () => ({ web: bytes.held }));
   return async function admit(c, next) {
@@ -71,6 +80,19 @@ function createAdmit(
     using held = bytes.open(namespace);
     c.set("bytes", held);
     c.set("inTurn", (work) => turns.run(namespace, work));
+    c.set("enterLarge", () => enterLarge(gate, namespace, clock));
     await next();
   };
+}
+
+async function enterLarge(gate: FairGate, namespace: string, clock: Clock): Promise<Disposable> {
+  using limit = deadline(clock, LARGE_WAIT_MS);
+  try {
+    return await gate.enter(namespace, limit.signal);
+  } catch {
+    throw new AppError(
+      "too-many-large",
+      "Too many large bodies are being received, of all environments or of this one: send it again later",
+    );
+  }
 }

@@ -11,11 +11,14 @@ import { bodySource, declaredLength, readBody } from "./body.ts";
 import { holdBytes } from "./deliver.ts";
 import type { AppEnv, RequestLimits } from "./deps.ts";
 
+/** Bodies above this size, in bytes, are received only few at a time. Most are far below it. */
+const LARGE_BYTES = 64 * 1024;
+
 /** Parts of a body up to this size, in bytes, are taken at once; so are most bodies as a whole. */
 const SMALL_BYTES = 4096;
 
 /**
- * Reads the request's list while it arrives. Large bodies wait for their turn with each part, so that many of them at
+ * Reads the request's list while it arrives. Of large bodies only a few are received at a time, and they wait for their turn with each part, so that many of them at
  * once don't hold up everybody else.
  *
  * @throws {AppError} Those of `holdBytes`, and what reading the body and the list throws.
@@ -29,8 +32,21 @@ export async function receiveList(
   const source = bodySource(c);
   // Room for all of a body is taken before its beginning is, so that many of them don't keep each other from their ends.
   const declaredBytes = declaredLength(source);
-  if (declaredBytes <= limits.maxBodyBytes) holdBytes(c, declaredBytes);
+  using places = new DisposableStack();
+  let isLarge = false;
+  const enterOnce = async () => {
+    if (isLarge) return;
+    isLarge = true;
+    places.use(await c.get("enterLarge")());
+  };
+  if (declaredBytes <= limits.maxBodyBytes) {
+    if (declaredBytes > LARGE_BYTES) await enterOnce();
+    holdBytes(c, declaredBytes);
+  }
+  let receivedBytes = 0;
   await readBody(source, limits.maxBodyBytes, async (chunk) => {
+    receivedBytes += chunk.length;
+    if (receivedBytes > LARGE_BYTES) await enterOnce();
     const take = () => {
       list.push(chunk);
       holdBytes(c, Math.max(declaredBytes, list.heldBytes));

@@ -5,8 +5,8 @@ import { startPrivateNode } from "../fixtures/rabbitmq_node.ts";
 import { BODY_KINDS, measureBodies, startSender } from "../tools/large_bodies.ts";
 
 /**
- * Measured: 126 to 135 with these clients, up to 149 with 64 of them, and 206 before bodies took their room by declared
- * length. A container has 134: docs/decisions/0003-memory.md says what is missing.
+ * Measured: 117 to 128 with these clients, up to 146 with 64 of them, and 207 before anything was bounded. A container has
+ * 134: docs/decisions/0003-memory.md.
  */
 const MOST_MEGABYTES = 150;
 

@@ -8,6 +8,8 @@ import { systemClock } from "../../lib/clock.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
 import { issueToken } from "../../lib/tokens.ts";
 import type { RequestLimits } from "../../routes/deps.ts";
+import { LARGE_PLACES } from "../../routes/guards.ts";
+import { turn } from "../fixtures/clock.ts";
 import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
 import { CLAIMS, forge, HEADER } from "../fixtures/tokens.ts";
 import { startServerWith } from "../lib/http/fixture.ts";
@@ -51,17 +53,22 @@ interface Variation extends SendOptions {
   readonly limits?: Partial<RequestLimits>;
   /** Instead of the operation's own. */
   readonly request?: (operation: OperationId) => string;
+  /** What happens while the request waits. */
+  readonly during?: (app: TestApp) => Promise<void>;
   /** What the app has to suffer. */
   readonly before?: (app: TestApp) => void | Promise<void>;
 }
 
 /** A request to the app alone. */
-function app({ limits, request, before, ...options }: Variation): Scenario {
+function app({ limits, request, before, during, ...options }: Variation): Scenario {
   return async (operation) => {
     const app = new TestApp({ ...LIMITS, ...limits });
     await before?.(app);
-    const body = operation.startsWith("post") ? options.body ?? [] : undefined;
-    const response = await app.send(request?.(operation) ?? REQUESTS[operation], { ...options, body });
+    const given = typeof options.body === "function" ? options.body() : options.body;
+    const body = operation.startsWith("post") ? given ?? [] : undefined;
+    const answering = app.send(request?.(operation) ?? REQUESTS[operation], { ...options, body });
+    await during?.(app);
+    const response = await answering;
     const line = app.log.lines.find(({ fields }) => fields.status === response.status);
     return {
       status: response.status,
@@ -96,6 +103,11 @@ const manyItems = Array(LIMITS.maxItems + 1).fill(item);
 const largeItem = [{ ...item, description: "x".repeat(LIMITS.maxItemBytes) }];
 const megabytes = (count: number) =>
   Array.from({ length: count }, () => ({ ...item, description: "x".repeat(950_000) }));
+/** A large body whose end never comes. */
+const endless = () =>
+  new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(`["${"x".repeat(100_000)}`)),
+  });
 const path = (operation: OperationId) => REQUESTS[operation].split("/")[1];
 const confirmNothing = (app: TestApp) => {
   app.publisher.beforeConfirm = () => new Promise(() => {});
@@ -154,6 +166,19 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         app.send(`DELETE /problems/${"x".repeat(2900)}`, { authorization: tokenOf(name) });
       }
       await app.untilWaiting(2);
+    },
+  }),
+  "too-many-large": app({
+    body: endless,
+    before: async (app) => {
+      for (let other = 0; other < LARGE_PLACES; other++) {
+        app.send("POST /facts", { body: endless(), authorization: tokenOf(`other-${other}`) });
+      }
+      await turn();
+    },
+    during: async (app) => {
+      await app.untilWaiting(1);
+      await app.clock.advance(5000);
     },
   }),
   "head-too-large": wire((request) => `${request} HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(16_384)}\r\n\r\n`),

@@ -245,6 +245,13 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
     remedy: WAIT,
     of: GUARDED,
   },
+  "too-many-large": {
+    ...TOO_MANY,
+    message:
+      "Too many large bodies are being received, of all environments or of this one: send it again later",
+    remedy: WAIT,
+    of: POSTS,
+  },
   "head-too-large": {
     code: 431,
     status: "request header fields too large",
