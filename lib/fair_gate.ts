@@ -16,7 +16,11 @@ export class FairGate {
   readonly #inside = new Set<string>();
   readonly #waiting = new Set<Waiting>();
 
-  /** @param places How many owners may be inside at the same time. */
+  /**
+   * Makes a gate with nobody inside.
+   *
+   * @param places How many owners may be inside at the same time.
+   */
   constructor(places: number) {
     this.#places = places;
   }
