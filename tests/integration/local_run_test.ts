@@ -26,8 +26,8 @@ Deno.test("a context that does not look local is refused in one line with code 1
     kubeconfig: kubeconfigText(server, TOKEN),
     env: ENV,
   });
-  const { code } = await run.program.process.status;
-  assert.equal(code, 1);
+  await assert.rejects(run.program.untilReady(), /did not become ready/);
+  assert.equal(await run.program.stop(), 1);
   const refusal = run.program.log().split("\n").filter((line) => line.startsWith("insights-remote: "));
   assert.equal(refusal.length, 1);
   assert.ok(refusal[0]?.includes(`Cannot use context "only" as its server ${server} does not look local`));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { serviceAccountAccess } from "../../../lib/kube/credentials.ts";
+import { type Credentials, rotatingAccess, serviceAccountAccess } from "../../../lib/kube/credentials.ts";
 import { ManualClock } from "../../fixtures/clock.ts";
 
 function setUp(host = "10.0.0.1") {
@@ -58,4 +58,18 @@ Deno.test("serviceAccountAccess() says which file it can't read", async () => {
 Deno.test("serviceAccountAccess() writes an IPv6 address of the API server in brackets", () => {
   assert.equal(setUp("fd00::1").access.server, "https://[fd00::1]:443");
   assert.equal(setUp().access.server, "https://10.0.0.1:443");
+});
+
+Deno.test("credentials that arrive after closing are not used, and open no connection", async () => {
+  const read = Promise.withResolvers<Credentials>();
+  const access = rotatingAccess({
+    server: "https://127.0.0.1:1",
+    namespace: () => Promise.resolve("lagoon"),
+    clock: new ManualClock(),
+    read: () => read.promise,
+  });
+  const refused = assert.rejects(access.headers(), { code: "credentials-closed" });
+  access.close();
+  read.resolve({ ca: undefined, token: "late" });
+  await refused;
 });
