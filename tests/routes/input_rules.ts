@@ -118,7 +118,8 @@ export function expectedCodes(list: List, body: string | Uint8Array): string[] {
   const beyond = [
     ...(depthOf(text) > LIMITS.maxJsonDepth ? ["body-too-deep"] : []),
     ...(items !== null && !Array.isArray(items) || isTwice ? ["body-invalid"] : []),
-    ...(Array.isArray(items) && items.length > LIMITS.maxItems ? ["too-many-items"] : []),
+    // Of two lists the first one may be too long, which is told before the second one is seen.
+    ...(Array.isArray(items) && items.length > LIMITS.maxItems || isTwice ? ["too-many-items"] : []),
   ];
   // What looks like a second list may be within another member, or in a text.
   if (beyond.length > 0 && !isTwice) return beyond;
