@@ -1,4 +1,4 @@
-/** The kubectl commands of docs/controllers.md, run on a real kube-apiserver with an object in each state. */
+/** The kubectl commands of docs/controllers.md and docs/operating.md, run on a real kube-apiserver with an object in each state. */
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { needsCommands } from "../fixtures/commands.ts";
@@ -38,6 +38,12 @@ async function readCommands(): Promise<string[]> {
   const document = await Deno.readTextFile(new URL("../../docs/controllers.md", import.meta.url));
   const blocks = [...document.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = ""]) => text);
   return blocks.join("").split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+/** The commands within the text of docs/operating.md that ask the API server alone. */
+async function readInlineCommands(): Promise<string[]> {
+  const document = await Deno.readTextFile(new URL("../../docs/operating.md", import.meta.url));
+  return [...document.matchAll(/`(kubectl get [^`]+)`/g)].map(([, command = ""]) => command);
 }
 
 const apiserver = ignoredWithoutApiserver("the kubectl commands of docs/controllers.md show what they say");
@@ -96,6 +102,11 @@ Deno.test({
       const { labels, annotations } = (await cluster.get("configmaps", NAMESPACE, "processed"))!.metadata;
       assert.deepEqual([labels, annotations], [SBOM_LABELS, BUILD_ANNOTATIONS]);
       assert.equal(await run(withoutToken), "proj-dev\n");
+      const [pods = "", leaseObject = "", ...others] = await readInlineCommands();
+      assert.deepEqual(others, []);
+      // No pod runs in this cluster.
+      assert.equal(await run(pods), "");
+      assert.match(await run(leaseObject), /holderIdentity: a-pod_1/);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
