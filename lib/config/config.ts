@@ -123,6 +123,12 @@ export const PLATFORM_VARIABLES: readonly string[] = [
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
+/** Options that name a certificate, each with its key's. */
+const CERTIFICATE_OPTIONS = [
+  ["brokerCertFile", "brokerKeyFile"],
+  ["metricsCertFile", "metricsKeyFile"],
+] as const;
+
 /**
  * Parts that later versions have: turning one on is an error and not something that is silently left out.
  * A part that has come needs no more than its row taken away.
@@ -142,12 +148,7 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
   const problems = NOT_THERE_YET
     .filter(([, isOn]) => isOn(values))
     .map(([env, , instead]) => `${env}: this version does not have it yet: ${instead}`);
-  for (
-    const [certFile, keyFile] of [["brokerCertFile", "brokerKeyFile"], [
-      "metricsCertFile",
-      "metricsKeyFile",
-    ]] as const
-  ) {
+  for (const [certFile, keyFile] of CERTIFICATE_OPTIONS) {
     if ((values[certFile] === "") === (values[keyFile] === "")) continue;
     const names = `${OPTIONS[certFile].env}, ${OPTIONS[keyFile].env}`;
     problems.push(`${names}: expected both a certificate and its key, or neither`);

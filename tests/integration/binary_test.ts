@@ -8,7 +8,7 @@ import denoJson from "../../deno.json" with { type: "json" };
 import { issueToken } from "../../lib/tokens.ts";
 import { bundleArguments, flagsOf, makeBundle } from "../fixtures/bundle.ts";
 import { freePorts } from "../fixtures/ports.ts";
-import { startProgram } from "../fixtures/program.ts";
+import { startProgram, WITHOUT_CLUSTER } from "../fixtures/program.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SECRET = "the-secret-of-the-binary-test";
@@ -83,9 +83,7 @@ Deno.test("the bundle serves, tells about its API, sends what is posted, and end
     healthPort,
     command: await bundleCommand(),
     env: {
-      KUBERNETES_SERVICE_HOST: "",
-      ENABLE_CONFIGMAP_RECONCILER: "false",
-      ENABLE_NAMESPACE_RECONCILER: "false",
+      ...WITHOUT_CLUSTER,
       INSIGHTS_TOKEN_SECRET: SECRET,
       RABBITMQ_ENABLED: "false",
     },

@@ -16,15 +16,8 @@ import { createPod } from "../fixtures/pod.ts";
 import { needsPrivateNode, takeMessages } from "../fixtures/rabbitmq.ts";
 import { startPrivateNode } from "../fixtures/rabbitmq_node.ts";
 import { issueToken } from "../../lib/tokens.ts";
-import { AccessControl, OWN_NAMESPACE, type PolicyRule } from "../fixtures/rbac.ts";
+import { AccessControl, CHART_RULES, OWN_NAMESPACE } from "../fixtures/rbac.ts";
 import { until } from "../fixtures/until.ts";
-
-/** What the chart lagoon-remote 0.106.0 grants. */
-const CHART_RULES: readonly PolicyRule[] = [
-  { apiGroups: [""], resources: ["configmaps", "pods", "secrets"], verbs: ["*"] },
-  { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
-  { apiGroups: ["apps"], resources: ["deployments"], verbs: ["get", "list", "watch"] },
-];
 
 /** The image's user, where the test may become it. */
 const USER = "65532";

@@ -5,10 +5,10 @@ import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_ap
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import {
   AccessControl,
+  CHART_RULES,
   documentedPermissions,
   OWN_NAMESPACE,
   permissions,
-  type PolicyRule,
   readManifest,
 } from "../fixtures/rbac.ts";
 import { type LogLine, MemoryLogger } from "../fixtures/recorders.ts";
@@ -29,13 +29,6 @@ const MANIFESTS = await Promise.all(
 const [account, clusterRole, , leaderElectionRole] = MANIFESTS;
 const CLUSTER_RULES = clusterRole!.rules!;
 const LEASE_RULES = leaderElectionRole!.rules!;
-
-/** What the chart lagoon-remote 0.106.0 grants. */
-const CHART_RULES: readonly PolicyRule[] = [
-  { apiGroups: [""], resources: ["configmaps", "pods", "secrets"], verbs: ["*"] },
-  { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list", "watch"] },
-  { apiGroups: ["apps"], resources: ["deployments"], verbs: ["get", "list", "watch"] },
-];
 
 interface Started extends StartedCluster {
   readonly accessControl: AccessControl;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { issueToken } from "../../lib/tokens.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { expectedMessages, needsRunner, readExamples, runExample } from "../fixtures/posting_examples.ts";
-import { startProgram } from "../fixtures/program.ts";
+import { startProgram, WITHOUT_CLUSTER } from "../fixtures/program.ts";
 import { ENVIRONMENT } from "../routes/fixture.ts";
 
 const SECRET = "a-secret-of-the-platform";
@@ -21,9 +21,7 @@ Deno.test("The examples of docs/posting.md deliver what they say, to the whole p
     webPort,
     healthPort,
     env: {
-      ENABLE_CONFIGMAP_RECONCILER: "false",
-      ENABLE_NAMESPACE_RECONCILER: "false",
-      KUBERNETES_SERVICE_HOST: "",
+      ...WITHOUT_CLUSTER,
       INSIGHTS_TOKEN_SECRET: SECRET,
       RABBITMQ_ENABLED: "false",
     },

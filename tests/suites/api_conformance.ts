@@ -51,13 +51,10 @@ export function apiConformance(name: string, start: () => Promise<ApiServerUnder
     const access = { url: server.url, token: server.token, httpClient };
     for (const [topic, behaviours] of Object.entries(TOPICS)) {
       for (const [behaviour, check] of Object.entries(behaviours)) {
-        await test.step({
-          name: `${topic}: ${behaviour}`,
-          fn: async () => await check(await createScene(server, access)),
-          // The server and the connections to it outlive a step; the test as a whole is checked for leaks.
-          sanitizeOps: false,
-          sanitizeResources: false,
-        });
+        await test.step(
+          `${topic}: ${behaviour}`,
+          async () => await check(await createScene(server, access)),
+        );
       }
     }
   });
