@@ -1,0 +1,158 @@
+/**
+ * Posts: how many are confirmed in a second and how long one takes, beside what the broker confirms without us.
+ *
+ * @module
+ */
+import { TOPOLOGY } from "../../lib/broker/topology.ts";
+import { issueToken } from "../../lib/tokens.ts";
+import { withChannel } from "../fixtures/publisher_run.ts";
+import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";
+import type { RunningProgram } from "../fixtures/program.ts";
+import type { Figure } from "./figure.ts";
+import { measureRawPublish, type RawPublishFigures } from "./raw_publish.ts";
+import { createProgramBundle, postsOnly, SECRET } from "./scene.ts";
+import type { Scenario } from "./scenario.ts";
+import { type Answers, sendLoad } from "./wrk.ts";
+
+/** Environments that the posts come from, in turn. */
+const ENVIRONMENTS = 16;
+const BUSY = 64;
+
+/** What a site sends. */
+const BODY = JSON.stringify([
+  {
+    name: "php-version",
+    value: "8.3.12",
+    source: "php",
+    description: "Version of PHP",
+    category: "Framework",
+  },
+  {
+    name: "drupal-core",
+    value: "11.0.5",
+    source: "drush",
+    description: "Version of Drupal",
+    category: "CMS",
+  },
+  {
+    name: "cache",
+    value: "redis",
+    source: "drush",
+    description: "Where caches are kept",
+    category: "Service",
+  },
+]);
+
+const TOKENS = Array.from({ length: ENVIRONMENTS }, (_, index) =>
+  issueToken(SECRET, {
+    namespace: `proj-${index}`,
+    environmentId: String(index + 1),
+    projectName: "proj",
+    environmentName: `env-${index}`,
+  }));
+
+/** One round: the broker alone and with the program, with many at a time and with one. */
+interface Round {
+  readonly raw: Readonly<Record<"busy" | "single", RawPublishFigures>>;
+  readonly posts: Readonly<Record<"busy" | "single", Answers>>;
+}
+
+/** Measures posts. */
+export const measureHttp: Scenario = {
+  parts: ["rabbitmq", "wrk"],
+  async run({ rounds, seconds, tell }) {
+    await using node = await startPrivateNode();
+    await using bundle = await createProgramBundle();
+    await using program = bundle.start(postsOnly(node));
+    await program.untilReady();
+    const message = await messageOf(node, program);
+    // Code that was never run is slow.
+    await post(node, program, BUSY, seconds);
+    const all: Round[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      const raw = (inFlight: number) => measureRaw(node, { message, inFlight, seconds });
+      const of = async <Value>(measure: (connections: number) => Promise<Value>) => ({
+        busy: await measure(BUSY),
+        single: await measure(1),
+      });
+      all.push({
+        raw: await of(raw),
+        posts: await of((connections) => post(node, program, connections, seconds)),
+      });
+      tell(`posts, round ${round} of ${rounds}: ${JSON.stringify(all.at(-1))}`);
+    }
+    return figuresOf(all);
+  },
+};
+
+function figuresOf(rounds: readonly Round[]): Figure[] {
+  const limit = (name: string, read: (raw: Round["raw"]) => number) => ({
+    name,
+    values: rounds.map(({ raw }) => read(raw)),
+  });
+  return [
+    {
+      name: "confirmed posts, three facts, 64 connections",
+      unit: "/s",
+      values: rounds.map(({ posts }) => posts.busy.perSecond),
+      limit: limit("raw confirmed publishes, 64 in flight", ({ busy }) => busy.perSecond),
+      target: { of: "ratio", kind: "at least", must: 0.45, aim: 0.7 },
+    },
+    {
+      name: "the same, 1 connection, p50",
+      unit: "ms",
+      values: rounds.map(({ posts }) => posts.single.p50Ms),
+      limit: limit("raw confirm, p50", ({ single }) => single.p50Ms),
+      target: { of: "ratio", kind: "at most", must: 2, aim: 1.4 },
+    },
+    {
+      name: "the same, 64 connections, p99",
+      unit: "ms",
+      values: rounds.map(({ posts }) => posts.busy.p99Ms),
+      limit: limit("raw confirm, 64 in flight, p99", ({ busy }) => busy.p99Ms),
+      target: { of: "ratio", kind: "at most", must: 2.5, aim: 1.5 },
+    },
+  ];
+}
+
+/** The message of {@link BODY}, out of the queue. */
+async function messageOf(node: PrivateNode, program: RunningProgram): Promise<string> {
+  const response = await fetch(`${program.webUrl}/facts`, {
+    method: "POST",
+    headers: { authorization: TOKENS[0] ?? "" },
+    body: BODY,
+  });
+  await response.body?.cancel();
+  const message = await withChannel(node.url, (channel) => channel.get(TOPOLOGY.queue, { noAck: true }));
+  if (!message) throw new Error(`The message is not in the queue after the answer ${response.status}`);
+  return message.content.toString();
+}
+
+async function measureRaw(
+  { url }: PrivateNode,
+  { message, ...options }: { message: string; inFlight: number; seconds: number },
+): Promise<RawPublishFigures> {
+  const figures = await measureRawPublish({ url, body: message, ...options });
+  await emptyQueue(url, figures.count);
+  return figures;
+}
+
+async function post(
+  { url }: PrivateNode,
+  { webUrl }: RunningProgram,
+  connections: number,
+  seconds: number,
+): Promise<Answers> {
+  const load = { url: `${webUrl}/facts`, body: BODY, tokens: TOKENS, connections, seconds };
+  const answers = await sendLoad(load);
+  await emptyQueue(url, answers.count);
+  return answers;
+}
+
+/** Empties the queue, which must hold what was confirmed; requests that the end of a load cut off may have added some. */
+async function emptyQueue(url: string, confirmed: number): Promise<void> {
+  const { messageCount } = await withChannel(url, (channel) => channel.purgeQueue(TOPOLOGY.queue));
+  if (messageCount < confirmed) {
+    throw new Error(`${confirmed} were confirmed, and ${messageCount} are in the queue`);
+  }
+}
