@@ -125,7 +125,7 @@ function startWeb(
     ...dependencies,
     publisher,
     verify: createVerifier({ secrets, clock: dependencies.clock }),
-    limits: { ...config.web, publishTimeoutMs: config.broker.confirmTimeoutMs },
+    limits: config.web,
   });
   return startHttpServer(config.web, app, dependencies.clock);
 }

@@ -37,6 +37,13 @@ const HEADER = base64url('{"alg":"HS256","typ":"JWT"}');
 /** In characters; ours have some 200. A longer one isn't looked at, so that it costs nobody anything. */
 const LONGEST_TOKEN = 8192;
 
+/**
+ * Most tokens that are remembered, and the longest of them in characters: at most 2 MB together. Only tokens that were signed
+ * with our secret come in, so nobody else can push them out.
+ */
+const MAX_REMEMBERED = 1024;
+const LONGEST_REMEMBERED = 1024;
+
 /** Keeps a byte order mark, so that JSON.parse refuses it. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -54,6 +61,8 @@ const claimsSchema = z.object({
   /** Unix seconds before which it is refused. */
   nbf: z.number().optional(),
 });
+
+type Claims = z.infer<typeof claimsSchema>;
 
 /**
  * Issues the token of an environment. It has no expiry, and the same environment and secret always give the same
@@ -96,19 +105,39 @@ export function createVerifier({ secrets, clock }: VerifierOptions): (token: str
   if (secrets.length === 0 || secrets.includes("")) {
     throw new TypeError("Cannot verify tokens as there must be a secret and none may be empty");
   }
+  const remembered = new Map<string, Claims>();
   return function verifyToken(token) {
-    if (token === "") throw new TokenError("token-missing", "The Authorization header must hold a token");
-    if (token.length > LONGEST_TOKEN) throw malformedError();
-    const [header = "", payload = "", signature = "", ...more] = token.split(".");
-    if (more.length > 0) throw malformedError();
-    // The text of all three is checked here, but nobody parses a payload that we didn't sign.
-    const bytes = { header: decode(header), payload: decode(payload), signature: decode(signature) };
-    checkHeader(parseObject(bytes.header));
-    if (!isSigned(`${header}.${payload}`, bytes.signature, secrets)) {
-      throw new TokenError("token-signature", "The token is not signed with this cluster's secret");
-    }
-    return readClaims(parseObject(bytes.payload), clock.now() / 1000);
+    const now = clock.now() / 1000;
+    const claims = remembered.get(token) ?? verifyClaims(token, secrets);
+    const environment = environmentOf(claims, now);
+    if (token.length <= LONGEST_REMEMBERED) remember(remembered, token, claims);
+    return environment;
   };
+}
+
+/** Who has come last goes last. */
+function remember(remembered: Map<string, Claims>, token: string, claims: Claims): void {
+  remembered.delete(token);
+  remembered.set(token, claims);
+  if (remembered.size <= MAX_REMEMBERED) return;
+  for (const [oldest] of remembered) return void remembered.delete(oldest);
+}
+
+/** What a token says, whenever that may be true. */
+function verifyClaims(token: string, secrets: readonly string[]): Claims {
+  if (token === "") throw new TokenError("token-missing", "The Authorization header must hold a token");
+  if (token.length > LONGEST_TOKEN) throw malformedError();
+  const [header = "", payload = "", signature = "", ...more] = token.split(".");
+  if (more.length > 0) throw malformedError();
+  // The text of all three is checked here, but nobody parses a payload that we didn't sign.
+  const bytes = { header: decode(header), payload: decode(payload), signature: decode(signature) };
+  checkHeader(parseObject(bytes.header));
+  if (!isSigned(`${header}.${payload}`, bytes.signature, secrets)) {
+    throw new TokenError("token-signature", "The token is not signed with this cluster's secret");
+  }
+  const { success, data } = claimsSchema.safeParse(parseObject(bytes.payload));
+  if (!success) throw claimsError();
+  return data;
 }
 
 /** One token has one way to be written: what a decoder would forgive, padding or left-over bits, is refused. */
@@ -164,17 +193,15 @@ function isSigned(input: string, signature: Uint8Array, secrets: readonly string
 }
 
 /** @param now Unix seconds. */
-function readClaims(payload: Readonly<Record<string, unknown>>, now: number): Environment {
-  const { success, data } = claimsSchema.safeParse(payload);
-  if (!success) throw claimsError();
-  const { exp = Number.POSITIVE_INFINITY, nbf = Number.NEGATIVE_INFINITY } = data;
+function environmentOf(claims: Claims, now: number): Environment {
+  const { exp = Number.POSITIVE_INFINITY, nbf = Number.NEGATIVE_INFINITY } = claims;
   if (now >= exp) throw new TokenError("token-expired", "The token has expired");
   if (now < nbf) throw claimsError();
   return {
-    namespace: data.Namespace,
-    environmentId: data.EnvironmentId,
-    projectName: data.ProjectName,
-    environmentName: data.EnvironmentName,
+    namespace: claims.Namespace,
+    environmentId: claims.EnvironmentId,
+    projectName: claims.ProjectName,
+    environmentName: claims.EnvironmentName,
   };
 }
 

@@ -4,8 +4,7 @@
  * @module
  */
 import type { Context } from "hono";
-import { deadline } from "../lib/clock.ts";
-import { AppError, UnavailableError } from "../lib/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
 /** Options of {@link deliver}. */
@@ -27,20 +26,14 @@ export interface DeliverOptions {
  */
 export async function deliver(
   c: Context<AppEnv>,
-  { publisher, clock, limits }: RouteDeps,
+  { publisher }: Pick<RouteDeps, "publisher">,
   { type, body, warnings = [] }: DeliverOptions,
 ): Promise<Response> {
   const id = c.get("requestId");
   // Publishing takes the body over.
   const bytes = body.length;
   holdBytes(c, bytes);
-  using limit = deadline(clock, limits.publishTimeoutMs);
-  try {
-    await publisher.publish({ id, body }, { signal: limit.signal });
-  } catch (cause) {
-    if (!limit.signal.aborted) throw cause;
-    throw new UnavailableError("publish-timeout", "The broker did not confirm in time", { cause });
-  }
+  await publisher.publish({ id, body });
   c.set("delivered", { type, bytes, warnings: warnings.length });
   return c.json(warnings.length > 0 ? { message: "okay", warnings } : { message: "okay" });
 }

@@ -26,7 +26,7 @@ export interface RouteDeps {
   readonly log: Logger;
   /** Where requests are counted. */
   readonly metrics: Pick<Metrics, "countRequest" | "observe">;
-  /** Limits the wait for a confirm. */
+  /** Tells how long requests take, and limits waits for a turn. */
   readonly clock: Clock;
   /** Makes the id of a request, and so of its message: a different one each time. */
   readonly newId: () => string;
@@ -42,8 +42,6 @@ export interface RequestLimits extends ListLimits {
   readonly maxInFlight: number;
   /** Bodies in memory at the same time, in bytes, until their messages are confirmed. */
   readonly maxBufferedBytes: number;
-  /** How long a client waits for the broker's confirm, in milliseconds. */
-  readonly publishTimeoutMs: number;
 }
 
 /** What the server and middleware leave for the handlers. */

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { describeError } from "../errors.ts";
+import { describeError, UnavailableError } from "../errors.ts";
+import { TOPOLOGY } from "./topology.ts";
 
 /** What the line names; never the password. */
 export interface BrokerIdentity {
@@ -59,4 +60,29 @@ export function describeBrokerError(error: unknown, { host, port, username }: Br
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** What a message's end means: undefined when it was delivered. */
+export function outcome(refusal: unknown, returned: boolean): Error | undefined {
+  if (refusal) return unavailable("broker-refused", "the broker did not take it", refusal);
+  if (returned) return unavailable("broker-unroutable", `no queue is bound to exchange ${TOPOLOGY.exchange}`);
+  return undefined;
+}
+
+/** The library raises the same class for both, with this text for the broker's own refusal. */
+export function isNack(refusal: unknown): boolean {
+  return refusal instanceof Error && refusal.message === "message nacked";
+}
+
+/** A message that was not delivered, and why. */
+export function unavailable(code: string, reason: string, cause?: unknown): UnavailableError {
+  return new UnavailableError(code, `Cannot deliver the message as ${reason}`, cause ? { cause } : {});
+}
+
+/** A message whose confirm did not come in time; it may have arrived. */
+export function confirmTimeout(milliseconds: number): UnavailableError {
+  return new UnavailableError(
+    "broker-confirm-timeout",
+    `Cannot call the message delivered as no confirm came within ${milliseconds / 1000} s`,
+  );
 }

@@ -16,11 +16,14 @@ export interface OutgoingMessage {
 export interface Publisher {
   /**
    * Sends one message and resolves when the broker has taken responsibility for it: confirmed as persistent, and
-   * routed to the queue. Messages published one after the other arrive in that order.
+   * routed to the queue. Messages published one after the other arrive in that order. How long that may take is the
+   * publisher's own limit.
    *
+   * @param options.signal Ends the wait before that.
    * @throws {UnavailableError} When that did not happen in time; the message may be sent again.
+   * @throws The signal's reason when it aborts.
    */
-  publish(message: OutgoingMessage, options: { signal: AbortSignal }): Promise<void>;
+  publish(message: OutgoingMessage, options?: { signal?: AbortSignal }): Promise<void>;
   /** Whether a message could be confirmed at this moment. */
   isReady(): boolean;
   /** Waits until a message could be confirmed, at most `timeoutMs`; tells whether it can. */

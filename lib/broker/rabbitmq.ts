@@ -141,10 +141,13 @@ export function createRabbitPublisher(
     return await open.ended;
   }
 
-  async function publish(message: OutgoingMessage, { signal }: { signal: AbortSignal }): Promise<void> {
+  async function publish(
+    message: OutgoingMessage,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<void> {
     const startedAt = clock.now();
     try {
-      await publishUncounted(message, signal);
+      await readySession().publish(message, Math.floor(startedAt / 1000), signal);
       metrics.countPublish("confirmed", clock.now() - startedAt);
     } catch (error) {
       const code = error instanceof UnavailableError ? error.code : "";
@@ -153,23 +156,13 @@ export function createRabbitPublisher(
     }
   }
 
-  async function publishUncounted(message: OutgoingMessage, signal: AbortSignal): Promise<void> {
-    if (!session || !isReady()) {
-      const reason = session
-        ? `broker ${broker} takes none at the moment`
-        : `broker ${broker} is not connected`;
-      throw new UnavailableError("broker-not-ready", `Cannot deliver the message as ${reason}`);
-    }
-    using limit = deadline(clock, options.confirmTimeoutMs, signal);
-    try {
-      await session.publish(message, Math.floor(clock.now() / 1000), limit.signal);
-    } catch (error) {
-      if (!limit.signal.aborted || signal.aborted) throw error;
-      throw new UnavailableError(
-        "broker-confirm-timeout",
-        `Cannot call the message delivered as no confirm came within ${options.confirmTimeoutMs / 1000} s`,
-      );
-    }
+  /** The session that takes messages at this moment. */
+  function readySession(): Session {
+    if (session && isReady()) return session;
+    const reason = session
+      ? `broker ${broker} takes none at the moment`
+      : `broker ${broker} is not connected`;
+    throw new UnavailableError("broker-not-ready", `Cannot deliver the message as ${reason}`);
   }
 
   async function waitUntilReady(

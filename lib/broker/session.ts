@@ -7,8 +7,9 @@
 import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
 import { Buffer } from "node:buffer";
 import { type Clock, delay } from "../clock.ts";
-import { UnavailableError } from "../errors.ts";
+import { Timeouts } from "../timeouts.ts";
 import { type BrokerAddress, destroyConnection, openConnection } from "./connection.ts";
+import { confirmTimeout, isNack, outcome, unavailable } from "./errors.ts";
 import type { OutgoingMessage } from "./publisher.ts";
 import { declareTopology, TOPOLOGY } from "./topology.ts";
 
@@ -17,6 +18,12 @@ import { declareTopology, TOPOLOGY } from "./topology.ts";
  * it declares a queue again that is gone; one that is broken ends.
  */
 export type SessionState = "open" | "blocked" | "repairing" | "broken";
+
+/** Where the broker is, and how long it may take. */
+export interface SessionOptions extends BrokerAddress {
+  /** How long a confirm may take, in milliseconds; after that the message counts as not delivered. */
+  readonly confirmTimeoutMs: number;
+}
 
 /** What a session needs from outside. */
 export interface SessionDependencies {
@@ -47,10 +54,11 @@ export interface Session {
    *
    * @param timestamp Unix seconds.
    * @param signal Ends the wait for the confirm.
-   * @throws {UnavailableError} When it was refused or returned, or the session ended or was blocked before the confirm.
+   * @throws {UnavailableError} When it was refused or returned, when no confirm came in time, or the session ended or was
+   * blocked before.
    * @throws The signal's reason when it aborts.
    */
-  publish(message: OutgoingMessage, timestamp: number, signal: AbortSignal): Promise<void>;
+  publish(message: OutgoingMessage, timestamp: number, signal?: AbortSignal): Promise<void>;
   /** Closes channel and connection in order, or by force when that takes more than two seconds. */
   close(): Promise<void>;
 }
@@ -70,11 +78,11 @@ const CLOSE_LIMIT_MS = 2_000;
  * @throws The socket's, the broker's or the certificate file's error, or the signal's reason.
  */
 export async function openSession(
-  address: BrokerAddress,
+  options: SessionOptions,
   dependencies: SessionDependencies,
   signal: AbortSignal,
 ): Promise<Session> {
-  const connection = await openConnection(address, dependencies.readTextFile, signal);
+  const connection = await openConnection(options, dependencies.readTextFile, signal);
   const { promise: ended, resolve: end } = Promise.withResolvers<Error | undefined>();
   let failure: Error | undefined;
   connection.on("error", (error) => failure ??= error);
@@ -90,7 +98,7 @@ export async function openSession(
     channel.on("error", (error) => failure ??= error);
     await declareTopology(channel);
     // A channel that breaks takes its connection along: one way to recover instead of two.
-    return new ChannelSession(connection, channel, ended, dependencies);
+    return new ChannelSession(connection, channel, ended, { ...dependencies, ...options });
   } catch (error) {
     destroyConnection(connection);
     throw error;
@@ -104,6 +112,8 @@ class ChannelSession implements Session {
   readonly #connection: ChannelModel;
   readonly #channel: ConfirmChannel;
   readonly #dependencies: SessionDependencies;
+  readonly #confirmTimeoutMs: number;
+  readonly #timeouts: Timeouts;
   readonly #inFlight = new Map<string, InFlight>();
   #state: SessionState = "open";
   #lastAnswer: number;
@@ -114,11 +124,13 @@ class ChannelSession implements Session {
     connection: ChannelModel,
     channel: ConfirmChannel,
     ended: Promise<Error | undefined>,
-    dependencies: SessionDependencies,
+    dependencies: SessionDependencies & SessionOptions,
   ) {
     this.#connection = connection;
     this.#channel = channel;
     this.#dependencies = dependencies;
+    this.#confirmTimeoutMs = dependencies.confirmTimeoutMs;
+    this.#timeouts = new Timeouts(dependencies.clock, dependencies.confirmTimeoutMs);
     this.#lastAnswer = dependencies.clock.now();
     channel.on("close", () => this.#break());
     channel.on("return", (message) => this.#return(message));
@@ -156,49 +168,55 @@ class ChannelSession implements Session {
       .finally(() => this.#isProbing = false);
   }
 
-  publish({ id, body }: OutgoingMessage, timestamp: number, signal: AbortSignal): Promise<void> {
+  publish({ id, body }: OutgoingMessage, timestamp: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
+      if (signal?.aborted) return reject(signal.reason);
       if (this.#inFlight.has(id)) {
         return reject(unavailable("broker-duplicate", `message ${id} is already on its way`));
       }
-      const abort = () => message.settle(signal.reason);
+      const wait = this.#timeouts.start(() => message.settle(confirmTimeout(this.#confirmTimeoutMs)));
+      const abort = () => message.settle(signal?.reason);
       const message: InFlight = {
         returned: false,
         settle: (error) => {
           if (this.#inFlight.get(id) === message) this.#inFlight.delete(id);
-          signal.removeEventListener("abort", abort);
+          wait[Symbol.dispose]();
+          signal?.removeEventListener("abort", abort);
           if (error) reject(error);
           else resolve();
         },
       };
       this.#inFlight.set(id, message);
-      signal.addEventListener("abort", abort, { once: true });
-      const size = body.length;
-      this.#unconfirmedBytes += size;
-      try {
-        this.#channel.publish(TOPOLOGY.exchange, TOPOLOGY.routingKey, toBuffer(body), {
-          persistent: true,
-          mandatory: true,
-          contentType: "application/json",
-          messageId: id,
-          timestamp,
-          appId: "insights-remote",
-        }, (refusal: unknown) => {
-          // A channel that closes refuses everything as well: that is the session's end, which tells its reason.
-          if (refusal && !isNack(refusal)) return;
-          this.#unconfirmedBytes -= size;
-          this.#hear();
-          message.settle(outcome(refusal, message.returned));
-        });
-      } catch (error) {
-        this.#unconfirmedBytes -= size;
-        message.settle(unavailable("broker-disconnected", "the channel is closed", error));
-      }
-      // The library has copied it into frames: two copies until the confirm are one too many, and the garbage collector
-      // would take its time.
-      body.buffer.transfer(0);
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#send({ id, body }, timestamp, message);
     });
+  }
+
+  #send({ id, body }: OutgoingMessage, timestamp: number, message: InFlight): void {
+    const size = body.length;
+    this.#unconfirmedBytes += size;
+    try {
+      this.#channel.publish(TOPOLOGY.exchange, TOPOLOGY.routingKey, toBuffer(body), {
+        persistent: true,
+        mandatory: true,
+        contentType: "application/json",
+        messageId: id,
+        timestamp,
+        appId: "insights-remote",
+      }, (refusal: unknown) => {
+        // A channel that closes refuses everything as well: that is the session's end, which tells its reason.
+        if (refusal && !isNack(refusal)) return;
+        this.#unconfirmedBytes -= size;
+        this.#hear();
+        message.settle(outcome(refusal, message.returned));
+      });
+    } catch (error) {
+      this.#unconfirmedBytes -= size;
+      message.settle(unavailable("broker-disconnected", "the channel is closed", error));
+    }
+    // The library has copied it into frames: two copies until the confirm are one too many, and the garbage collector
+    // would take its time.
+    body.buffer.transfer(0);
   }
 
   async close(): Promise<void> {
@@ -252,21 +270,6 @@ class ChannelSession implements Session {
   #settleAll(code: string, reason: string, cause?: unknown): void {
     for (const message of [...this.#inFlight.values()]) message.settle(unavailable(code, reason, cause));
   }
-}
-
-function outcome(refusal: unknown, returned: boolean): Error | undefined {
-  if (refusal) return unavailable("broker-refused", "the broker did not take it", refusal);
-  if (returned) return unavailable("broker-unroutable", `no queue is bound to exchange ${TOPOLOGY.exchange}`);
-  return undefined;
-}
-
-/** The library raises the same class for both, with this text for the broker's own refusal. */
-function isNack(refusal: unknown): boolean {
-  return refusal instanceof Error && refusal.message === "message nacked";
-}
-
-function unavailable(code: string, reason: string, cause?: unknown): UnavailableError {
-  return new UnavailableError(code, `Cannot deliver the message as ${reason}`, cause ? { cause } : {});
 }
 
 function toBuffer(body: Uint8Array): Buffer {

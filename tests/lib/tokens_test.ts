@@ -193,3 +193,22 @@ Deno.test("Whichever secret has signed, and wherever a signature is wrong, the s
   assert.throws(() => verifier(`${"x".repeat(8193)}.${payload}.${signature}`), { code: "token-malformed" });
   assert.deepEqual(asked, [], "a token that is too long costs nothing");
 });
+
+Deno.test("A token that came lately costs no work again; of many, those that came longest ago do", async () => {
+  const { verifier, asked } = await countedVerifier([SECRET]);
+  const tokens = Array.from(
+    { length: 1025 },
+    (_, index) => issueToken(SECRET, { ...ENVIRONMENT, environmentId: String(index) }),
+  );
+  const hashesFor = (token: string) => {
+    asked.length = 0;
+    verifier(token);
+    return asked.filter((line) => line.startsWith("sha256")).length;
+  };
+  const [first = "", second = "", ...others] = tokens;
+  assert.deepEqual([first, second, first].map(hashesFor), [1, 1, 0]);
+  for (const token of others) assert.equal(hashesFor(token), 1);
+  assert.deepEqual([hashesFor(first), hashesFor(second)], [0, 1]);
+  const long = sign(HEADER, { ...CLAIMS, x: "x".repeat(1024) });
+  assert.deepEqual([hashesFor(long), hashesFor(long)], [1, 1], "a long one is not remembered");
+});

@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import type { Publisher } from "../../lib/broker/publisher.ts";
 import { turn } from "../fixtures/clock.ts";
-import { RecordingPublisher } from "../fixtures/recorders.ts";
 import { TestApp } from "./fixture.ts";
 
 Deno.test("A request is answered only after the broker has confirmed its message", async () => {
@@ -25,18 +23,6 @@ Deno.test("A message that is not confirmed is answered with 503, and when to try
     assert.match(response.headers.get("retry-after")!, /^[1-9][0-9]*$/);
     assert.match(await response.text(), /^\{"status":"service unavailable","message":/);
   }
-});
-
-Deno.test("A client waits for a confirm only as long as the limit", async () => {
-  const publisher: Publisher = Object.assign(new RecordingPublisher(), {
-    publish: (_message: unknown, { signal }: { signal: AbortSignal }) =>
-      new Promise<void>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
-  });
-  const app = new TestApp({ publishTimeoutMs: 5000 }, { publisher });
-  const response = app.send("DELETE /facts/drush");
-  await app.untilWaiting(1);
-  await app.clock.advance(5000);
-  assert.equal((await response).status, 503);
 });
 
 Deno.test("Nothing is left behind by a delivery: no timer, and one line for those who debug", async () => {

@@ -177,7 +177,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await turn();
     },
     during: async (app) => {
-      await app.untilWaiting(1);
+      await app.untilQueued(1);
       await app.clock.advance(5000);
     },
   }),

@@ -58,7 +58,6 @@ export class TestApp {
         maxJsonDepth: 32,
         maxInFlight: 10,
         maxBufferedBytes: 1_000_000,
-        publishTimeoutMs: 30_000,
         ...limits,
       },
       ...deps,
@@ -68,10 +67,19 @@ export class TestApp {
   /** For a server. */
   readonly fetch: HttpApp["fetch"] = (request, bindings) => this.#app.fetch(request, bindings);
 
-  /** Waits until so many requests wait for the broker's confirm, each of which sets a timer. */
-  async untilWaiting(count: number): Promise<void> {
-    for (let turns = 0; this.clock.pending < count; turns++) {
-      if (turns > 1000) throw new Error(`${this.clock.pending} of ${count} requests wait for a confirm`);
+  /** Waits until so many requests wait for the broker's confirm. */
+  untilWaiting(count: number): Promise<void> {
+    return this.#until("requests wait for a confirm", count, () => this.publisher.waiting);
+  }
+
+  /** Waits until so many requests wait for their turn to send a large body, each of which sets a timer. */
+  untilQueued(count: number): Promise<void> {
+    return this.#until("requests wait for their turn", count, () => this.clock.pending);
+  }
+
+  async #until(what: string, count: number, waiting: () => number): Promise<void> {
+    for (let turns = 0; waiting() < count; turns++) {
+      if (turns > 1000) throw new Error(`${waiting()} of ${count} ${what}`);
       await turn();
     }
   }

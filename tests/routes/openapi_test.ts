@@ -141,7 +141,6 @@ const UNSEEN = [
   "cannot-listen",
   "certificate",
   "broker-not-ready",
-  "publish-timeout",
 ];
 
 /** Answers of another server, which this document is not about. */
