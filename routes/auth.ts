@@ -3,17 +3,16 @@
  *
  * @module
  */
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
+import type { Environment } from "../lib/lagoon.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
 /**
- * Makes the middleware that sets `environment` from the token in `Authorization`, which holds the token alone, as all
- * known clients send it, or after `Bearer`.
+ * Gives the environment of the token in `Authorization`, which holds the token alone, as all known clients send it, or
+ * after `Bearer`.
+ *
+ * @throws {TokenError} When the token is not accepted.
  */
-export function createAuthenticate({ verify }: Pick<RouteDeps, "verify">): MiddlewareHandler<AppEnv> {
-  return async function authenticate(c, next) {
-    const token = (c.req.header("Authorization") ?? "").replace(/^bearer(\s+|$)/i, "");
-    c.set("environment", verify(token));
-    await next();
-  };
+export function authenticate(c: Context<AppEnv>, verify: RouteDeps["verify"]): Environment {
+  return verify((c.req.header("Authorization") ?? "").replace(/^bearer(\s+|$)/i, ""));
 }

@@ -32,27 +32,35 @@ export function declaredLength({ headers }: Pick<BodySource, "headers">): number
  * Hands on a request's body while it arrives; never takes more than the limit, also when the body comes in chunks and its
  * length is not known before.
  *
- * @param onChunk Takes each part as it comes, one after the other; what it throws ends the reading.
+ * @param onChunk Takes each part as it comes, one after the other, with how many bytes have come so far; what it throws ends
+ * the reading.
  * @throws {AppError} Code `body-too-large`.
  * @throws {BodyError} Code `body-incomplete`, when the client goes away.
  */
 export async function readBody(
   source: BodySource,
   maxBytes: number,
-  onChunk: (chunk: Uint8Array) => void | Promise<void>,
+  onChunk: (chunk: Uint8Array, receivedBytes: number) => void | Promise<void>,
 ): Promise<void> {
   if (declaredLength(source) > maxBytes) throw tooLarge(maxBytes);
-  let size = 0;
-  for await (const chunk of chunksOf(source)) {
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    await onChunk(chunk);
+  if (source.body === null) return;
+  const chunks = source.body[Symbol.asyncIterator]();
+  let receivedBytes = 0;
+  try {
+    for (let chunk = await nextOf(chunks); chunk !== undefined; chunk = await nextOf(chunks)) {
+      receivedBytes += chunk.length;
+      if (receivedBytes > maxBytes) throw tooLarge(maxBytes);
+      await onChunk(chunk, receivedBytes);
+    }
+  } finally {
+    await chunks.return?.();
   }
 }
 
-async function* chunksOf({ body }: BodySource): AsyncGenerator<Uint8Array> {
+async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
   try {
-    if (body !== null) yield* body;
+    const { done, value } = await chunks.next();
+    return done ? undefined : value;
   } catch {
     throw new BodyError("body-incomplete", "The body must arrive completely");
   }

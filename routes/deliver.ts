@@ -4,8 +4,10 @@
  * @module
  */
 import type { Context } from "hono";
-import { AppError } from "../lib/errors.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
+import { answerShared } from "./shared_answer.ts";
+
+const OKAY = new TextEncoder().encode(JSON.stringify({ message: "okay" }));
 
 /** Options of {@link deliver}. */
 export interface DeliverOptions {
@@ -22,7 +24,7 @@ export interface DeliverOptions {
  * was begun is finished, so that messages keep their order.
  *
  * @throws {UnavailableError} When it was not confirmed in time.
- * @throws {AppError} Codes `message-too-large`, and those of {@link holdBytes}.
+ * @throws {AppError} Codes `message-too-large`, and those of `holdBytes`.
  */
 export async function deliver(
   c: Context<AppEnv>,
@@ -32,28 +34,8 @@ export async function deliver(
   const id = c.get("requestId");
   // Publishing takes the body over.
   const bytes = body.length;
-  holdBytes(c, bytes);
+  c.get("admitted").holdBytes(bytes);
   await publisher.publish({ id, body });
   c.set("delivered", { type, bytes, warnings: warnings.length });
-  return c.json(warnings.length > 0 ? { message: "okay", warnings } : { message: "okay" });
-}
-
-/**
- * Has the request hold so many bytes instead of those that it held before.
- *
- * @throws {AppError} Code `too-many-bytes` while there is no room for them; `needs-too-many-bytes` when there never is.
- */
-export function holdBytes(c: Context<AppEnv>, size: number): void {
-  const share = c.get("bytes");
-  if (share.resize(size)) return;
-  if (size > share.most) {
-    throw new AppError(
-      "needs-too-many-bytes",
-      `The request needs more than ${share.most} bytes of memory: send the items in several requests`,
-    );
-  }
-  throw new AppError(
-    "too-many-bytes",
-    "Too many bytes of requests are being served, of all environments or of this one: send it again later",
-  );
+  return warnings.length > 0 ? c.json({ message: "okay", warnings }) : answerShared(c, OKAY);
 }

@@ -5,12 +5,12 @@
  */
 import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Share } from "../lib/fair_share.ts";
 import type { HttpBindings } from "../lib/http/server.ts";
 import type { ListLimits } from "../lib/insights/item_reader.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import type { AdmissionLimits, Admitted } from "./admission.ts";
 
 /** What the routes are built from. */
 export interface RouteDeps {
@@ -35,13 +35,9 @@ export interface RouteDeps {
 }
 
 /** How much the routes take on. */
-export interface RequestLimits extends ListLimits {
+export interface RequestLimits extends ListLimits, AdmissionLimits {
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number;
-  /** How many requests are served at the same time. */
-  readonly maxInFlight: number;
-  /** Bodies in memory at the same time, in bytes, until their messages are confirmed. */
-  readonly maxBufferedBytes: number;
 }
 
 /** What the server and middleware leave for the handlers. */
@@ -54,16 +50,8 @@ export type AppEnv = {
     environment: Environment;
     /** The request's id. */
     requestId: string;
-    /** What this request holds of the bytes that all may hold together. */
-    bytes: Share;
-    /** Does a long piece of work when it is the environment's turn. */
-    inTurn: (work: () => void) => Promise<void>;
-    /**
-     * Waits for its turn to receive a large body; dispose of the place when the body has become a message.
-     *
-     * @throws {AppError} Code `too-many-large`, when others take too long.
-     */
-    enterLarge: () => Promise<Disposable>;
+    /** What the request may take. */
+    admitted: Admitted;
     /** What was delivered: the message's type and size, and how many repairs it took. */
     delivered: { readonly type: string; readonly bytes: number; readonly warnings: number };
     /** Why it was refused: a stable code, and for faults on this side what happened. */

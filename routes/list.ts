@@ -8,7 +8,6 @@ import type { ListLimits } from "../lib/insights/item_reader.ts";
 import type { PostedList } from "../lib/insights/posted_list.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import { bodySource, declaredLength, readBody } from "./body.ts";
-import { holdBytes } from "./deliver.ts";
 import type { AppEnv, RequestLimits } from "./deps.ts";
 
 /** Bodies above this size, in bytes, are received only few at a time. Most are far below it. */
@@ -18,8 +17,8 @@ const LARGE_BYTES = 64 * 1024;
 const SMALL_BYTES = 4096;
 
 /**
- * Reads the request's list while it arrives. Of large bodies only a few are received at a time, and they wait for their turn with each part, so that many of them at
- * once don't hold up everybody else.
+ * Reads the request's list while it arrives. Of large bodies only a few are received at a time, and they wait for their turn
+ * with each part, so that many of them at once don't hold up everybody else.
  *
  * @throws {AppError} Those of `holdBytes`, and what reading the body and the list throws.
  */
@@ -30,6 +29,7 @@ export async function receiveList(
 ): Promise<ReturnType<PostedList["end"]>> {
   using list = createList(c.get("environment"), limits);
   const source = bodySource(c);
+  const admitted = c.get("admitted");
   // Room for all of a body is taken before its beginning is, so that many of them don't keep each other from their ends.
   const declaredBytes = declaredLength(source);
   using places = new DisposableStack();
@@ -37,22 +37,25 @@ export async function receiveList(
   const enterOnce = async () => {
     if (isLarge) return;
     isLarge = true;
-    places.use(await c.get("enterLarge")());
+    places.use(await admitted.enterLarge());
+  };
+  const take = (chunk: Uint8Array) => {
+    list.push(chunk);
+    admitted.holdBytes(Math.max(declaredBytes, list.heldBytes));
+  };
+  const takeInTurn = async (chunk: Uint8Array, receivedBytes: number) => {
+    if (receivedBytes > LARGE_BYTES) await enterOnce();
+    if (chunk.length <= SMALL_BYTES) take(chunk);
+    else await admitted.inTurn(() => take(chunk));
   };
   if (declaredBytes <= limits.maxBodyBytes) {
     if (declaredBytes > LARGE_BYTES) await enterOnce();
-    holdBytes(c, declaredBytes);
+    admitted.holdBytes(declaredBytes);
   }
-  let receivedBytes = 0;
-  await readBody(source, limits.maxBodyBytes, async (chunk) => {
-    receivedBytes += chunk.length;
-    if (receivedBytes > LARGE_BYTES) await enterOnce();
-    const take = () => {
-      list.push(chunk);
-      holdBytes(c, Math.max(declaredBytes, list.heldBytes));
-    };
-    if (chunk.length <= SMALL_BYTES) take();
-    else await c.get("inTurn")(take);
-  });
+  await readBody(
+    source,
+    limits.maxBodyBytes,
+    (chunk, receivedBytes) => receivedBytes <= SMALL_BYTES ? take(chunk) : takeInTurn(chunk, receivedBytes),
+  );
   return list.end();
 }

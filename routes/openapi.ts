@@ -5,6 +5,7 @@
  */
 import { Hono } from "hono";
 import type { AppEnv } from "./deps.ts";
+import { answerShared } from "./shared_answer.ts";
 
 /**
  * Makes the route. It needs no token and no broker, and takes no place among the requests in hand. The document is made
@@ -15,13 +16,8 @@ export function createOpenApiRoutes(): Hono<AppEnv> {
   return new Hono<AppEnv>().get("/openapi.json", async (c) => {
     loading ??= loadDocument();
     const document = await loading;
-    const headers = { "Content-Type": "application/json" };
-    // Without a server there are no bindings, whatever the type says.
-    const bindings: Partial<AppEnv["Bindings"]> | undefined = c.env;
-    if (bindings?.share === undefined) return c.body(document, 200, headers);
     // Anybody may ask, as often as they like.
-    bindings.share(document);
-    return c.body(null, 200, headers);
+    return answerShared(c, document);
   });
 }
 

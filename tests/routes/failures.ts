@@ -8,7 +8,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
 import { issueToken } from "../../lib/tokens.ts";
 import type { RequestLimits } from "../../routes/deps.ts";
-import { LARGE_PLACES } from "../../routes/guards.ts";
+import { LARGE_PLACES } from "../../routes/admission.ts";
 import { turn } from "../fixtures/clock.ts";
 import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
 import { CLAIMS, forge, HEADER } from "../fixtures/tokens.ts";

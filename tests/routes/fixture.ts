@@ -3,6 +3,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import type { HttpApp } from "../../lib/http/server.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { createVerifier, issueToken } from "../../lib/tokens.ts";
@@ -104,4 +105,13 @@ export function tokenOf(namespace: string): string {
 /** The status and the decoded answer, in one value to compare. */
 export async function statusAndAnswer(response: Response): Promise<[number, unknown]> {
   return [response.status, await response.json()];
+}
+
+/** A body that fails the test when it is read. */
+export function unreadable(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    pull() {
+      assert.fail("The body was read");
+    },
+  }, { highWaterMark: 0 });
 }
