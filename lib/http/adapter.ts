@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AppError } from "../errors.ts";
+import { webRequest } from "./request.ts";
 
 /** What the server hands to the app beside the request. */
 export interface HttpBindings {
@@ -22,7 +23,7 @@ export interface HttpBindings {
 
 /** What answers requests. */
 export interface HttpApp {
-  /** Answers one; what it throws becomes 500. */
+  /** Answers one, of which it may read method, URL and single headers; what it throws becomes 500. */
   fetch(request: Request, bindings: HttpBindings): Response | Promise<Response>;
 }
 
@@ -115,24 +116,6 @@ const REASONS: Readonly<Record<number, string>> = {
   431: "Request Header Fields Too Large",
 };
 
-/** @throws {TypeError} For a method or a target that the web doesn't know. */
-function webRequest({ url = "", method = "", rawHeaders }: IncomingMessage): Request {
-  const headers: [string, string][] = [];
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    headers.push([rawHeaders[at] ?? "", rawHeaders[at + 1] ?? ""]);
-  }
-  return new Request(url.startsWith("/") ? `http://localhost${url}` : absoluteTarget(url), {
-    method,
-    headers,
-  });
-}
-
-/** A proxy's form of a target, `http://host/path`. */
-function absoluteTarget(url: string): string {
-  if (!/^https?:\/\//i.test(url)) throw new TypeError("Not a path");
-  return url;
-}
-
 function bodyOf(incoming: IncomingMessage): AsyncIterable<Uint8Array> | undefined {
   const { "content-length": length, "transfer-encoding": encoding } = incoming.headers;
   if (encoding === undefined && (length === undefined || length === "0")) return undefined;
@@ -144,6 +127,8 @@ function bodyOf(incoming: IncomingMessage): AsyncIterable<Uint8Array> | undefine
  * who is going to answer.
  */
 async function* chunksOf(incoming: IncomingMessage): AsyncGenerator<Uint8Array> {
+  // What came together with the head is there when the parser has returned: then most bodies need no listeners.
+  await undefined;
   for (;;) {
     const chunk: Uint8Array | null = incoming.read();
     if (chunk !== null) yield chunk;

@@ -17,7 +17,7 @@ export interface FeedTarget {
   parse(bytes: Buffer): void;
 }
 
-const HEAD_END = "\r\n\r\n";
+const HEAD_END = Buffer.from("\r\n\r\n");
 
 /** A head has at least so many bytes before its end: `GET / HTTP/1.1`. */
 const LEAST_HEAD_BYTES = 14;
@@ -69,5 +69,14 @@ export class ParserFeed {
 
 function sliceEnd(chunk: Buffer, isReadingBody: boolean): number {
   const headEnd = chunk.indexOf(HEAD_END, isReadingBody ? LEAST_BODY_SLICE_BYTES : LEAST_HEAD_BYTES);
-  return headEnd < 0 ? chunk.length : headEnd + HEAD_END.length;
+  if (headEnd < 0) return chunk.length;
+  const end = headEnd + HEAD_END.length;
+  // One slice is cheaper than two, and most bodies come together with their head. They are JSON, a request is not.
+  const isBody = !isUpperCase(chunk[end]) && chunk.indexOf(HEAD_END, end) < 0;
+  return isBody ? chunk.length : end;
+}
+
+/** Whether a method may begin with it. */
+function isUpperCase(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x41 && byte <= 0x5a;
 }

@@ -1,0 +1,59 @@
+/**
+ * Node's request as a request of the web, as far as routes look at one. A real one costs a small request a tenth of its time
+ * and 10 kB of garbage, most of it for headers that nobody reads.
+ *
+ * @module
+ */
+import type { IncomingMessage } from "node:http";
+
+/** Which methods the web knows and does not allow. */
+const FORBIDDEN_METHODS: readonly string[] = ["CONNECT", "TRACE", "TRACK"];
+
+/** A path and query that are written as a URL would write them; dots may be segments that lead up. */
+const PLAIN_TARGET = /^\/(?!\/)(?:[\w~!$&'()*+,;=:@?-]|%(?!2e)[\da-f]{2}|(?<!\/)\.|\/(?!\.))*$/i;
+
+/**
+ * Makes the request. It has method, URL, and `headers.get()`, and nothing else of a `Request`; its body goes another way.
+ *
+ * @throws {TypeError} For a method or a target that the web doesn't know.
+ */
+export function webRequest({ url = "", method = "", rawHeaders }: IncomingMessage): Request {
+  if (FORBIDDEN_METHODS.includes(method)) throw new TypeError("Not a method");
+  const request: Pick<Request, "method" | "url" | "body"> & { readonly headers: Pick<Headers, "get"> } = {
+    method,
+    url: urlOf(url),
+    headers: new RawHeaders(rawHeaders),
+    body: null,
+  };
+  return request as Request;
+}
+
+class RawHeaders {
+  readonly #raw: readonly string[];
+
+  /** @param raw Names and values in turn. */
+  constructor(raw: readonly string[]) {
+    this.#raw = raw;
+  }
+
+  /** All values of a name, as the web joins them. */
+  get(name: string): string | null {
+    const wanted = name.toLowerCase();
+    let joined: string | null = null;
+    for (let at = 0; at < this.#raw.length; at += 2) {
+      const key = this.#raw[at] ?? "";
+      if (key.length !== wanted.length || key.toLowerCase() !== wanted) continue;
+      const value = this.#raw[at + 1] ?? "";
+      joined = joined === null ? value : `${joined}, ${value}`;
+    }
+    return joined;
+  }
+}
+
+function urlOf(target: string): string {
+  if (PLAIN_TARGET.test(target)) return `http://localhost${target}`;
+  if (target.startsWith("/")) return new URL(`http://localhost${target}`).href;
+  // A proxy's form of a target, `http://host/path`.
+  if (!/^https?:\/\//i.test(target)) throw new TypeError("Not a path");
+  return new URL(target).href;
+}

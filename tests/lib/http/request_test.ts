@@ -1,0 +1,47 @@
+import type { IncomingMessage } from "node:http";
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { webRequest } from "../../../lib/http/request.ts";
+
+const incoming = (parts: Partial<IncomingMessage>) =>
+  webRequest({ method: "GET", url: "/", rawHeaders: [], ...parts } as IncomingMessage);
+
+Deno.test("A request says of itself what the web's own would say", () => {
+  const target = fc.stringMatching(/^\/[!-~]{0,30}$/);
+  const segments = fc.array(fc.constantFrom(".", "..", "%2e", "%2E%2e", "a.b", "é", "", "a%2Fb", "?", "\\"))
+    .map((parts) => `/${parts.join("/")}`);
+  const method = fc.constantFrom("GET", "POST", "DELETE", "PUT", "OPTIONS", "PROPFIND", "M-SEARCH");
+  fc.assert(
+    fc.property(fc.oneof(target, segments), method, (url, method) => {
+      const web = new Request(`http://localhost${url}`, { method });
+      const ours = incoming({ url, method });
+      // A fragment is no part of what is asked for.
+      assert.deepEqual([ours.method, ours.url.split("#")[0]], [web.method, web.url.split("#")[0]]);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("Headers are found in any case, and joined when they come twice, as the web does", () => {
+  const header = fc.tuple(
+    fc.constantFrom("A", "a", "Content-Length", "content-length", "Authorization", "X-B"),
+    fc.stringMatching(/^[!-~]{0,8}$/),
+  );
+  fc.assert(fc.property(fc.array(header), (headers) => {
+    const web = new Headers(headers);
+    const { headers: ours } = incoming({ rawHeaders: headers.flat() });
+    for (const name of ["a", "A", "content-length", "CONTENT-LENGTH", "authorization", "x-b", "none"]) {
+      assert.equal(ours.get(name), web.get(name), name);
+    }
+  }));
+});
+
+Deno.test("Methods and targets that the web refuses are refused", () => {
+  for (const method of ["TRACE", "TRACK", "CONNECT"]) {
+    assert.throws(() => new Request("http://localhost/", { method }), TypeError);
+    assert.throws(() => incoming({ method }), TypeError);
+  }
+  for (const url of ["*", "facts", "ftp://host/", "http://", "http://[x/", "", "localhost:80"]) {
+    assert.throws(() => incoming({ url }), TypeError, url);
+  }
+});
