@@ -66,12 +66,16 @@ export function environmentOf(index: number) {
 /** Lagoon namespaces from one number to before another, each with a good Secret. */
 export async function createNamespaces(cluster: TestCluster, from: number, to: number): Promise<void> {
   await inParallel(from, to, async (index) => {
-    const environment = environmentOf(index);
-    await cluster.createNamespace(environment.namespace, {
-      [LABELS.project]: environment.projectName,
-      [LABELS.environment]: environment.environmentName,
-      [LABELS.environmentId]: environment.environmentId,
+    const { namespace, environmentId, projectName, environmentName } = environmentOf(index);
+    await cluster.createNamespace(namespace, {
+      [LABELS.project]: projectName,
+      [LABELS.environment]: environmentName,
+      [LABELS.environmentId]: environmentId,
     });
+  });
+  // Only now: kube-apiserver waits 50 ms before it creates something in a namespace that it has just learned of.
+  await inParallel(from, to, async (index) => {
+    const environment = environmentOf(index);
     await cluster.create("secrets", environment.namespace, {
       metadata: {
         name: TOKEN_SECRET.name,
