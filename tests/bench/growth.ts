@@ -1,6 +1,6 @@
 /**
  * How time and memory grow with the cluster: `deno task bench:growth` measures all sizes, with `--only start` or
- * `--only drain` and `--sizes 1000,5000` what is named, and writes docs/growth.json and docs/growth.svg. What is not measured
+ * `--only drain` (or `large`) and `--sizes 1000,5000` what is named, and writes docs/growth.json and docs/growth.svg. What is not measured
  * again stays as it was. `--plot` measures nothing, and draws again what is there.
  *
  * @module
@@ -20,6 +20,8 @@ import { plotGrowth } from "./plot.ts";
 import { createProgramBundle, missingParts } from "./scene.ts";
 
 const SIZES = [1_000, 5_000, 20_000, 100_000];
+/** ConfigMaps as large as an SBOM. */
+const LARGE = 1_000;
 
 const HOW = {
   parts:
@@ -28,8 +30,9 @@ const HOW = {
   etcd: "without fsync, which flatters a disk's share; compacted every 60 s",
   start:
     "namespaces in one cluster that grows, each with a good Secret insights-token and nothing else; no broker",
-  drain: `ConfigMaps of ${CONFIG_MAP_BYTES} bytes of base64 in ten namespaces of a new cluster, ` +
+  drain: `ConfigMaps of ${CONFIG_MAP_BYTES.drain} bytes of base64 in ten namespaces of a new cluster, ` +
     `CONFIGMAP_RECONCILER_MAX_CONCURRENT=${CONCURRENT}`,
+  large: `the same with ${CONFIG_MAP_BYTES.large} bytes`,
   seconds: "from the program's start as a process, which takes about half a second by itself",
   memory:
     "resident, in MB of 10^6 bytes; the container of 128 MiB has 134; at rest: ten seconds after the work",
@@ -52,13 +55,16 @@ async function main(): Promise<void> {
   if (missing.length > 0) throw new Error(`Cannot measure without ${missing.join(" and ")}`);
   const sizes = values.sizes.split(",").map(Number);
   await using bundle = await createProgramBundle();
-  if (values.only !== "drain") {
+  const isWanted = (kind: GrowthKind) => (values.only ?? kind) === kind;
+  if (isWanted("start")) {
     for await (const point of measureStarts(bundle, sizes, say)) await keep("start", point);
   }
-  if (values.only !== "start") {
-    const limitSeconds = Number(values["limit-seconds"]);
-    for (const count of sizes) {
-      await keep("drain", await measureDrain(bundle, { count, limitSeconds, tell: say }));
+  const limitSeconds = Number(values["limit-seconds"]);
+  for (const kind of ["drain", "large"] as const) {
+    if (!isWanted(kind)) continue;
+    for (const count of kind === "large" ? [LARGE] : sizes) {
+      const bytes = CONFIG_MAP_BYTES[kind];
+      await keep(kind, await measureDrain(bundle, { count, bytes, limitSeconds, tell: say }));
     }
   }
 }
@@ -67,7 +73,7 @@ async function main(): Promise<void> {
 async function keep(kind: GrowthKind, point: GrowthPoint): Promise<void> {
   say(`${kind}: ${JSON.stringify(point)}`);
   const data: GrowthData = await readGrowth().catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return { how: HOW, start: [], drain: [] };
+    if (error instanceof Deno.errors.NotFound) return { how: HOW, start: [], drain: [], large: [] };
     throw error;
   });
   const next = { ...withPoint(data, kind, point), how: HOW };

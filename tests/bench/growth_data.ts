@@ -4,8 +4,8 @@
  * @module
  */
 
-/** What grows: namespaces with good Secrets at a start, or ConfigMaps that wait for being sent. */
-export type GrowthKind = "start" | "drain";
+/** What grows: namespaces with good Secrets at a start, or ConfigMaps that wait for being sent, small or large. */
+export type GrowthKind = "start" | "drain" | "large";
 
 /** One size, measured once. */
 export interface GrowthPoint {
@@ -33,6 +33,8 @@ export interface GrowthData {
   readonly start: readonly GrowthPoint[];
   /** ConfigMaps that wait, by count. */
   readonly drain: readonly GrowthPoint[];
+  /** The same with ConfigMaps as large as an SBOM; for the arithmetic, and not plotted. */
+  readonly large: readonly GrowthPoint[];
 }
 
 const DATA = new URL("../../docs/growth.json", import.meta.url);

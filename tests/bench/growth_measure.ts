@@ -19,8 +19,8 @@ import { startWatched, untilIdle, type WatchedProgram } from "./watched_program.
 /** What is told to who measures. */
 export type Tell = (line: string) => void;
 
-/** Bytes of a ConfigMap's data, in base64. */
-export const CONFIG_MAP_BYTES = 4_000;
+/** Bytes of a ConfigMap's data, in base64: so small that 100,000 fit, and as an SBOM has them. */
+export const CONFIG_MAP_BYTES = { drain: 4_000, large: 300_000 } as const;
 /** ConfigMaps that are sent at the same time, and namespaces that they lie in. */
 export const CONCURRENT = 4;
 const BUSY_NAMESPACES = 10;
@@ -50,14 +50,21 @@ export async function* measureStarts(
   }
 }
 
-/**
- * Measures a drain, at most for a time.
- *
- * @param limitSeconds After it the drain is cut off, and its end follows from the rate.
- */
+/** What is drained. */
+export interface DrainOptions {
+  /** ConfigMaps. */
+  readonly count: number;
+  /** Of the data of each, in base64. */
+  readonly bytes: number;
+  /** After it the drain is cut off, and its end follows from the rate. */
+  readonly limitSeconds: number;
+  readonly tell: Tell;
+}
+
+/** Measures a drain, at most for a time. */
 export async function measureDrain(
   bundle: ProgramBundle,
-  { count, limitSeconds, tell }: { count: number; limitSeconds: number; tell: Tell },
+  { count, bytes, limitSeconds, tell }: DrainOptions,
 ): Promise<GrowthPoint> {
   await using parts = new AsyncDisposableStack();
   const server = parts.use(await startReal());
@@ -66,7 +73,7 @@ export async function measureDrain(
   const pod = parts.use(await createPod(server));
   tell(`Creating ${count} ConfigMaps`);
   await createNamespaces(cluster, 0, BUSY_NAMESPACES);
-  await createConfigMaps(cluster, { count, namespaces: BUSY_NAMESPACES, bytes: CONFIG_MAP_BYTES });
+  await createConfigMaps(cluster, { count, namespaces: BUSY_NAMESPACES, bytes });
   const before = await databaseMegabytes(server);
   const cpuBefore = await processorSeconds();
   const program = parts.use(startWatched(bundle, {

@@ -9,7 +9,7 @@ import type { GrowthData, GrowthPoint } from "./growth_data.ts";
 interface Point {
   readonly x: number;
   readonly y: number;
-  /** Not measured, but computed from what was. */
+  /** Comes of a run that was cut off: its time follows from its rate, its memory was seen until then. */
   readonly isComputed: boolean;
 }
 
@@ -53,16 +53,18 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .ground { fill: #ffffff; stroke: #d1d9e0; }
 .grid { stroke: #d1d9e0; }
 .rule { stroke: #cf222e; stroke-dasharray: 2 3; }
-.line { fill: none; stroke-width: 2; }
+.line { stroke-width: 2; }
 .computed { stroke-dasharray: 6 4; }
-.start { stroke: #0969da; } .dot.start { fill: #0969da; }
-.drain { stroke: #bc4c00; } .dot.drain { fill: #bc4c00; }
-.rest { opacity: 0.55; }
+.start { stroke: #0969da; fill: #0969da; }
+.drain { stroke: #bc4c00; fill: #bc4c00; }
+.line.rest { stroke-width: 1; }
+.label { stroke: none; }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc; } .tick { fill: #9198a1; }
 .ground { fill: #0d1117; stroke: #3d444d; } .grid { stroke: #3d444d; } .rule { stroke: #f85149; }
-.start { stroke: #4493f8; } .dot.start { fill: #4493f8; }
-.drain { stroke: #f0883e; } .dot.drain { fill: #f0883e; }
+.start { stroke: #4493f8; fill: #4493f8; }
+.drain { stroke: #f0883e; fill: #f0883e; }
+.label { stroke: none; }
 }`;
 
 /** The plot, as an SVG document. */
@@ -111,12 +113,14 @@ function line(
 
 function drawPanel({ title, lines, rule }: Panel, box: Box): string[] {
   const points = lines.flatMap(({ points }) => points);
-  const x = logarithmic(points.map(({ x }) => x), box.left, box.right);
+  const counts = [...new Set(points.map(({ x }) => x))];
+  const x = logarithmic(counts, box.left, box.right, counts);
   const y = logarithmic([...points.map(({ y }) => y), ...(rule ? [rule.y] : [])], box.bottom, box.top);
-  const labels = [
-    ...lines.map(({ label, points }) => ({ label, y: y.at(points.at(-1)?.y ?? 1) })),
-    ...(rule ? [{ label: rule.label, y: y.at(rule.y) }] : []),
-  ];
+  const labels = lines.map(({ label, style, points }) => ({
+    label,
+    style: `label ${style}`,
+    y: y.at(points.at(-1)?.y ?? 1),
+  }));
   return [
     text("title", box.left - 40, box.top - 20, title),
     ...x.ticks.flatMap((tick) => [
@@ -127,9 +131,14 @@ function drawPanel({ title, lines, rule }: Panel, box: Box): string[] {
       segment("grid", box.left, y.at(tick), box.right, y.at(tick)),
       text("tick", box.left - 8, y.at(tick) + 4, format(tick), "end"),
     ]),
-    ...(rule ? [segment("rule", box.left, y.at(rule.y), box.right, y.at(rule.y))] : []),
+    ...(rule
+      ? [
+        segment("rule", box.left, y.at(rule.y), box.right, y.at(rule.y)),
+        text("tick", box.left + 6, y.at(rule.y) - 5, rule.label),
+      ]
+      : []),
     ...lines.flatMap((line) => drawLine(line, x, y)),
-    ...apart(labels).map(({ label, y }) => text("", box.right + 10, y + 4, label)),
+    ...apart(labels).map(({ label, style, y }) => text(style, box.right + 10, y + 4, label)),
   ];
 }
 
@@ -154,20 +163,18 @@ function apart<Label extends { readonly y: number }>(labels: readonly Label[]): 
   });
 }
 
-function logarithmic(values: readonly number[], from: number, to: number): Scale {
-  const steps = [1, 2, 5].flatMap((digit) =>
-    Array.from({ length: 9 }, (_, power) => digit * 10 ** (power - 2))
-  )
-    .toSorted((one, other) => one - other);
+/** Begins and ends at a step that is round. */
+function logarithmic(values: readonly number[], from: number, to: number, ticks?: readonly number[]): Scale {
   const least = Math.min(...values);
   const most = Math.max(...values);
+  const digits = most / least < 10 ? [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8] : [1, 2, 5];
+  const steps = Array.from({ length: 9 }, (_, power) => digits.map((digit) => digit * 10 ** (power - 2)))
+    .flat();
   const low = steps.findLast((step) => step <= least) ?? least;
   const high = steps.find((step) => step >= most) ?? most;
-  const within = steps.filter((step) => step >= low && step <= high);
-  const isPower = (step: number) => Number.isInteger(Math.round(Math.log10(step) * 1e6) / 1e6);
   return {
     at: (value) => from + (to - from) * Math.log(value / low) / Math.log(high / low || 2),
-    ticks: within.length > 8 ? within.filter(isPower) : within,
+    ticks: ticks ?? steps.filter((step) => step >= low && step <= high),
   };
 }
 
@@ -180,6 +187,5 @@ function segment(style: string, x1: number, y1: number, x2: number, y2: number):
 }
 
 function text(style: string, x: number, y: number, content: string, anchor = "start"): string {
-  const attributes = style === "" ? "" : ` class="${style}"`;
-  return `<text${attributes} x="${short(x)}" y="${short(y)}" text-anchor="${anchor}">${content}</text>`;
+  return `<text class="${style}" x="${short(x)}" y="${short(y)}" text-anchor="${anchor}">${content}</text>`;
 }

@@ -20,19 +20,20 @@ Deno.test("docs/growth.svg is well-formed, small, and nothing in it runs or is l
   assert.doesNotMatch(text, /NaN|undefined|Infinity/);
 });
 
-Deno.test("what follows from a rate is dashed, and what was measured is not", () => {
+Deno.test("what comes of a run that was cut off is dashed, and nothing else is", () => {
   const point = { count: 1000, seconds: 1, peakMegabytes: 100, restMegabytes: 90 };
   const more = { ...point, count: 5000 };
-  const dashed = (svg: string) => [...svg.matchAll(/class="line drain computed"/g)].length;
-  const data = { how: {}, start: [point, more], drain: [point, more] };
+  const dashed = (svg: string) => [...svg.matchAll(/ computed"/g)].length;
+  const data = { how: {}, start: [point, more], drain: [point, more], large: [] };
   assert.equal(dashed(plotGrowth(data)), 0);
   const cutOff = { ...more, cutOff: { sent: 100, seconds: 1 } };
-  assert.equal(dashed(plotGrowth({ ...data, drain: [point, cutOff] })), 1);
+  // Time, peak and rest.
+  assert.equal(dashed(plotGrowth({ ...data, drain: [point, cutOff] })), 3);
 });
 
 Deno.test("the check of well-formedness refuses what isn't", () => {
   for (const text of ["<svg>", "<svg></g></svg>", "<svg a=b/>", "<svg>&nbsp;</svg>", "<svg/><svg/>"]) {
-    assert.throws(() => assertWellFormed(text), text);
+    assert.throws(() => assertWellFormed(text), `not refused: ${text}`);
   }
 });
 
