@@ -35,7 +35,8 @@ const HOW = {
   large: `the same with ${CONFIG_MAP_BYTES.large} bytes`,
   seconds: "from the program's start as a process, which takes about half a second by itself",
   memory:
-    "resident, in MB of 10^6 bytes; the container of 128 MiB has 134; at rest: ten seconds after the work",
+    "resident, in MB of 10^6 bytes; the container of 128 MiB has 134; at rest: ten seconds after the work, " +
+    "or, of a run that was cut off, in the middle of it",
 };
 
 const say = (line: string) => Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));

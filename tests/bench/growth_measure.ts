@@ -96,7 +96,7 @@ export async function measureDrain(
     count,
     seconds: sent === count ? seconds : readySeconds + (count - sentAtReady) / rate,
     ...rest,
-    ...(sent === count ? {} : { cutOff: { sent, seconds } }),
+    ...(sent === count ? {} : { cutOff: { sent, seconds: Math.round(seconds) } }),
     processorSeconds: cpu,
     databaseMegabytes: databases,
   };
