@@ -1,6 +1,6 @@
 /**
- * How time and memory grow with the cluster: `deno task bench:growth` measures all sizes, with `--only start` or
- * `--only drain` (or `large`) and `--sizes 1000,5000` what is named, and writes docs/growth.json and docs/growth.svg. What is not measured
+ * How time and memory grow with the cluster: `deno task bench:growth` measures all sizes, with `--only start`, `drain` or
+ * `large` and `--sizes 1000,5000` what is named, and writes docs/growth.json and docs/growth.svg. What is not measured
  * again stays as it was. `--plot` measures nothing, and draws again what is there.
  *
  * @module
