@@ -8,11 +8,13 @@ import { parseArgs } from "node:util";
 import type { Figure } from "./figure.ts";
 import { measureHttp } from "./http.ts";
 import { formatTable, toJson } from "./report.ts";
+import { measureScale } from "./scale.ts";
 import type { Scenario, Size } from "./scenario.ts";
 import { missingParts } from "./scene.ts";
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   http: measureHttp,
+  scale: measureScale,
 };
 
 const FULL: Size = { rounds: 5, seconds: 5, scale: 1 };

@@ -1,9 +1,10 @@
-/** A small run of what `deno task scale` measures in full: counts, which don't vary, and the memory limit. */
+/** A small run of what `deno task bench:growth` measures in full: counts, which don't vary, and the memory limit. */
 import assert from "node:assert/strict";
 import { needsCommands } from "../fixtures/commands.ts";
 import { ignoredWithoutApiserver } from "../fixtures/kube_apiserver.ts";
 import { CONTAINER_MEGABYTES } from "../fixtures/process_memory.ts";
-import { measureScale, startReal } from "../tools/scale.ts";
+import { startReal } from "../bench/large_cluster.ts";
+import { measureScale } from "../bench/start_and_drain.ts";
 
 const NAME = "a start among many namespaces and ConfigMaps needs no request that grows with what is good";
 

@@ -1,0 +1,73 @@
+/**
+ * The limit that the API server sets for a start: a program that lists, page by page, and does nothing with what it reads
+ * but find the next page. It is run in a process of its own, and has nothing of ours in it.
+ *
+ * @module
+ */
+
+/** What is listed. */
+export interface RawListOptions {
+  /** Of the API server. */
+  readonly url: string;
+  /** PEM. */
+  readonly caCertificate: string;
+  readonly token: string;
+  /** Read at the same time; the pages of each one after the other. */
+  readonly lists: readonly RawList[];
+}
+
+/** One list. */
+export interface RawList {
+  /** With selector and limit. */
+  readonly path: string;
+  readonly accept: string;
+}
+
+/** What came. */
+export interface RawListFigures {
+  /** From the first request to the end of the last answer. */
+  readonly seconds: number;
+  /** Objects of each list. */
+  readonly counts: readonly number[];
+}
+
+/**
+ * Runs it in another process.
+ *
+ * @throws {Error} With what it wrote, when it fails.
+ */
+export async function measureRawLists(options: RawListOptions): Promise<RawListFigures> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-net", import.meta.url, JSON.stringify(options)],
+    stdin: "null",
+  }).output();
+  if (!success) throw new Error(`Cannot measure the API server: ${new TextDecoder().decode(stderr)}`);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+async function readAll({ url, caCertificate, token, lists }: RawListOptions): Promise<RawListFigures> {
+  // HTTP/1.1 is what the program speaks.
+  using client = Deno.createHttpClient({ caCerts: [caCertificate], http2: false });
+  const readPages = async ({ path, accept }: RawList) => {
+    let count = 0;
+    let next: string | undefined;
+    do {
+      const query = next ? `&continue=${encodeURIComponent(next)}` : "";
+      const headers = { authorization: `Bearer ${token}`, accept, "accept-encoding": "identity" };
+      const response = await fetch(`${url}${path}${query}`, { client, headers });
+      if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+      const page = await response.json() as { metadata: { continue?: string }; items: unknown[] | null };
+      count += page.items?.length ?? 0;
+      next = page.metadata.continue;
+    } while (next);
+    return count;
+  };
+  const startedAt = performance.now();
+  const counts = await Promise.all(lists.map(readPages));
+  return { seconds: (performance.now() - startedAt) / 1000, counts };
+}
+
+if (import.meta.main) {
+  const figures = await readAll(JSON.parse(Deno.args[0] ?? ""));
+  Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(figures)));
+}
