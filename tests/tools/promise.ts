@@ -18,7 +18,7 @@ import { takeMessages } from "../fixtures/rabbitmq.ts";
 import type { PrivateNode } from "../fixtures/rabbitmq_node.ts";
 
 /** Something that happens to the broker, and is over when it resolves. */
-export type Fault = (node: PrivateNode) => Promise<void>;
+export type Fault = (node: PrivateNode) => Promise<unknown>;
 
 /** What was sent, confirmed and found. */
 export interface PromiseFigures {
