@@ -10,6 +10,7 @@ import { issueToken } from "../../lib/tokens.ts";
 import { type ApiServer, type RequestRecord, startApiServer } from "../fixtures/api_server/mod.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
+import { inParallel } from "../fixtures/in_parallel.ts";
 import { startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { createPod, type Pod } from "../fixtures/pod.ts";
@@ -45,7 +46,6 @@ const SECRET = "the-secret-of-the-scale-run";
 const TOKEN_LABELS = { "lagoon.sh/insights-token": "true", "lagoon.sh/dynamic-secret": "insights-token" };
 /** Namespaces that hold all ConfigMaps that wait. */
 const BUSY_NAMESPACES = 10;
-const SETUP_WORKERS = 32;
 
 /** An API server for one measurement, and how to see from it what the program has done. */
 export interface ScaleServer extends AsyncDisposable {
@@ -144,13 +144,6 @@ async function populate(cluster: TestCluster, options: ScaleOptions): Promise<vo
     const namespace = `proj-${index % Math.min(BUSY_NAMESPACES, options.namespaces)}`;
     await cluster.create("configmaps", namespace, sbomConfigMap({ name: `sbom-${index}`, binaryData }));
   });
-}
-
-async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  await Promise.all(Array.from({ length: SETUP_WORKERS }, async () => {
-    while (next < count) await work(next++);
-  }));
 }
 
 /** As in a pod, where it runs for real: what reads kubeconfigs would take memory of its own. */
