@@ -61,12 +61,17 @@ const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.
 /**
  * Runs it in another process.
  *
+ * @param signal Kills the process.
  * @throws {Error} With what it wrote, when it fails.
  */
-export async function runBareDrain(options: BareDrainOptions): Promise<BareDrainFigures> {
+export async function runBareDrain(
+  options: BareDrainOptions,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<BareDrainFigures> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-net", "--allow-env", "--allow-read", import.meta.url, JSON.stringify(options)],
     stdin: "null",
+    signal,
   }).output();
   if (!success) throw new Error(`Cannot measure the bare loop: ${new TextDecoder().decode(stderr)}`);
   return JSON.parse(new TextDecoder().decode(stdout));

@@ -132,13 +132,13 @@ function list({ kube }: ClusterScene, labelSelector: string) {
  * Watches while the work is done: ConfigMaps that are marked or deleted no longer wait. Gives how many stop to wait in a
  * second, from the first to the last, so that neither starting nor ending a process counts.
  *
- * @param work Begun when the watch is sure to see all of it, and awaited.
+ * @param work Begun when the watch is sure to see all of it, and awaited; it is to end when the drain has failed.
  * @throws {Error} When none stops to wait for 30 seconds, or the work fails.
  */
 export async function timeDrain(
   scene: ClusterScene,
   count: number,
-  work: (drained: Promise<number>) => Promise<void>,
+  work: (drain: { readonly drained: Promise<number>; readonly signal: AbortSignal }) => Promise<void>,
 ): Promise<number> {
   const { resourceVersion } = await list(scene, WAITING);
   const over = new AbortController();
@@ -150,12 +150,13 @@ export async function timeDrain(
     signal: over.signal,
   });
   const drained = untilGone(watch, count);
+  const working = work({ drained, signal: over.signal });
   try {
-    await Promise.all([work(drained), drained]);
+    await Promise.all([working, drained]);
     return await drained;
   } finally {
     over.abort(new Error("The drain is over"));
-    await drained.catch(() => {});
+    await Promise.allSettled([working, drained]);
   }
 }
 

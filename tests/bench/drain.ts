@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CONFIG_MAP_OPTIONS } from "../../lib/config/options_delivery.ts";
 import { runBareDrain } from "./bare_drain.ts";
 import {
   type ClusterScene,
@@ -23,8 +24,8 @@ import { MOST_CLUSTER_ROUNDS, type Scenario } from "./scenario.ts";
 /** What becomes of a ConfigMap that was sent. */
 export type Finish = "mark" | "delete";
 
-/** The default of `CONFIGMAP_RECONCILER_MAX_CONCURRENT`. */
-const CONCURRENCY = 1;
+/** As many at a time as the program, which runs with its defaults. */
+const CONCURRENCY = Number(CONFIG_MAP_OPTIONS.maxConcurrent.defaultText);
 
 const FULL: Fill = { count: 1000, kilobytes: 300 };
 
@@ -80,7 +81,7 @@ export async function programDrain(
   finish: Finish,
 ): Promise<{ perSecond: number; peakMib: number }> {
   let peakMib = NaN;
-  const perSecond = await timeDrain(scene, fill.count, async (drained) => {
+  const perSecond = await timeDrain(scene, fill.count, async ({ drained }) => {
     await using program = scene.start({ BURN_AFTER_READING: String(finish === "delete") });
     await drained;
     peakMib = (await residentMib(program)).peak;
@@ -91,9 +92,9 @@ export async function programDrain(
 
 async function bareDrain(scene: ClusterScene, fill: Fill, finish: Finish): Promise<number> {
   const { url: server, caCertificate, token } = scene.apiserver;
-  const perSecond = await timeDrain(scene, fill.count, async () => {
+  const perSecond = await timeDrain(scene, fill.count, async ({ signal }) => {
     const target = { server, caCertificate, token, broker: scene.node.url, labelSelector: WAITING };
-    await runBareDrain({ ...target, concurrency: CONCURRENCY, finish });
+    await runBareDrain({ ...target, concurrency: CONCURRENCY, finish }, { signal });
   });
   await verify(scene, fill, finish);
   return perSecond;
