@@ -100,7 +100,8 @@ export async function unmarkAll(scene: ClusterScene): Promise<void> {
 export async function removeAll(scene: ClusterScene): Promise<void> {
   await forEach(
     scene,
-    (key, { metadata }) => scene.kube.delete(RESOURCES.configMaps, key, metadata, forever()),
+    (key, { metadata: { uid, resourceVersion } }) =>
+      scene.kube.delete(RESOURCES.configMaps, key, { uid, resourceVersion }, forever()),
   );
 }
 
