@@ -29,11 +29,11 @@ const CONCURRENCY = Number(CONFIG_MAP_OPTIONS.maxConcurrent.defaultText);
 
 const FULL: Fill = { count: 1000, kilobytes: 300 };
 
-/** Program and limit, in ConfigMaps a second. */
-interface Half {
-  readonly program: number;
-  readonly bare: number;
-}
+/** The program and its limit take turns to be the first: whoever comes later finds a longer history in etcd. */
+type Side = "bare" | "program";
+
+/** ConfigMaps a second. */
+type Half = Readonly<Record<Side, number>>;
 
 /** Measures drains. */
 export const measureDrain: Scenario = {
@@ -44,7 +44,7 @@ export const measureDrain: Scenario = {
     const all: Record<Finish, Half>[] = [];
     const most = Math.min(rounds, MOST_CLUSTER_ROUNDS);
     for (let round = 1; round <= most; round++) {
-      all.push(await measureRound(scene, fill));
+      all.push(await measureRound(scene, fill, round % 2 === 1 ? ["bare", "program"] : ["program", "bare"]));
       tell(`drain, round ${round} of ${most}: ${JSON.stringify(all.at(-1))}`);
     }
     return [
@@ -59,19 +59,30 @@ export function scaled({ count, kilobytes }: Fill, scale: number): Fill {
   return { count: Math.max(2, Math.round(count * scale)), kilobytes };
 }
 
-async function measureRound(scene: ClusterScene, fill: Fill): Promise<Record<Finish, Half>> {
-  await fillCluster(scene, fill);
-  const marked = await bareDrain(scene, fill, "mark");
-  await unmarkAll(scene);
-  const { perSecond } = await programDrain(scene, fill, "mark");
-  await unmarkAll(scene);
-  const deleted = await bareDrain(scene, fill, "delete");
-  await fillCluster(scene, fill);
-  const burned = await programDrain(scene, fill, "delete");
-  return {
-    mark: { program: perSecond, bare: marked },
-    delete: { program: burned.perSecond, bare: deleted },
+/** Each way to finish, with each side. */
+async function measureRound(
+  scene: ClusterScene,
+  fill: Fill,
+  order: readonly Side[],
+): Promise<Record<Finish, Half>> {
+  const drain: Record<Side, (finish: Finish) => Promise<number>> = {
+    bare: (finish) => bareDrain(scene, fill, finish),
+    program: async (finish) => (await programDrain(scene, fill, finish)).perSecond,
   };
+  const rates = { mark: { bare: NaN, program: NaN }, delete: { bare: NaN, program: NaN } };
+  for (const finish of ["mark", "delete"] as const) {
+    for (const side of order) {
+      await haveAllWait(scene, fill);
+      rates[finish][side] = await drain[side](finish);
+    }
+  }
+  return rates;
+}
+
+async function haveAllWait(scene: ClusterScene, fill: Fill): Promise<void> {
+  const { all } = await countConfigMaps(scene);
+  if (all === 0) await fillCluster(scene, fill);
+  else await unmarkAll(scene);
 }
 
 /** Has the program send all that wait; gives how many a second, and how much memory it took at most, in MiB. */
