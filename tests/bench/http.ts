@@ -9,6 +9,7 @@ import { withChannel } from "../fixtures/publisher_run.ts";
 import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";
 import type { RunningProgram } from "../fixtures/program.ts";
 import type { Figure } from "./figure.ts";
+import { emptyQueue } from "./queue.ts";
 import { measureRawPublish, type RawPublishFigures } from "./raw_publish.ts";
 import { createProgramBundle, postsOnly, SECRET } from "./scene.ts";
 import type { Scenario } from "./scenario.ts";
@@ -19,7 +20,7 @@ const ENVIRONMENTS = 16;
 const BUSY = 64;
 
 /** What a site sends. */
-const BODY = JSON.stringify([
+export const BODY = JSON.stringify([
   {
     name: "php-version",
     value: "8.3.12",
@@ -43,7 +44,8 @@ const BODY = JSON.stringify([
   },
 ]);
 
-const TOKENS = Array.from({ length: ENVIRONMENTS }, (_, index) =>
+/** Those of the environments that posts come from. */
+export const TOKENS = Array.from({ length: ENVIRONMENTS }, (_, index) =>
   issueToken(SECRET, {
     namespace: `proj-${index}`,
     environmentId: String(index + 1),
@@ -147,12 +149,4 @@ async function post(
   const answers = await sendLoad(load);
   await emptyQueue(url, answers.count);
   return answers;
-}
-
-/** Empties the queue, which must hold what was confirmed; requests that the end of a load cut off may have added some. */
-async function emptyQueue(url: string, confirmed: number): Promise<void> {
-  const { messageCount } = await withChannel(url, (channel) => channel.purgeQueue(TOPOLOGY.queue));
-  if (messageCount < confirmed) {
-    throw new Error(`${confirmed} were confirmed, and ${messageCount} are in the queue`);
-  }
 }

@@ -9,6 +9,7 @@ import { issueToken } from "../../lib/tokens.ts";
 import { type ApiServer, type RequestRecord, startApiServer } from "../fixtures/api_server/mod.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
 import type { TestCluster } from "../fixtures/cluster.ts";
+import { inParallel } from "../fixtures/in_parallel.ts";
 import { startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { sbomConfigMap } from "../fixtures/objects.ts";
 import { SECRET } from "./scene.ts";
@@ -65,7 +66,8 @@ export function environmentOf(index: number) {
 
 /** Lagoon namespaces from one number to before another, each with a good Secret. */
 export async function createNamespaces(cluster: TestCluster, from: number, to: number): Promise<void> {
-  await inParallel(from, to, async (index) => {
+  await inParallel(to - from, async (offset) => {
+    const index = from + offset;
     const { namespace, environmentId, projectName, environmentName } = environmentOf(index);
     await cluster.createNamespace(namespace, {
       [LABELS.project]: projectName,
@@ -74,7 +76,8 @@ export async function createNamespaces(cluster: TestCluster, from: number, to: n
     });
   });
   // Only now: kube-apiserver waits 50 ms before it creates something in a namespace that it has just learned of.
-  await inParallel(from, to, async (index) => {
+  await inParallel(to - from, async (offset) => {
+    const index = from + offset;
     const environment = environmentOf(index);
     await cluster.create("secrets", environment.namespace, {
       metadata: {
@@ -93,19 +96,10 @@ export async function createConfigMaps(
   { count, namespaces, bytes }: { count: number; namespaces: number; bytes: number },
 ): Promise<void> {
   const binaryData = { "nginx.cyclonedx.json.gz": "H4sI".repeat(bytes / 4) };
-  await inParallel(0, count, async (index) => {
+  await inParallel(count, async (index) => {
     const { namespace } = environmentOf(index % namespaces);
     await cluster.create("configmaps", namespace, sbomConfigMap({ name: `sbom-${index}`, binaryData }));
   });
-}
-
-const SETUP_WORKERS = 32;
-
-async function inParallel(from: number, to: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = from;
-  await Promise.all(Array.from({ length: SETUP_WORKERS }, async () => {
-    while (next < to) await work(next++);
-  }));
 }
 
 /**

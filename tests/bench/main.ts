@@ -1,12 +1,16 @@
 /**
  * The benchmark: `deno task bench` measures everything, `deno task bench http` what is named. It prints a table for people, and
- * writes all values as JSON. With `--smoke` it measures little and quickly, to show that it works.
+ * writes all values as JSON. With `--smoke` it measures little and quickly, to show that it works;
+ * with `--long` also what takes many minutes.
  *
  * @module
  */
 import { parseArgs } from "node:util";
+import { measureDrain } from "./drain.ts";
 import type { Figure } from "./figure.ts";
 import { measureHttp } from "./http.ts";
+import { measureLatency } from "./latency.ts";
+import { measureMemory } from "./memory.ts";
 import { formatTable, toJson } from "./report.ts";
 import { measureScale } from "./scale.ts";
 import type { Scenario, Size } from "./scenario.ts";
@@ -14,11 +18,14 @@ import { missingParts } from "./scene.ts";
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   http: measureHttp,
+  drain: measureDrain,
+  latency: measureLatency,
+  memory: measureMemory,
   scale: measureScale,
 };
 
-const FULL: Size = { rounds: 5, seconds: 5, scale: 1 };
-const SMOKE: Size = { rounds: 1, seconds: 1, scale: 0.02 };
+const FULL: Omit<Size, "long"> = { rounds: 5, seconds: 5, scale: 1 };
+const SMOKE: Omit<Size, "long"> = { rounds: 1, seconds: 1, scale: 0.02 };
 
 const say = (line: string) => Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 
@@ -29,6 +36,7 @@ async function main(): Promise<boolean> {
     allowPositionals: true,
     options: {
       smoke: { type: "boolean", default: false },
+      long: { type: "boolean", default: false },
       rounds: { type: "string" },
       json: { type: "string", default: "bench.json" },
     },
@@ -45,7 +53,7 @@ async function main(): Promise<boolean> {
     missing.push(...parts.map((part) => `Not measured: ${name}, which needs ${part}`));
     if (parts.length > 0) continue;
     say(`Measuring ${name}`);
-    figures.push(...await scenario.run({ ...size, rounds, tell: say }));
+    figures.push(...await scenario.run({ ...size, rounds, long: values.long, tell: say }));
   }
   await Deno.writeTextFile(values.json, `${JSON.stringify(toJson(figures), null, 2)}\n`);
   Deno.stdout.writeSync(new TextEncoder().encode(`${formatTable(figures)}\n`));

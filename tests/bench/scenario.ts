@@ -14,7 +14,12 @@ export interface Size {
   readonly seconds: number;
   /** 1 for what the targets are for; less for a run that only shows that everything works. */
   readonly scale: number;
+  /** Whether to measure, too, what takes many minutes. */
+  readonly long: boolean;
 }
+
+/** ConfigMaps are measured in so many rounds at most: making them takes longer than sending them. */
+export const MOST_CLUSTER_ROUNDS = 3;
 
 /** Something that is measured on its own. */
 export interface Scenario {

@@ -1,0 +1,148 @@
+/**
+ * Resident memory of the program at rest, after many posts and at its highest during drains, and how long it takes to start.
+ *
+ * @module
+ */
+import { type ClusterScene, createClusterScene, type Fill, fillCluster, removeAll } from "./cluster_scene.ts";
+import { programDrain, scaled } from "./drain.ts";
+import type { Figure, Target } from "./figure.ts";
+import { BODY, TOKENS } from "./http.ts";
+import { emptyQueue } from "./queue.ts";
+import { residentMib } from "./resident.ts";
+import { MOST_CLUSTER_ROUNDS, type Scenario, type Size } from "./scenario.ts";
+import { sendLoad } from "./wrk.ts";
+
+/** Drains whose peak is measured. */
+const DRAINS: readonly { name: string; fill: Fill; must: number; aim: number; isLong?: boolean }[] = [
+  {
+    name: "peak resident memory, drain of 1,000 × 300 kB",
+    fill: { count: 1000, kilobytes: 300 },
+    must: 128,
+    aim: 100,
+  },
+  { name: "the same, 500 × 950 kB", fill: { count: 500, kilobytes: 950 }, must: 128, aim: 110 },
+  {
+    name: "the same, 5,000 × 950 kB",
+    fill: { count: 5000, kilobytes: 950 },
+    must: 128,
+    aim: 110,
+    isLong: true,
+  },
+];
+
+const STARTS = 10;
+const CONNECTIONS = 64;
+/** How long the program rests before it is looked at, at most, in seconds. */
+const REST_SECONDS = 5;
+
+/** Measures memory and starts. */
+export const measureMemory: Scenario = {
+  parts: ["rabbitmq", "kube-apiserver", "wrk"],
+  async run({ rounds, tell, ...size }) {
+    await using scene = await createClusterScene();
+    const most = Math.min(rounds, MOST_CLUSTER_ROUNDS);
+    const figures: Figure[] = [await measureStarts(scene, Math.max(1, Math.round(STARTS * size.scale)))];
+    const rests: { idle: number; posted: number }[] = [];
+    for (let round = 1; round <= most; round++) {
+      rests.push(await measureRest(scene, size));
+      tell(`memory at rest, round ${round} of ${most}: ${JSON.stringify(rests.at(-1))}`);
+    }
+    const posts = size.long ? "a million" : "100,000";
+    figures.push(
+      memory("resident memory, idle", rests.map(({ idle }) => idle), { must: 90, aim: 75 }),
+      memory(`resident memory after ${posts} posts`, rests.map(({ posted }) => posted), {
+        must: 110,
+        aim: 85,
+      }),
+    );
+    for (const { name, fill, isLong = false, ...target } of DRAINS) {
+      if (isLong && !size.long) continue;
+      const peaks: number[] = [];
+      for (let round = 1; round <= (isLong ? 1 : most); round++) {
+        peaks.push(await drainPeak(scene, scaled(fill, size.scale)));
+        tell(`${name}, round ${round}: ${peaks.at(-1)} MiB`);
+      }
+      figures.push(memory(name, peaks, target));
+    }
+    return figures;
+  },
+};
+
+async function drainPeak(scene: ClusterScene, fill: Fill): Promise<number> {
+  await fillCluster(scene, fill);
+  const { peakMib } = await programDrain(scene, fill, "mark");
+  await removeAll(scene);
+  return peakMib;
+}
+
+/** The time from start to readiness, beside that of a Deno that has nothing to do. */
+async function measureStarts(scene: ClusterScene, starts: number): Promise<Figure> {
+  const empty = await Deno.makeTempFile({ suffix: ".ts" });
+  const values: number[] = [];
+  const limits: number[] = [];
+  try {
+    // The first of each reads files that the machine then has at hand.
+    for (let start = 0; start <= starts; start++) {
+      const limit = await timeEmpty(empty);
+      const value = await timeStart(scene);
+      if (start === 0) continue;
+      limits.push(limit);
+      values.push(value);
+    }
+  } finally {
+    await Deno.remove(empty);
+  }
+  return {
+    name: "start until ready",
+    unit: "s",
+    values,
+    limit: { name: "Deno with an empty program, until it exits", values: limits },
+    target: { of: "value", kind: "at most", must: 0.6, aim: 0.3 },
+  };
+}
+
+async function timeStart(scene: ClusterScene): Promise<number> {
+  const startedAt = performance.now();
+  await using program = scene.start();
+  await program.untilReady();
+  return (performance.now() - startedAt) / 1000;
+}
+
+async function timeEmpty(path: string): Promise<number> {
+  const startedAt = performance.now();
+  const { success } = await new Deno.Command(Deno.execPath(), { args: ["run", path], stdin: "null" })
+    .output();
+  if (!success) throw new Error("Cannot run an empty program");
+  return (performance.now() - startedAt) / 1000;
+}
+
+/** Memory of one run of the program, before and after many posts. */
+async function measureRest(
+  scene: ClusterScene,
+  { seconds, scale, long }: Omit<Size, "rounds">,
+): Promise<{ idle: number; posted: number }> {
+  await using program = scene.start();
+  await program.untilReady();
+  const rest = () => new Promise((resolve) => setTimeout(resolve, Math.min(seconds, REST_SECONDS) * 1000));
+  await rest();
+  const idle = (await residentMib(program)).now;
+  const load = {
+    url: `${program.webUrl}/facts`,
+    body: BODY,
+    tokens: TOKENS,
+    connections: CONNECTIONS,
+    seconds,
+  };
+  const wanted = (long ? 1_000_000 : 100_000) * scale;
+  for (let sent = 0; sent < wanted;) {
+    const { count } = await sendLoad(load);
+    await emptyQueue(scene.node.url, count);
+    sent += count;
+  }
+  await rest();
+  return { idle, posted: (await residentMib(program)).now };
+}
+
+function memory(name: string, values: readonly number[], target: Pick<Target, "must" | "aim">): Figure {
+  return { name, unit: "MiB", values, target: { of: "value", kind: "at most", ...target } };
+}
