@@ -1,0 +1,202 @@
+/** What the program costs in connections and bytes, counted on the wire, whatever the time it takes. */
+import assert from "node:assert/strict";
+import { LABELS } from "../../lib/lagoon.ts";
+import { issueToken } from "../../lib/tokens.ts";
+import { type ApiServer, startApiServer } from "../fixtures/api_server/mod.ts";
+import { createCertificates } from "../fixtures/certificates.ts";
+import { TestCluster } from "../fixtures/cluster.ts";
+import { needsCommands } from "../fixtures/commands.ts";
+import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { createPod } from "../fixtures/pod.ts";
+import { freePorts } from "../fixtures/ports.ts";
+import { type RunningProgram, startProgram } from "../fixtures/program.ts";
+import { needsPrivateNode, takeMessages } from "../fixtures/rabbitmq.ts";
+import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";
+import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
+import { type Bytes, startTcpProxy, type TcpProxy } from "../fixtures/tcp_proxy.ts";
+
+const CONFIG_MAPS = 20;
+const CONFIG_MAP_BYTES = 300_000;
+const POSTS = 200;
+const WATCHES = 1;
+const WORKERS = 2;
+/** Who asks again at once may find the connection of the last answer not back in the pool yet; never two of them. */
+const MOST_CONNECTIONS = 2;
+/** Most bytes besides the payload, for each ConfigMap or post: AMQP's frames, metadata, heads of HTTP, and TLS. */
+const MOST_EXTRA = { published: 400, read: 10_000, written: 3_000 } as const;
+const WITHIN = { timeoutMs: 60_000 } as const;
+
+const SECRET = "the-secret-of-the-cost-test";
+const ENVIRONMENT = {
+  namespace: "main",
+  environmentId: "3",
+  projectName: "proj",
+  environmentName: "main",
+};
+const BODY = JSON.stringify([{ name: "php-version", value: "8.3.12", source: "php" }]);
+
+/** What went over the wires, from the program's start to its end. */
+interface Costs {
+  /** All ConfigMaps, as the API server sends them. */
+  readonly objectBytes: number;
+  readonly apiServer: { readonly connections: number; readonly bytes: Bytes };
+  /** Connections to the broker, and what the program sent there. */
+  readonly broker: { readonly connections: number; readonly drain: Sent; readonly posts: Sent };
+  /** Of the answers to the posts, all over one connection. */
+  readonly statuses: readonly number[];
+}
+
+/** What reached the broker. */
+interface Sent {
+  readonly bytes: number;
+  /** What of it is messages, as they lie in the queue. */
+  readonly messageBytes: number;
+}
+
+let measured: Promise<Costs> | undefined;
+
+/** A test of what one run has cost; the first one has it run, with all that it needs. */
+function costTest(name: string, fn: (costs: Costs) => void): void {
+  const { ignore, ...definition } = needsPrivateNode(name);
+  Deno.test({
+    ...(ignore ? { ignore, ...definition } : needsCommands(["openssl"], name)),
+    fn: async () => fn(await (measured ??= measure())),
+  });
+}
+
+costTest("a drain takes two connections for each watch and worker at most", ({ apiServer }) => {
+  const most = MOST_CONNECTIONS * (WATCHES + WORKERS);
+  assert.ok(apiServer.connections > WATCHES, `${apiServer.connections} connections`);
+  assert.ok(
+    apiServer.connections <= most,
+    `${apiServer.connections} connections; at most ${most} are needed`,
+  );
+});
+
+costTest("a drain and posts share one connection to the broker", ({ broker }) => {
+  assert.equal(broker.connections, 1);
+});
+
+costTest("a client that keeps its connection may send all its posts over it", ({ statuses }) => {
+  assert.deepEqual(statuses, Array(POSTS).fill(200));
+});
+
+costTest("a message crosses the wire to the broker once, and little else does", ({ broker }) => {
+  const { drain, posts } = broker;
+  assertWithin(drain.bytes, drain.messageBytes, CONFIG_MAPS * MOST_EXTRA.published);
+  assertWithin(posts.bytes, posts.messageBytes, POSTS * MOST_EXTRA.published);
+});
+
+costTest("a ConfigMap is read once, and nothing that is answered besides is as large", (costs) => {
+  const { objectBytes, apiServer: { bytes } } = costs;
+  assertWithin(bytes.toClient, objectBytes, CONFIG_MAPS * MOST_EXTRA.read);
+});
+
+costTest("no ConfigMap goes back to the API server when it is marked", ({ apiServer: { bytes } }) => {
+  assertWithin(bytes.toServer, 0, CONFIG_MAPS * MOST_EXTRA.written);
+});
+
+function assertWithin(bytes: number, least: number, extra: number): void {
+  const text = `${bytes} bytes; ${least} of payload may have ${extra} around them`;
+  assert.ok(bytes > least && bytes < least + extra, text);
+}
+
+/** Runs the program once, between an API server and a broker that are counted: first a drain, then posts. */
+async function measure(): Promise<Costs> {
+  await using parts = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir();
+  parts.defer(() => Deno.remove(folder, { recursive: true }));
+  const { caCertificate, ...tls } = await createCertificates(folder);
+  const server = parts.use(startApiServer({ token: "token", tls }));
+  const broker = parts.use(await startPrivateNode());
+  const toServer = parts.use(startTcpProxy(server));
+  const toBroker = parts.use(startTcpProxy(broker));
+  const cluster = parts.use(new TestCluster({ url: server.url, token: "token", caCertificate }));
+  const objectBytes = await createConfigMaps(cluster);
+  const url = `https://127.0.0.1:${toServer.port}`;
+  const pod = parts.use(await createPod({ url, token: "token", caCertificate }));
+  const [webPort = 0, healthPort = 0] = freePorts(2);
+  const ports = { webPort, healthPort };
+  const program = parts.use(start(ports, { ...pod.env, ...brokerVariables(toBroker, broker) }));
+  const drain = await countSent(toBroker, broker, () => server.until(() => areMarked(server), WITHIN));
+  await program.untilReady();
+  let statuses: number[] = [];
+  const posts = await countSent(toBroker, broker, async () => void (statuses = await sendPosts(webPort)));
+  // Its last answers from the API server may still be on their way.
+  await program.stop();
+  return {
+    objectBytes,
+    apiServer: { connections: toServer.acceptedCount, bytes: toServer.bytes },
+    broker: { connections: toBroker.acceptedCount, drain, posts },
+    statuses,
+  };
+}
+
+/** What reaches the broker during some work, whose messages are then taken out. */
+async function countSent(proxy: TcpProxy, broker: PrivateNode, work: () => Promise<void>): Promise<Sent> {
+  const before = proxy.bytes.toServer;
+  await work();
+  const bytes = proxy.bytes.toServer - before;
+  const messages = await takeMessages(broker);
+  return { bytes, messageBytes: messages.reduce((sum, { content }) => sum + content.length, 0) };
+}
+
+function areMarked(server: ApiServer): boolean {
+  return server.list("configmaps").every(({ metadata }) => metadata.labels?.[LABELS.processed] === "true");
+}
+
+function start(
+  ports: { readonly webPort: number; readonly healthPort: number },
+  env: Readonly<Record<string, string>>,
+): RunningProgram {
+  const program = startProgram({
+    ...ports,
+    env: {
+      ENABLE_NAMESPACE_RECONCILER: "false",
+      CONFIGMAP_RECONCILER_MAX_CONCURRENT: String(WORKERS),
+      INSIGHTS_TOKEN_SECRET: SECRET,
+      SHUTDOWN_DELAY: "0",
+      ...env,
+    },
+  });
+  // Somebody has to take it.
+  program.stdout.pipeTo(new WritableStream()).catch(() => {});
+  return program;
+}
+
+function brokerVariables(
+  { port }: TcpProxy,
+  { username, password }: PrivateNode,
+): Record<string, string> {
+  return {
+    RABBITMQ_ADDRESS: `127.0.0.1:${port}`,
+    RABBITMQ_USERNAME: username,
+    RABBITMQ_PASSWORD: password,
+  };
+}
+
+/** Gives how large they are as the API server sends them. */
+async function createConfigMaps(cluster: TestCluster): Promise<number> {
+  await cluster.createNamespace(ENVIRONMENT.namespace, LAGOON_NAMESPACE_LABELS);
+  const binaryData = { "nginx.cyclonedx.json.gz": "H4sI".repeat(CONFIG_MAP_BYTES / 4) };
+  let bytes = 0;
+  for (let index = 0; index < CONFIG_MAPS; index++) {
+    const object = sbomConfigMap({ name: `sbom-${index}`, binaryData });
+    bytes += JSON.stringify(await cluster.create("configmaps", ENVIRONMENT.namespace, object)).length;
+  }
+  return bytes;
+}
+
+/** Sends posts over one connection, ahead of the answers; gives how they were answered until it was closed, as the last one asks for. */
+async function sendPosts(port: number): Promise<number[]> {
+  const head = [
+    "POST /facts HTTP/1.1",
+    "Host: localhost",
+    `Authorization: ${issueToken(SECRET, ENVIRONMENT)}`,
+    `Content-Length: ${BODY.length}`,
+  ];
+  const post = (...more: string[]) => `${[...head, ...more].join("\r\n")}\r\n\r\n${BODY}`;
+  using client = await RawClient.connect(port);
+  await client.send(post().repeat(POSTS - 1) + post("Connection: close"));
+  return parseAnswers(await client.untilClosed()).map(({ status }) => status);
+}
