@@ -50,7 +50,10 @@ export const measureDrain: Scenario = {
       tell(`drain, round ${round} of ${most}: ${JSON.stringify(all.at(-1))}`);
     }
     return [
-      figure("drain of 1,000 ConfigMaps of 300 kB, marked", all.map(({ mark }) => mark)),
+      figure(
+        `drain of ${amount(fill)} ConfigMaps of ${fill.kilobytes} kB, marked`,
+        all.map(({ mark }) => mark),
+      ),
       figure("the same with burn after reading", all.map((round) => round.delete)),
     ];
   },
@@ -59,6 +62,11 @@ export const measureDrain: Scenario = {
 /** The same, made smaller; two are the fewest between which there is a time. */
 export function scaled({ count, kilobytes }: Fill, scale: number): Fill {
   return { count: Math.max(2, Math.round(count * scale)), kilobytes };
+}
+
+/** How many there are, for people. */
+export function amount({ count }: Pick<Fill, "count">): string {
+  return count.toLocaleString("en");
 }
 
 /** Each way to finish, with each side. */

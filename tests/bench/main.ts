@@ -10,6 +10,7 @@ import { measureDrain } from "./drain.ts";
 import type { Figure } from "./figure.ts";
 import { measureHttp } from "./http.ts";
 import { measureLatency } from "./latency.ts";
+import { describeMachine } from "./machine.ts";
 import { measureMemory } from "./memory.ts";
 import { formatTable, toJson } from "./report.ts";
 import { measureScale } from "./scale.ts";
@@ -44,6 +45,7 @@ async function main(): Promise<boolean> {
   const size = values.smoke ? SMOKE : FULL;
   const rounds = Number(values.rounds ?? size.rounds);
   const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);
+  const machine = describeMachine(new Date());
   const figures: Figure[] = [];
   const missing: string[] = [];
   for (const name of names) {
@@ -55,7 +57,7 @@ async function main(): Promise<boolean> {
     say(`Measuring ${name}`);
     figures.push(...await scenario.run({ ...size, rounds, long: values.long, tell: say }));
   }
-  await Deno.writeTextFile(values.json, `${JSON.stringify(toJson(figures), null, 2)}\n`);
+  await Deno.writeTextFile(values.json, `${JSON.stringify(toJson(machine, figures), null, 2)}\n`);
   Deno.stdout.writeSync(new TextEncoder().encode(`${formatTable(figures)}\n`));
   for (const line of missing) say(line);
   return missing.length === 0;

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ClusterScene, createClusterScene, type Fill, fillCluster, removeAll } from "./cluster_scene.ts";
-import { programDrain, scaled } from "./drain.ts";
+import { amount, programDrain, scaled } from "./drain.ts";
 import type { Figure, Target } from "./figure.ts";
 import { BODY, TOKENS } from "./http.ts";
 import { emptyQueue } from "./queue.ts";
@@ -13,21 +13,10 @@ import { MOST_CLUSTER_ROUNDS, type Scenario, type Size } from "./scenario.ts";
 import { sendLoad } from "./wrk.ts";
 
 /** Drains whose peak is measured. */
-const DRAINS: readonly { name: string; fill: Fill; must: number; aim: number; isLong?: boolean }[] = [
-  {
-    name: "peak resident memory, drain of 1,000 × 300 kB",
-    fill: { count: 1000, kilobytes: 300 },
-    must: 128,
-    aim: 100,
-  },
-  { name: "the same, 500 × 950 kB", fill: { count: 500, kilobytes: 950 }, must: 128, aim: 110 },
-  {
-    name: "the same, 5,000 × 950 kB",
-    fill: { count: 5000, kilobytes: 950 },
-    must: 128,
-    aim: 110,
-    isLong: true,
-  },
+const DRAINS: readonly { fill: Fill; must: number; aim: number; isLong?: boolean }[] = [
+  { fill: { count: 1000, kilobytes: 300 }, must: 128, aim: 100 },
+  { fill: { count: 500, kilobytes: 950 }, must: 128, aim: 110 },
+  { fill: { count: 5000, kilobytes: 950 }, must: 128, aim: 110, isLong: true },
 ];
 
 const STARTS = 10;
@@ -47,19 +36,18 @@ export const measureMemory: Scenario = {
       rests.push(await measureRest(scene, size));
       tell(`memory at rest, round ${round} of ${most}: ${JSON.stringify(rests.at(-1))}`);
     }
-    const posts = size.long ? "a million" : "100,000";
+    const afterPosts = `resident memory after ${amount({ count: postsOf(size) })} posts`;
     figures.push(
       memory("resident memory, idle", rests.map(({ idle }) => idle), { must: 90, aim: 75 }),
-      memory(`resident memory after ${posts} posts`, rests.map(({ posted }) => posted), {
-        must: 110,
-        aim: 85,
-      }),
+      memory(afterPosts, rests.map(({ posted }) => posted), { must: 110, aim: 85 }),
     );
-    for (const { name, fill, isLong = false, ...target } of DRAINS) {
+    for (const { fill: full, isLong = false, ...target } of DRAINS) {
       if (isLong && !size.long) continue;
+      const fill = scaled(full, size.scale);
+      const name = `peak resident memory, drain of ${amount(fill)} × ${fill.kilobytes} kB`;
       const peaks: number[] = [];
       for (let round = 1; round <= (isLong ? 1 : most); round++) {
-        peaks.push(await drainPeak(scene, scaled(fill, size.scale)));
+        peaks.push(await drainPeak(scene, fill));
         tell(`${name}, round ${round}: ${peaks.at(-1)} MiB`);
       }
       figures.push(memory(name, peaks, target));
@@ -67,6 +55,11 @@ export const measureMemory: Scenario = {
     return figures;
   },
 };
+
+/** How many posts there are at least between two looks. */
+function postsOf({ long, scale }: Pick<Size, "long" | "scale">): number {
+  return (long ? 1_000_000 : 100_000) * scale;
+}
 
 async function drainPeak(scene: ClusterScene, fill: Fill): Promise<number> {
   await fillCluster(scene, fill);
@@ -119,7 +112,7 @@ async function timeEmpty(path: string): Promise<number> {
 /** Memory of one run of the program, before and after many posts. */
 async function measureRest(
   scene: ClusterScene,
-  { seconds, scale, long }: Omit<Size, "rounds">,
+  { seconds, ...size }: Omit<Size, "rounds">,
 ): Promise<{ idle: number; posted: number }> {
   await using program = scene.start();
   await program.untilReady();
@@ -133,8 +126,7 @@ async function measureRest(
     connections: CONNECTIONS,
     seconds,
   };
-  const wanted = (long ? 1_000_000 : 100_000) * scale;
-  for (let sent = 0; sent < wanted;) {
+  for (let sent = 0; sent < postsOf(size);) {
     const { count } = await sendLoad(load);
     await emptyQueue(scene.node.url, count);
     sent += count;

@@ -4,7 +4,22 @@
  *
  * @module
  */
-import { type Figure, median, ratioOf, type Target, verdictOf } from "./figure.ts";
+import { type Figure, median, ratioOf, type Target, type Verdict, verdictOf } from "./figure.ts";
+import type { Machine } from "./machine.ts";
+
+/** What programs read. */
+export interface Report {
+  readonly machine: Machine;
+  readonly figures: readonly ReportedFigure[];
+}
+
+/** A figure with what follows from it. */
+export interface ReportedFigure extends Figure {
+  readonly median: number;
+  /** To the limit; undefined without one. */
+  readonly ratio: number | undefined;
+  readonly reached: Verdict;
+}
 
 const HEAD = ["figure", "median", "min – max", "limit", "its median", "ratio", "must", "aim", "reached"];
 
@@ -18,14 +33,15 @@ export function formatTable(figures: readonly Figure[]): string {
   return [format(rows[0] ?? []), line, ...rows.slice(1).map(format)].join("\n");
 }
 
-/** All figures with what follows from them. */
-export function toJson(figures: readonly Figure[]): object[] {
-  return figures.map((figure) => ({
+/** All figures with what follows from them, and what they were measured on. */
+export function toJson(machine: Machine, figures: readonly Figure[]): Report {
+  const reported = figures.map((figure) => ({
     ...figure,
     median: median(figure.values),
     ratio: ratioOf(figure),
     reached: verdictOf(figure),
   }));
+  return { machine, figures: reported };
 }
 
 function rowOf(figure: Figure): string[] {

@@ -1,6 +1,7 @@
 /** What people and programs read of a measurement. */
 import assert from "node:assert/strict";
 import type { Figure } from "./figure.ts";
+import { describeMachine } from "./machine.ts";
 import { formatTable, toJson } from "./report.ts";
 
 const FIGURES: readonly Figure[] = [
@@ -58,8 +59,13 @@ Deno.test("a line says what was measured, beside what, and whether that is enoug
   assert.deepEqual(cells(time), ["a time", "0.26 s", "0.26 – 0.26", "", "", "", "", "", ""]);
 });
 
-Deno.test("programs read all values, and what follows from them", () => {
-  const [posts, memory, time] = JSON.parse(JSON.stringify(toJson(FIGURES)));
+Deno.test("programs read all values, what follows from them, and on what machine they were measured", () => {
+  const written = describeMachine(new Date(0));
+  const { machine, figures } = JSON.parse(JSON.stringify(toJson(written, FIGURES)));
+  assert.equal(machine.date, "1970-01-01T00:00:00.000Z");
+  assert.equal(machine.deno, Deno.version.deno);
+  assert.ok(machine.cpuCount >= 1);
+  const [posts, memory, time] = figures;
   assert.deepEqual(posts.values, [900, 1100, 1000]);
   assert.deepEqual([posts.median, posts.ratio, posts.reached], [1000, 0.5, "must"]);
   assert.deepEqual([memory.median, memory.ratio, memory.reached], [130.26, undefined, "missed"]);

@@ -21,7 +21,6 @@ import { startWatched, untilIdle } from "./watched_program.ts";
 
 const NAMESPACES = 20_000;
 const MOST_ROUNDS = 3;
-const EMPTY_STARTS = 3;
 const LIMIT_MS = 120_000;
 
 /** What the program asks for; its pages have so many objects, too (lib/kube/reflector.ts). */
@@ -51,15 +50,16 @@ export const measureScale: Scenario = {
     const server = parts.use(await startReal());
     const cluster = parts.use(new TestCluster(server));
     const { env } = parts.use(await createPod(server));
+    const most = Math.min(rounds, MOST_ROUNDS);
     const empty: number[] = [];
-    while (empty.length < EMPTY_STARTS) empty.push(await start(bundle, withoutBroker(env), 0));
+    while (empty.length < most) empty.push(await start(bundle, withoutBroker(env), 0));
     tell(`scale: starts in an empty cluster: ${empty.map((seconds) => seconds.toFixed(2))} s`);
     await createNamespaces(cluster, 0, namespaces);
     // A list that is the first of its kind finds nothing in the API server's memory.
     await measureLimit(server, namespaces);
     const values: number[] = [];
     const limits: number[] = [];
-    for (let round = 1; round <= Math.min(rounds, MOST_ROUNDS); round++) {
+    for (let round = 1; round <= most; round++) {
       limits.push(await measureLimit(server, namespaces));
       values.push(await start(bundle, withoutBroker(env), namespaces) - median(empty));
       tell(`scale, round ${round}: ${values.at(-1)?.toFixed(2)} s, limit ${limits.at(-1)?.toFixed(2)} s`);
