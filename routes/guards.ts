@@ -3,37 +3,44 @@
  *
  * @module
  */
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { AppError, UnavailableError } from "../lib/errors.ts";
 import { Admission } from "./admission.ts";
 import { authenticate } from "./auth.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 
+/** Answers a request. */
+export type Answer<Path extends string> = (c: Context<AppEnv, Path>) => Response | Promise<Response>;
+
+/** Puts the guards before a handler. */
+export type Guard = <Path extends string>(answer: Answer<Path>) => Answer<Path>;
+
 /**
- * Makes the middleware that all routes share, since they also share the limits of requests and bytes in flight. Who
- * sends no valid token takes no place from others. It is one function, and not a chain of them, since each link costs as much
- * as what it does.
+ * Makes the guard that all routes share, since they also share the limits of requests and bytes in flight. Who sends no valid
+ * token takes no place from others. It is one function around the handler, and not a chain of middleware, since each link of
+ * one costs as much as what it does.
  */
 export function createGuard(
   { publisher, verify, limits, metrics, clock }: Pick<
     RouteDeps,
     "publisher" | "verify" | "limits" | "metrics" | "clock"
   >,
-): MiddlewareHandler<AppEnv> {
+): Guard {
   const admission = new Admission(limits, clock);
   metrics.observe("requests_in_flight", () => ({ web: admission.requests }));
   metrics.observe("request_bytes", () => ({ web: admission.bytes }));
-  return async function guard(c, next) {
-    refuseMalformedPath(c.req.raw.url);
-    const environment = authenticate(c, verify);
-    c.set("environment", environment);
-    if (!publisher.isReady()) {
-      throw new UnavailableError("broker-not-ready", "The broker can't confirm messages");
-    }
-    using admitted = admission.admit(environment.namespace);
-    c.set("admitted", admitted);
-    await next();
-  };
+  return (answer) =>
+    async function guarded(c) {
+      refuseMalformedPath(c.req.raw.url);
+      const environment = authenticate(c, verify);
+      c.set("environment", environment);
+      if (!publisher.isReady()) {
+        throw new UnavailableError("broker-not-ready", "The broker can't confirm messages");
+      }
+      using admitted = admission.admit(environment.namespace);
+      c.set("admitted", admitted);
+      return await answer(c);
+    };
 }
 
 /** Hono would hand on as they are the parts of a path that it can't decode. */

@@ -20,10 +20,13 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
   app.use(createRecord(deps));
   app.onError(createErrorHandler(deps.log));
-  app.notFound((c) =>
-    answerFailure(c, { code: 404, status: "not found", message: "There is nothing at this path" })
-  );
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
+  const askForMethods = methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed });
+  app.notFound(async (c) => {
+    c.res = answerFailure(c, { code: 404, status: "not found", message: "There is nothing at this path" });
+    // It looks at what was not found, and would cost all others a link in their chain.
+    await askForMethods(c, () => Promise.resolve());
+    return c.res;
+  });
 
   const guard = createGuard(deps);
   app.route("/facts", createFactsRoutes(deps, guard));

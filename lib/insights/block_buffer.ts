@@ -22,7 +22,7 @@ interface Block {
 }
 
 /** Size of the first block; each is twice as large as the one before, up to the largest. */
-const FIRST_BLOCK_BYTES = 4096;
+const FIRST_BLOCK_BYTES = 1024;
 const LARGEST_BLOCK_BYTES = 256 * 1024;
 
 /** A text that grows; dispose of it (`using`) to give its memory back at once, and not when the garbage is collected. */

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { checkJson } from "./json_text.ts";
 import type { Fact, Problem } from "./messages.ts";
+import type { Posted } from "./schemas.ts";
 
 /** Source of what a client posts without naming one. */
 export const DEFAULT_SOURCE = "InsightsRemoteWebService";
@@ -107,11 +108,12 @@ export class FactRepairs<Mark> {
   }
 
   /** Gives a fact as it can be sent. */
-  repair(original: Fact, index: number): Fact {
+  repair(original: Posted<Fact>, index: number): Fact {
     const context = { path: `facts[${index}]`, warnings: this.#warnings };
     const fact = wellFormed(original, FACT_TEXTS, context);
     fact.source ||= DEFAULT_SOURCE;
     for (const field of LIMITED_FACT_TEXTS) {
+      if (fact[field].length <= MAX_FACT_CHARACTERS) continue;
       fact[field] = cutText(fact[field], { ...context, path: `${context.path}.${field}` });
     }
     return fact;
@@ -122,7 +124,8 @@ export class FactRepairs<Mark> {
    * gives up on the rest of a batch at the second one.
    */
   remember({ source, name }: Fact, index: number, mark: Mark): void {
-    const key = identityOf(JSON.stringify([source, name]));
+    // With the length, no two pairs are written alike.
+    const key = identityOf(`${source.length} ${source}${name}`);
     const before = this.#latest.get(key);
     this.#latest.set(key, { index, mark });
     if (before === undefined) return;
@@ -134,7 +137,7 @@ export class FactRepairs<Mark> {
   }
 }
 
-/** Long identities are remembered by their hash, which no JSON text looks like. */
+/** Long identities are remembered by their hash, which none that is remembered as it is looks like: it has no space. */
 function identityOf(identity: string): string {
   if (identity.length <= MAX_REMEMBERED_CHARACTERS) return identity;
   return createHash("sha256").update(identity).digest("base64");
@@ -147,8 +150,9 @@ export function repairFactSource(source: string): { source: string; warnings: re
 }
 
 /** Repairs a problem: its source, characters that UTF-8 can't hold, severity, data. */
-export function repairProblem(original: Problem, context: RepairContext): Problem {
-  const problem = wellFormed(original, PROBLEM_TEXTS, context);
+export function repairProblem(original: Posted<Problem>, context: RepairContext): Problem {
+  const texts = wellFormed(original, PROBLEM_TEXTS, context);
+  const problem = { ...texts, severityScore: original.severityScore ?? 0 };
   problem.source ||= DEFAULT_SOURCE;
   problem.severity = repairSeverity(problem.severity, context);
   problem.data = repairData(problem.data, context);
@@ -179,19 +183,21 @@ function repairData(data: string, { path, warnings }: RepairContext): string {
   return JSON.stringify(data);
 }
 
-/** JSON can hold half of a surrogate pair, UTF-8 can't. */
-function wellFormed<Item extends Readonly<Record<Field, string>>, Field extends string>(
-  original: Item,
+/** The texts of an item, empty where there is none. JSON can hold half of a surrogate pair, UTF-8 can't. */
+function wellFormed<Field extends string>(
+  original: Posted<Record<Field, string>>,
   fields: readonly Field[],
   { path, warnings }: RepairContext,
-): { -readonly [Key in keyof Item]: Item[Key] } {
-  const changes: Partial<Record<Field, string>> = {};
+): Record<Field, string> {
+  const texts: Partial<Record<Field, string>> = {};
   for (const field of fields) {
-    if (original[field].isWellFormed()) continue;
-    changes[field] = original[field].toWellFormed();
+    const text = original[field] ?? "";
+    texts[field] = text;
+    if (text.isWellFormed()) continue;
+    texts[field] = text.toWellFormed();
     warnings.add(`${path}.${field}`, "characters that are not valid Unicode replaced");
   }
-  return { ...original, ...changes };
+  return texts as Record<Field, string>;
 }
 
 function cutText(text: string, { path, warnings }: RepairContext): string {

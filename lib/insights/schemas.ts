@@ -13,8 +13,10 @@ const MAX_DESCRIBED = 10;
 /** How many mistakes are counted: a body of nothing but mistakes must not keep the program busy for minutes. */
 export const MAX_COUNTED = 1000;
 
-/** Clients written in Go send null for what they don't have. */
-const text = z.string().nullish().transform((value) => value ?? "");
+/** An item as clients may write it: those in Go send null for what they don't have. What is missing, repairs fill in. */
+export type Posted<Item> = { readonly [Field in keyof Item]?: Item[Field] | null | undefined };
+
+const text = z.string().nullish();
 /** `min(1)` compares the length of whatever has one, and comparing what a tenant made up can throw. */
 const notEmpty = new z.core.$ZodCheckMinLength({
   check: "min_length",
@@ -25,7 +27,7 @@ const notEmpty = new z.core.$ZodCheckMinLength({
 const required = z.string().check(notEmpty);
 
 /** One fact of a request. Unknown fields are ignored, and so is every field that names an environment. */
-export const factSchema: z.ZodType<Fact, unknown> = z.object({
+export const factSchema: z.ZodType<Posted<Fact>, unknown> = z.object({
   name: required,
   value: text,
   source: text,
@@ -36,7 +38,7 @@ export const factSchema: z.ZodType<Fact, unknown> = z.object({
 });
 
 /** One problem of a request. Unknown fields are ignored, and so is every field that names an environment. */
-export const problemSchema: z.ZodType<Problem, unknown> = z.object({
+export const problemSchema: z.ZodType<Posted<Problem>, unknown> = z.object({
   identifier: required,
   version: text,
   fixedVersion: text,
@@ -44,7 +46,7 @@ export const problemSchema: z.ZodType<Problem, unknown> = z.object({
   service: text,
   data: text,
   severity: text,
-  severityScore: z.number().nullish().transform((value) => value ?? 0),
+  severityScore: z.number().nullish(),
   associatedPackage: text,
   description: text,
   links: text,

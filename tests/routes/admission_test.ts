@@ -33,7 +33,7 @@ Deno.test("One environment gets half of the places, of facts and problems togeth
 });
 
 Deno.test("Bodies are refused while others fill the memory, and none is held when all are answered", async () => {
-  const app = new TestApp({ maxBodyBytes: 8000, maxBufferedBytes: 16_000 });
+  const app = new TestApp({ maxBodyBytes: 8000, maxBufferedBytes: 12_000 });
   const letGo = holdConfirms(app);
   const body = [{ name: "n", description: "x".repeat(5000) }];
   const first = app.send("POST /facts", { body });
