@@ -38,6 +38,10 @@ export interface Answer {
 }
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Answers up to this size, in bytes, are written together with their heads. */
+const SMALL_BYTES = 4096;
 
 /** An answer in the shape that clients know from the routes, for what goes wrong outside of them. */
 export function failureAnswer(code: number, status: string, message: string): Answer {
@@ -95,7 +99,9 @@ export function writeAnswer(
   if (hasBody) all.push("Content-Length", String(body.length));
   if (isLast) all.push("Connection", "close");
   outgoing.writeHead(status, all);
-  outgoing.end(hasBody ? body : undefined);
+  // As text it goes out in one piece with the head, and as bytes in two. Large ones are many clients' one copy.
+  const isSmall = body.length <= SMALL_BYTES;
+  outgoing.end(hasBody ? isSmall ? decoder.decode(body) : body : undefined);
 }
 
 /** An answer as bytes, for a connection on which no request could be read. */
