@@ -29,6 +29,8 @@ export interface BodiesFigures extends BodiesOptions {
   readonly statuses: Readonly<Record<string, number>>;
   /** Resident memory at its highest, in MB. */
   readonly peakMegabytes: number;
+  /** The same without what the kernel can take back. */
+  readonly peakAnonymousMegabytes: number;
 }
 
 /** Every kind, with a name that says what it is. */
@@ -69,8 +71,8 @@ export async function measureBodies(program: RunningProgram, options: BodiesOpti
       statuses[status] = (statuses[status] ?? 0) + 1;
     }
   }));
-  const { peakMegabytes } = await residentMemory(program);
-  return { ...options, statuses, peakMegabytes };
+  const { peakMegabytes, peakAnonymousMegabytes } = await residentMemory(program);
+  return { ...options, statuses, peakMegabytes, peakAnonymousMegabytes };
 }
 
 function bodyOf(kind: BodyKind): string {
