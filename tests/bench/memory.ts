@@ -119,7 +119,8 @@ async function measureRest(
 ): Promise<{ idle: number; posted: number }> {
   await using program = scene.start();
   await program.untilReady();
-  const rest = () => new Promise((resolve) => setTimeout(resolve, Math.min(3 * seconds, REST_SECONDS) * 1000));
+  const rest = () =>
+    new Promise((resolve) => setTimeout(resolve, Math.min(3 * seconds, REST_SECONDS) * 1000));
   await rest();
   const idle = (await residentMib(program)).now;
   const load = {
