@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AppError } from "../errors.ts";
 import { webRequest } from "./request.ts";
@@ -38,7 +39,6 @@ export interface Answer {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Answers up to this size, in bytes, are written together with their heads. */
 const SMALL_BYTES = 4096;
@@ -99,9 +99,11 @@ export function writeAnswer(
   if (hasBody) all.push("Content-Length", String(body.length));
   if (isLast) all.push("Connection", "close");
   outgoing.writeHead(status, all);
-  // As text it goes out in one piece with the head, and as bytes in two. Large ones are many clients' one copy.
-  const isSmall = body.length <= SMALL_BYTES;
-  outgoing.end(hasBody ? isSmall ? decoder.decode(body) : body : undefined);
+  if (!hasBody) outgoing.end();
+  // As text it goes out in one piece with the head, and as bytes in two; Latin-1 has a character for each byte.
+  else if (body.length <= SMALL_BYTES) outgoing.end(Buffer.from(body).toString("latin1"), "latin1");
+  // Large ones are many clients' one copy.
+  else outgoing.end(body);
 }
 
 /** An answer as bytes, for a connection on which no request could be read. */

@@ -146,3 +146,15 @@ Deno.test("an app that throws, or whose answer breaks, gives 500 without a word 
     });
   }
 });
+
+Deno.test("a body arrives byte for byte, whether it goes out with its head or after it", async () => {
+  for (const length of [256, 4096, 4097]) {
+    const bytes = Uint8Array.from({ length }, (_, index) => index % 256);
+    await using running = await startTestServer((_request, { share }) => {
+      share(bytes);
+      return new Response(null);
+    });
+    const response = await fetch(`http://127.0.0.1:${running.port}/`);
+    assert.deepEqual(await response.bytes(), bytes, `${length} bytes`);
+  }
+});
