@@ -10,7 +10,7 @@ import type { IncomingMessage } from "node:http";
 const FORBIDDEN_METHODS: readonly string[] = ["CONNECT", "TRACE", "TRACK"];
 
 /** A path and query that are written as a URL would write them; dots may be segments that lead up. */
-const PLAIN_TARGET = /^\/(?!\/)(?:[\w~!$&'()*+,;=:@?-]|%(?!2e)[\da-f]{2}|(?<!\/)\.|\/(?!\.))*$/i;
+const PLAIN_TARGET = /^\/(?!\/)(?:[\w~!$&()*+,;=:@?-]|%(?!2e)[\da-f]{2}|(?<!\/)\.|\/(?!\.))*$/i;
 
 /**
  * Makes the request. It has method, URL, and `headers.get()`, and nothing else of a `Request`; its body goes another way.
