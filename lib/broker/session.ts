@@ -7,6 +7,7 @@
 import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
 import { Buffer } from "node:buffer";
 import { type Clock, delay } from "../clock.ts";
+import { giveBack } from "../give_back.ts";
 import { Timeouts } from "../timeouts.ts";
 import { type BrokerAddress, destroyConnection, openConnection } from "./connection.ts";
 import { confirmTimeout, isNack, outcome, unavailable } from "./errors.ts";
@@ -216,7 +217,7 @@ class ChannelSession implements Session {
     }
     // The library has copied it into frames: two copies until the confirm are one too many, and the garbage collector
     // would take its time.
-    body.buffer.transfer(0);
+    giveBack(body);
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { giveBack } from "../give_back.ts";
 
 /** A part of the text, in bytes from its beginning. */
 export interface Span {
@@ -25,9 +26,10 @@ interface Block {
 const FIRST_BLOCK_BYTES = 1024;
 const LARGEST_BLOCK_BYTES = 256 * 1024;
 
+const encoder = new TextEncoder();
+
 /** A text that grows; dispose of it (`using`) to give its memory back at once, and not when the garbage is collected. */
 export class BlockBuffer implements Disposable {
-  readonly #encoder = new TextEncoder();
   #blocks: Block[] = [];
   #length = 0;
   #capacity = 0;
@@ -46,7 +48,7 @@ export class BlockBuffer implements Disposable {
   write(text: string): void {
     for (let rest = text; rest !== "";) {
       const block = this.#lastBlock();
-      const { read, written } = this.#encoder.encodeInto(rest, block.bytes.subarray(block.used));
+      const { read, written } = encoder.encodeInto(rest, block.bytes.subarray(block.used));
       block.used += written;
       this.#length += written;
       rest = rest.slice(read);
@@ -68,7 +70,7 @@ export class BlockBuffer implements Disposable {
         text.set(block.bytes.subarray(start - block.start, end - block.start), to);
         to += end - start;
       }
-      block.bytes.buffer.transfer(0);
+      giveBack(block.bytes);
     }
     this.#clear();
     return text;
@@ -76,7 +78,7 @@ export class BlockBuffer implements Disposable {
 
   /** Gives the memory back. */
   [Symbol.dispose](): void {
-    for (const { bytes } of this.#blocks) bytes.buffer.transfer(0);
+    for (const { bytes } of this.#blocks) giveBack(bytes);
     this.#clear();
   }
 

@@ -15,9 +15,11 @@ import {
   QUOTE,
 } from "./json_bytes.ts";
 
+/** Never asked to go on with a text, so that all can share it. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Scans one value after the other. */
 export class ValueScanner {
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** The value's bytes from earlier chunks. */
   #pieces: Uint8Array[] = [];
   #pendingBytes = 0;
@@ -79,7 +81,7 @@ export class ValueScanner {
     this.#pieces = [];
     this.#pendingBytes = 0;
     this.#depth = 0;
-    return this.#decoder.decode(bytes);
+    return decoder.decode(bytes);
   }
 }
 

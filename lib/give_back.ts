@@ -1,0 +1,13 @@
+/**
+ * Memory that is given back at once, and not when the garbage is collected.
+ *
+ * @module
+ */
+
+/** Below this size, in bytes, giving back costs more time than the memory is worth. */
+const LEAST_BYTES = 16 * 1024;
+
+/** Gives the memory of bytes back that nobody reads any more; they may be empty afterwards. */
+export function giveBack({ buffer }: Uint8Array<ArrayBuffer>): void {
+  if (buffer.byteLength >= LEAST_BYTES) buffer.transfer(0);
+}
