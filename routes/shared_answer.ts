@@ -5,14 +5,17 @@
  */
 import type { Context } from "hono";
 import type { AppEnv } from "./deps.ts";
+import { REQUEST_ID_HEADER } from "./record.ts";
 
-const HEADERS = { "Content-Type": "application/json" };
+/** What Hono sees where the server has the answer already. */
+const ANSWERED = new Response();
 
 /** Answers 200 with bytes of JSON that never change. */
 export function answerShared(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Response {
   // Without a server there are no bindings, whatever the type says.
   const bindings: Partial<AppEnv["Bindings"]> | undefined = c.env;
-  if (bindings?.share === undefined) return c.body(body, 200, HEADERS);
-  bindings.share(body);
-  return c.body(null, 200, HEADERS);
+  if (bindings?.answer === undefined) return c.body(body, 200, { "Content-Type": "application/json" });
+  const headers = ["Content-Type", "application/json", REQUEST_ID_HEADER, c.get("requestId")];
+  bindings.answer({ status: 200, headers, body });
+  return ANSWERED;
 }

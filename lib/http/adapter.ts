@@ -16,10 +16,11 @@ export interface HttpBindings {
    */
   readonly body: AsyncIterable<Uint8Array> | undefined;
   /**
-   * Has these bytes follow the response's head in place of its body. Where many answers are the same, memory holds them once,
-   * however many clients are slow to read them. They must never change.
+   * Answers with this in place of the response, of which then nothing is read: the web's headers cost a small request as much
+   * as its parsing. Where many bodies are the same, memory holds them once, however many clients are slow to read them. It
+   * must never change.
    */
-  readonly share: (body: Uint8Array) => void;
+  readonly answer: (answer: Answer) => void;
 }
 
 /** What answers requests. */
@@ -73,15 +74,19 @@ export async function respond(app: HttpApp, incoming: IncomingMessage): Promise<
     return failureAnswer(400, "BAD REQUEST", "The request must have a method and a path that are known");
   }
   try {
-    let shared: Uint8Array | undefined;
-    const share = (body: Uint8Array) => void (shared = body);
-    const response = await app.fetch(request, { body: bodyOf(incoming), share });
-    const body = shared ?? new Uint8Array(await response.arrayBuffer());
-    return { status: response.status, headers: [...response.headers].flat(), body };
+    let given: Answer | undefined;
+    const answer = (whole: Answer) => void (given = whole);
+    const response = await app.fetch(request, { body: bodyOf(incoming), answer });
+    return given ?? await readResponse(response);
   } catch {
     // The error's text may hold anything; the routes log their own.
     return failureAnswer(500, "internal error", "Something went wrong on this side");
   }
+}
+
+async function readResponse(response: Response): Promise<Answer> {
+  const body = new Uint8Array(await response.arrayBuffer());
+  return { status: response.status, headers: [...response.headers].flat(), body };
 }
 
 /**
