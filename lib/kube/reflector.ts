@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { backoff, type Clock, delay } from "../clock.ts";
+import { backoff, type Clock, delay, nextTurn } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { KubeClient } from "./client.ts";
@@ -53,8 +53,8 @@ export interface Reflector {
   lastContact(): number;
 }
 
-/** Objects in a page: large enough for few requests, small enough for little memory. */
-const PAGE_SIZE = 500;
+/** Objects in a page: large enough for few requests, which cost the API server most, small enough for little memory. */
+const PAGE_SIZE = 1000;
 /** A watch lasts about 2 minutes; a different time for each keeps them from ending together. */
 const WATCH_SECONDS = { least: 100, spread: 40 };
 /** Nothing need come in a watch while nothing changes, but its end must: one that is silent for longer is dead. */
@@ -79,22 +79,10 @@ export function createReflector(options: ReflectorOptions): Reflector {
   /** Reads all pages; tells of everything that is there, and of everything that has gone since the last list. */
   async function list(signal: AbortSignal): Promise<string> {
     const found = new Set<string>();
-    let continueToken: string | undefined;
-    let resourceVersion: string;
-    do {
-      const page = await client.list(resource, {
-        ...selection,
-        limit: PAGE_SIZE,
-        continueToken,
-        signal,
-      });
-      contact = clock.now();
-      for (const object of page.items) {
-        found.add(formatKey(keyOf(object)));
-        handler.onObject(object);
-      }
-      ({ continueToken, resourceVersion } = page);
-    } while (continueToken !== undefined);
+    const resourceVersion = await readPages(signal, (object) => {
+      found.add(formatKey(keyOf(object)));
+      handler.onObject(object);
+    });
     const gone = [...known].filter((key) => !found.has(key));
     known = found;
     for (const key of gone) handler.onGone(parseKey(key));
@@ -102,6 +90,27 @@ export function createReflector(options: ReflectorOptions): Reflector {
     synced = true;
     listedAt = clock.now();
     return resourceVersion;
+  }
+
+  /** The answer is where a watch begins. While one page is told of, the API server makes the next one. */
+  async function readPages(signal: AbortSignal, onObject: (object: PartialObject) => void): Promise<string> {
+    const read = (continueToken?: string) =>
+      client.list(resource, { ...selection, limit: PAGE_SIZE, continueToken, signal });
+    let page = await read();
+    for (;;) {
+      contact = clock.now();
+      const { items, continueToken, resourceVersion } = page;
+      const next = continueToken === undefined ? undefined : read(continueToken);
+      if (next) {
+        // Its failure is met below, unless a handler fails first.
+        next.catch(() => {});
+        // Requests go out when everything else has had its turn.
+        await nextTurn();
+      }
+      for (const object of items) onObject(object);
+      if (!next) return resourceVersion;
+      page = await next;
+    }
   }
 
   /** Watches once; the answer is where the next watch begins. */

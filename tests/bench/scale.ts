@@ -5,7 +5,7 @@
  * The program's time is from its start as a process until it is idle ({@link untilIdle}), less the same with the same
  * program and API server before the first namespace was there: what is left is what the namespaces cost, from the first
  * list to the last Secret that was found good. The limit is a bare process that reads the same two lists, at the same time as
- * the program does, in pages as large, and parses them to find the next page.
+ * the program does, in pages of 500 as kubectl and client-go do, and parses them to find the next page.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const NAMESPACES = 20_000;
 const MOST_ROUNDS = 3;
 const LIMIT_MS = 120_000;
 
-/** What the program asks for; its pages have so many objects, too (lib/kube/reflector.ts). */
+/** What the program asks for, but for the size of pages. */
 const LISTS: readonly RawList[] = [
   {
     path: `/api/v1/namespaces?labelSelector=${encodeURIComponent(namespaceSelector())}&limit=500`,

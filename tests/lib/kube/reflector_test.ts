@@ -5,6 +5,7 @@ import { formatKey, keyOf, type PartialObject, RESOURCES } from "../../../lib/ku
 import { createReflector } from "../../../lib/kube/reflector.ts";
 import type { WatchEvent } from "../../../lib/kube/watch_stream.ts";
 import { ManualClock } from "../../fixtures/clock.ts";
+import { until } from "../../fixtures/until.ts";
 import { MemoryLogger } from "../../fixtures/recorders.ts";
 
 function object(name: string, resourceVersion = "1"): PartialObject {
@@ -73,7 +74,10 @@ async function play(script: Script, advances: readonly number[] = []) {
     log,
   });
   const running = reflector.run({ signal: controller.signal });
-  for (const milliseconds of advances) await clock.advance(milliseconds);
+  for (const milliseconds of advances) {
+    await until("the reflector pauses", () => clock.pending > 0);
+    await clock.advance(milliseconds);
+  }
   await finished.promise;
   await clock.advance(0);
   const synced = reflector.isSynced();
@@ -95,11 +99,12 @@ Deno.test("a reflector lists all pages, then watches from there and passes on wh
       then: "silence",
     },
   ]);
+  // The next page is on its way while this one is told of.
   assert.deepEqual(story, [
     "list",
+    "list page2",
     "+main/a",
     "+main/b",
-    "list page2",
     "+main/c",
     "watch 12",
     "+main/a",
@@ -147,7 +152,7 @@ Deno.test("a reflector starts its list over when a page's token has expired", as
     { list: ["a", "b"] },
     silence,
   ], [1000]);
-  assert.deepEqual(story, ["list", "+main/a", "list page2", "list", "+main/a", "+main/b", "watch 10"]);
+  assert.deepEqual(story, ["list", "list page2", "+main/a", "list", "+main/a", "+main/b", "watch 10"]);
 });
 
 Deno.test("a reflector waits as long as the server asks, and longer after each failure", async () => {
