@@ -29,7 +29,7 @@ export class TerminalError extends AppError {
   override name = "TerminalError";
 }
 
-/** The broker can't confirm a message at the moment: nothing is delivered, and trying again later can help. */
+/** A destination can't take a message at the moment: nothing is delivered, and trying again later can help. */
 export class UnavailableError extends AppError {
   /** For logs. */
   override name = "UnavailableError";

@@ -11,3 +11,11 @@ const LEAST_BYTES = 16 * 1024;
 export function giveBack({ buffer }: Uint8Array<ArrayBuffer>): void {
   if (buffer.byteLength >= LEAST_BYTES) buffer.transfer(0);
 }
+
+/** The same for a piece of a stream, as long as it has its memory for itself. */
+export function giveBackPiece(piece: Uint8Array): void {
+  const { buffer, byteLength } = piece;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) {
+    giveBack(piece as Uint8Array<ArrayBuffer>);
+  }
+}

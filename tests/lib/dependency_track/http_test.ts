@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { sendRequest } from "../../../lib/dependency_track/http.ts";
+
+const { signal } = new AbortController();
+const everything = { headers: {}, allowsAddress: () => true, signal } as const;
+
+/** A server that lives as long as a test. */
+async function withServer(
+  handler: (request: Request) => Response | Promise<Response>,
+  use: (url: URL) => Promise<void>,
+): Promise<void> {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler);
+  try {
+    await use(new URL(`http://127.0.0.1:${server.addr.port}/path?q=1`));
+  } finally {
+    await server.shutdown();
+  }
+}
+
+async function* pieces(...texts: string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield await Promise.resolve(new TextEncoder().encode(text));
+}
+
+Deno.test("a request goes out with its headers and its body piece by piece, and the answer comes back", async () => {
+  const handler = async (request: Request) =>
+    Response.json({
+      target: new URL(request.url).pathname + new URL(request.url).search,
+      key: request.headers.get("x-api-key"),
+      body: await request.text(),
+    }, { status: 201, headers: { "retry-after": "7" } });
+  await withServer(handler, async (url) => {
+    const body = pieces("ab", "cd");
+    const headers = { "x-api-key": "k" };
+    const answer = await sendRequest({ ...everything, method: "POST", url, headers, body });
+    assert.deepEqual([answer.status, answer.retryAfterMs], [201, 7000]);
+    assert.deepEqual(JSON.parse(answer.text), { target: "/path?q=1", key: "k", body: "abcd" });
+  });
+});
+
+Deno.test("to an address that is not allowed nothing is sent", async () => {
+  let asked = 0;
+  await withServer(() => {
+    asked++;
+    return new Response();
+  }, async (url) => {
+    const seen: string[] = [];
+    const allowsAddress = (address: string) => {
+      seen.push(address);
+      return false;
+    };
+    await assert.rejects(sendRequest({ ...everything, method: "GET", url, allowsAddress }), {
+      code: "track-address",
+    });
+    assert.deepEqual([seen, asked], [["127.0.0.1"], 0]);
+  });
+});
+
+Deno.test("the address that a name stands for is looked at, not the name", async () => {
+  await withServer(() => new Response(), async (url) => {
+    const seen: string[] = [];
+    const named = new URL(url.href.replace("127.0.0.1", "localhost"));
+    await sendRequest({
+      ...everything,
+      method: "GET",
+      url: named,
+      allowsAddress: (address) => seen.push(address) > 0,
+    });
+    assert.deepEqual(seen, ["127.0.0.1"]);
+  });
+});
+
+Deno.test("a redirect is an answer, and not followed", async () => {
+  let asked = 0;
+  await withServer((request) => {
+    asked++;
+    return new Response(null, { status: 302, headers: { location: new URL("/inside", request.url).href } });
+  }, async (url) => {
+    assert.equal((await sendRequest({ ...everything, method: "GET", url })).status, 302);
+    assert.equal(asked, 1);
+  });
+});
+
+Deno.test("an answer without end is given up", async () => {
+  const endless = () =>
+    new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65536)) });
+  await withServer(() => new Response(endless()), async (url) => {
+    await assert.rejects(sendRequest({ ...everything, method: "GET", url }), {
+      code: "track-answer-too-large",
+    });
+  });
+});
+
+Deno.test("the signal ends a request that is never answered, with its reason", async () => {
+  const arrived = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<Response>();
+  await withServer(() => {
+    arrived.resolve();
+    return answered.promise;
+  }, async (url) => {
+    const abort = new AbortController();
+    const sending = sendRequest({ ...everything, method: "GET", url, signal: abort.signal });
+    await arrived.promise;
+    abort.abort(new Error("enough"));
+    await assert.rejects(sending, { message: "enough" });
+    answered.resolve(new Response());
+  });
+});
+
+Deno.test("nobody there is a connection error", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = new URL(`http://127.0.0.1:${listener.addr.port}/`);
+  listener.close();
+  await assert.rejects(sendRequest({ ...everything, method: "GET", url }), { code: "track-connection" });
+});
+
+Deno.test("a server that hangs up in the middle of its answer, or at once, is a connection error", async () => {
+  for (const text of ["", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "nonsense\r\n\r\n"]) {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const url = new URL(`http://127.0.0.1:${listener.addr.port}/`);
+    const serving = (async () => {
+      const connection = await listener.accept();
+      await connection.read(new Uint8Array(1024));
+      await connection.write(new TextEncoder().encode(text));
+      connection.close();
+    })();
+    await assert.rejects(
+      sendRequest({ ...everything, method: "GET", url }),
+      { code: "track-connection" },
+      text,
+    );
+    await serving;
+    listener.close();
+  }
+});
+
+Deno.test("what goes wrong with the body ends the request with that", async () => {
+  await withServer(async (request) => {
+    await request.text().catch(() => {});
+    return new Response();
+  }, async (url) => {
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield await Promise.resolve(new Uint8Array(10));
+      throw new TypeError("the body broke");
+    }
+    await assert.rejects(sendRequest({ ...everything, method: "POST", url, body: broken() }), {
+      code: "track-connection",
+      message: /No answer/,
+    });
+  });
+});
