@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import type { Publisher } from "../lib/broker/publisher.ts";
 import { ByteBudget } from "../lib/byte_budget.ts";
 import type { Clock } from "../lib/clock.ts";
-import { AppError, describeError, TerminalError, UnavailableError } from "../lib/errors.ts";
+import { AppError, TerminalError, UnavailableError } from "../lib/errors.ts";
 import { configMapMessage } from "../lib/insights/configmap_message.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
@@ -23,33 +23,18 @@ import {
   type PartialObject,
   RESOURCES,
 } from "../lib/kube/objects.ts";
-import type { ReflectorHandler } from "../lib/kube/reflector.ts";
-import type { WorkQueue } from "../lib/kube/work_queue.ts";
-import { ANNOTATIONS, type Environment, LABELS } from "../lib/lagoon.ts";
+import { type Environment, LABELS } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import {
-  deferredMarks,
-  givenUpMarks,
-  hasAnnotations,
-  processedMarks,
-  refusedMarks,
-  writeMarks,
-} from "./configmap_marks.ts";
-import { configMapState, deferralLeft, retryCount } from "./configmap_state.ts";
+import type { Place } from "./configmap_marks.ts";
+import { configMapState, deferralLeft } from "./configmap_state.ts";
+import { isDone } from "./destination.ts";
+import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
 
 /** What the operator can choose. */
-export interface ConfigMapOptions {
-  /** Delete a ConfigMap once it is processed. */
-  readonly burnAfterReading: boolean;
-  /** Send deferred ConfigMaps again when their time has come. */
-  readonly deferredEnabled: boolean;
-  /** How often sending may fail before a ConfigMap is given up; 0 for no limit. */
-  readonly maxRetries: number;
+export interface ConfigMapOptions extends OutcomeOptions {
   /** Wait after a failure, in milliseconds. */
   readonly retryDelayMs: number;
-  /** Send only ConfigMaps whose annotation asks for it. */
-  readonly coreOptIn: boolean;
   /** Payloads in memory at the same time, in bytes. */
   readonly maxBytesInFlight: number;
 }
@@ -79,43 +64,6 @@ const BROKER_WAIT_MS = 5_000;
 /** Most that a ConfigMap's values can take in JSON: 1 MiB of data, and a third more for base64. */
 const LARGEST_PAYLOAD = 1_400_000;
 
-/** Sees ConfigMaps, and counts those that are not done. */
-export interface ConfigMapHandler extends ReflectorHandler {
-  /** How many there are in each state that waits for something. */
-  counts(): Readonly<Record<"pending" | "deferred", number>>;
-}
-
-/** Puts ConfigMaps in line: pending ones now, deferred ones at their time, and processed ones to be burned. */
-export function configMapHandler(
-  queue: WorkQueue,
-  clock: Clock,
-  options: Pick<ConfigMapOptions, "burnAfterReading" | "deferredEnabled" | "coreOptIn">,
-): ConfigMapHandler {
-  const waiting = { pending: new Set<string>(), deferred: new Set<string>() };
-  const forget = (key: ObjectKey) => {
-    for (const keys of Object.values(waiting)) keys.delete(formatKey(key));
-  };
-  return {
-    onObject(object) {
-      const key = keyOf(object);
-      const state = configMapState(object, options.coreOptIn);
-      forget(key);
-      if (state.kind === "pending" || state.kind === "deferred") waiting[state.kind].add(formatKey(key));
-      if (state.kind === "pending") queue.add(key);
-      if (state.kind === "processed" && options.burnAfterReading) queue.add(key);
-      if (state.kind === "deferred" && options.deferredEnabled) {
-        queue.addAfter(key, deferralLeft(state.untilMs, clock.now()));
-      }
-    },
-    onGone(key) {
-      forget(key);
-      // A key that is still in line finds nothing to do when its turn comes.
-      queue.forget(key);
-    },
-    counts: () => ({ pending: waiting.pending.size, deferred: waiting.deferred.size }),
-  };
-}
-
 /** All that a message is made of. */
 interface Shipment {
   readonly configMap: ConfigMap;
@@ -123,12 +71,18 @@ interface Shipment {
   readonly environment: Pick<Environment, "projectName" | "environmentName"> | undefined;
 }
 
-/** Makes the reconcile function of the ConfigMap controller. */
+/**
+ * Makes the reconcile function of the ConfigMap controller.
+ *
+ * @param place Lagoon core among the destinations.
+ */
 export function createConfigMapReconcile(
   dependencies: ConfigMapDependencies,
+  place: Place,
   options: ConfigMapOptions,
 ): Reconcile {
-  const { kube, publisher, events, clock, metrics, log } = dependencies;
+  const { kube, publisher, clock, metrics } = dependencies;
+  const outcomes = createOutcomes({ ...dependencies, count: metrics.countConfigMap }, place, WORDS, options);
   /** Messages that were confirmed and are not marked yet, by object: they are not sent again. */
   const confirmed = new Map<string, string>();
   const budget = new ByteBudget(options.maxBytesInFlight);
@@ -157,7 +111,7 @@ export function createConfigMapReconcile(
   }
 
   async function settle(object: PartialObject, signal: AbortSignal, shipment?: Shipment): Promise<Result> {
-    const state = configMapState(object, options.coreOptIn);
+    const state = configMapState(object, place.destination);
     // Its mark may have been written though the answer was lost; a rebuild with the same content is a new one.
     if (state.kind !== "pending" && state.kind !== "deferred") confirmed.delete(formatKey(keyOf(object)));
     switch (state.kind) {
@@ -168,36 +122,39 @@ export function createConfigMapReconcile(
         break;
       }
       case "processed":
-        if (options.burnAfterReading) await burn(object, signal);
+        if (options.burnAfterReading) await outcomes.burn(object, { signal });
+        return {};
+      case "done":
+        // By the Go remote, or before another destination was turned off: nobody else is going to mark it.
+        if (place.all.every((destination) => isDone(object, destination))) {
+          await outcomes.done(object, "success", { signal });
+        }
         return {};
       case "pending":
         break;
       default:
         return {};
     }
-    return shipment ? await ship(shipment, signal) : await defer(object, NO_BROKER, signal);
+    if (shipment) return await ship(shipment, signal);
+    return await outcomes.defer(object, NO_BROKER, options.retryDelayMs, { signal });
   }
 
   async function ship({ configMap, environment }: Shipment, signal: AbortSignal): Promise<Result> {
     const key = formatKey(keyOf(configMap));
+    const defer = (reason: AppError) => outcomes.defer(configMap, reason, options.retryDelayMs, { signal });
     try {
-      if (!environment) return await defer(configMap, NO_ENVIRONMENT, signal);
+      if (!environment) return await defer(NO_ENVIRONMENT);
       const body = encodeMessage(configMapMessage({ configMap, environment }));
       const id = messageId(configMap);
-      const isDelivered = confirmed.get(key) === id ||
-        configMap.metadata.annotations?.[ANNOTATIONS.coreStatus] === "success";
-      if (!isDelivered) await publisher.publish({ id, body }, { signal });
+      if (confirmed.get(key) !== id) await publisher.publish({ id, body }, { signal });
       confirmed.set(key, id);
     } catch (error) {
-      if (error instanceof TerminalError) return await refuse(configMap, error, signal);
-      if (error instanceof UnavailableError) return await defer(configMap, error, signal);
+      if (error instanceof TerminalError) return await outcomes.refuse(configMap, error, { signal });
+      if (error instanceof UnavailableError) return await defer(error);
       throw error;
     }
-    if (options.burnAfterReading) await burn(configMap, signal);
-    else await writeMarks(kube, configMap, processedMarks(configMap, clock.now()), { signal });
+    await outcomes.done(configMap, "success", { signal });
     confirmed.delete(key);
-    metrics.countConfigMap("sent");
-    log.info("ConfigMap sent", { object: key, burned: options.burnAfterReading });
     return {};
   }
 
@@ -212,48 +169,10 @@ export function createConfigMapReconcile(
     return projectName && environmentName ? { projectName, environmentName } : undefined;
   }
 
-  async function burn(object: PartialObject, signal: AbortSignal): Promise<void> {
-    const { uid, resourceVersion } = object.metadata;
-    await kube.delete(RESOURCES.configMaps, keyOf(object), { uid, resourceVersion }, { signal });
-    metrics.countConfigMap("burned");
-  }
-
-  async function defer(object: PartialObject, reason: AppError, signal: AbortSignal): Promise<Result> {
-    const failures = retryCount(object) + 1;
-    const error = describeError(reason);
-    const fields = { object: formatKey(keyOf(object)), failures, error };
-    if (options.maxRetries > 0 && failures > options.maxRetries) {
-      await writeMarks(kube, object, givenUpMarks(object, error), { signal });
-      metrics.countConfigMap("given_up", reason.code);
-      log.error("ConfigMap given up", fields);
-      return {};
-    }
-    const untilMs = Math.ceil((clock.now() + options.retryDelayMs) / 1000) * 1000;
-    await writeMarks(kube, object, deferredMarks(object, untilMs, error), { signal });
-    metrics.countConfigMap("deferred", reason.code);
-    log.warn("ConfigMap deferred", { ...fields, until: new Date(untilMs).toISOString() });
-    return options.deferredEnabled ? { requeueAfterMs: untilMs - clock.now() } : {};
-  }
-
-  async function refuse(object: PartialObject, error: TerminalError, signal: AbortSignal): Promise<Result> {
-    const marks = refusedMarks(object, error.message);
-    // Said already, to this very object: another write would only bring us back here.
-    if (hasAnnotations(object, marks)) return {};
-    await writeMarks(kube, object, marks, { signal });
-    metrics.countConfigMap("refused", error.code);
-    await events.warn({ resource: RESOURCES.configMaps, object }, "InsightsRefused", error.message, {
-      signal,
-    });
-    log.error("ConfigMap refused", {
-      object: formatKey(keyOf(object)),
-      code: error.code,
-      error: error.message,
-    });
-    return {};
-  }
-
   return reconcile;
 }
+
+const WORDS = { refusedReason: "InsightsRefused", remembersRefusals: false };
 
 const NO_BROKER = new UnavailableError("broker-not-ready", "the broker is not reachable");
 const NO_ENVIRONMENT = new AppError(

@@ -5,35 +5,38 @@
  */
 import type { PartialObject } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
+import { type Destination, isDone, isStopped } from "./destination.ts";
 
-/** A state, named as in docs/architecture.md. */
+/** A state, named as in docs/architecture.md, seen from one destination. */
 export type ConfigMapState =
   /** To be sent now. */
   | { readonly kind: "pending" }
   /** To be sent at a time, in milliseconds since the epoch. */
   | { readonly kind: "deferred"; readonly untilMs: number }
-  /** Sent, by this program or by the Go remote. */
+  /** This destination has it; another may not. */
+  | { readonly kind: "done" }
+  /** This destination doesn't try again until the ConfigMap changes. */
+  | { readonly kind: "stopped" }
+  /** Sent to all, by this program or by the Go remote. */
   | { readonly kind: "processed" }
   /** Failed as often as the operator allows. */
   | { readonly kind: "given-up" }
-  /** Not for Lagoon core, by its annotation or by the operator's choice. */
+  /** Not for this destination. */
   | { readonly kind: "unwanted" }
   /** Not an insights ConfigMap (any more), or on its way out. */
   | { readonly kind: "unrelated" };
 
-/**
- * Reads the state.
- *
- * @param coreOptIn Whether only ConfigMaps that ask for it are sent (`CORE_INSIGHTS_OPT_IN`).
- */
-export function configMapState({ metadata }: PartialObject, coreOptIn: boolean): ConfigMapState {
-  const { labels = {}, annotations = {} } = metadata;
-  if (!(LABELS.insightsType in labels) || metadata.deletionTimestamp) return { kind: "unrelated" };
+/** Reads the state. */
+export function configMapState(object: PartialObject, destination: Destination): ConfigMapState {
+  const { labels = {}, annotations = {}, deletionTimestamp } = object.metadata;
+  if (!(LABELS.insightsType in labels) || deletionTimestamp) return { kind: "unrelated" };
   if (LABELS.processed in labels || ANNOTATIONS.processed in annotations) return { kind: "processed" };
   if (LABELS.givenUp in labels) return { kind: "given-up" };
-  const wanted = annotations[ANNOTATIONS.coreEnabled] ?? (coreOptIn ? "false" : "true");
-  if (wanted !== "true") return { kind: "unwanted" };
-  const deferred = labels[LABELS.deferred];
+  if (!destination.wants(object.metadata)) return { kind: "unwanted" };
+  if (isDone(object, destination)) return { kind: "done" };
+  if (isStopped(object, destination)) return { kind: "stopped" };
+  const { kind, name } = destination.retryAfter;
+  const deferred = object.metadata[kind]?.[name];
   if (deferred === undefined) return { kind: "pending" };
   // A value that is no time can't be waited for; sending again is the safe reading.
   return { kind: "deferred", untilMs: /^\d+$/.test(deferred) ? Number(deferred) * 1000 : 0 };
@@ -58,10 +61,4 @@ export function deferralLeft(untilMs: number, nowMs: number): number {
 export function configMapSelector(burnAfterReading: boolean): string {
   const needed = [LABELS.insightsType, `!${LABELS.givenUp}`];
   return (burnAfterReading ? needed : [...needed, `!${LABELS.processed}`]).join(",");
-}
-
-/** How often sending this ConfigMap has failed so far. */
-export function retryCount({ metadata }: PartialObject): number {
-  const count = Number(metadata.annotations?.[ANNOTATIONS.retries] ?? 0);
-  return Number.isSafeInteger(count) && count >= 0 ? count : 0;
 }

@@ -3,18 +3,12 @@
  *
  * @module
  */
-import type { Publisher } from "../lib/broker/publisher.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { KubeClient } from "../lib/kube/client.ts";
-import { type Reconcile, runController } from "../lib/kube/controller.ts";
-import { createEventRecorder, type EventRecorder } from "../lib/kube/events.ts";
-import { type PartialObject, type Resource, RESOURCES } from "../lib/kube/objects.ts";
-import { createReflector, type Reflector, type ReflectorHandler } from "../lib/kube/reflector.ts";
+import { runController } from "../lib/kube/controller.ts";
+import { createEventRecorder } from "../lib/kube/events.ts";
+import { RESOURCES } from "../lib/kube/objects.ts";
+import { createReflector, type Reflector } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
-import type { Logger } from "../lib/log.ts";
-import type { Metrics } from "../lib/metrics.ts";
-import { configMapHandler, type ConfigMapOptions, createConfigMapReconcile } from "./configmap.ts";
-import { configMapSelector } from "./configmap_state.ts";
+import { createConfigMapControllers, type LanesOptions } from "./configmap_lanes.ts";
 import {
   createNamespaceReconcile,
   type NamespaceOptions,
@@ -22,27 +16,12 @@ import {
   TOKEN_SECRET_SELECTOR,
   tokenHandlers,
 } from "./namespace.ts";
-
-/** What the controllers work with. */
-export interface ControllersDependencies {
-  /** The API server. */
-  readonly kube: KubeClient;
-  /** Lagoon core. */
-  readonly publisher: Publisher;
-  /** Paces retries, deferrals and watches. */
-  readonly clock: Clock;
-  /** Source of jitter, a number in [0, 1). */
-  readonly random: () => number;
-  /** Where outcomes are counted, and the state of queues and watches is told. */
-  readonly metrics: Metrics;
-  /** Where outcomes are told. */
-  readonly log: Logger;
-}
+import type { Controller, ControllersDependencies, Parts } from "./parts.ts";
 
 /** Which controllers there are; one without options doesn't run. */
 export interface ControllersOptions {
-  /** Ships insights ConfigMaps, so many at a time. */
-  readonly configMaps?: (ConfigMapOptions & { readonly maxConcurrent: number }) | undefined;
+  /** Ships insights ConfigMaps. */
+  readonly configMaps?: LanesOptions | undefined;
   /** Keeps token Secrets. */
   readonly tokens?: NamespaceOptions | undefined;
 }
@@ -62,14 +41,6 @@ const SILENCE_LIMIT_MS = 5 * 60 * 1000;
 /** Tokens are small and independent of each other, so a few at a time is enough and keeps the API server calm. */
 const TOKEN_WORKERS = 4;
 
-interface Controller {
-  readonly name: string;
-  readonly queue: WorkQueue;
-  readonly reflectors: Readonly<Record<string, Reflector>>;
-  readonly reconcile: Reconcile;
-  readonly concurrency: number;
-}
-
 /** Makes the controllers; nothing is sent before `run`. */
 export function createControllers(
   dependencies: ControllersDependencies,
@@ -80,7 +51,7 @@ export function createControllers(
   // One for all, since it remembers whether Events are forbidden.
   const events = createEventRecorder({ ...dependencies, client: dependencies.kube });
   const parts = { ...dependencies, events };
-  if (options.configMaps) controllers.push(configMapController(parts, options.configMaps));
+  if (options.configMaps) controllers.push(...createConfigMapControllers(parts, options.configMaps));
   if (options.tokens) controllers.push(tokenController(parts, options.tokens));
 
   async function run(
@@ -116,25 +87,6 @@ function observe(controllers: readonly Controller[], { metrics, clock }: Control
     ));
 }
 
-type Parts = ControllersDependencies & { readonly events: EventRecorder };
-
-function configMapController(
-  dependencies: Parts,
-  options: ConfigMapOptions & { readonly maxConcurrent: number },
-): Controller {
-  const queue = new WorkQueue(dependencies);
-  const handler = configMapHandler(queue, dependencies.clock, options);
-  dependencies.metrics.observe("configmaps", handler.counts);
-  const selector = configMapSelector(options.burnAfterReading);
-  return {
-    name: "configmap",
-    queue,
-    reflectors: { "configmaps-watch": reflector(dependencies, RESOURCES.configMaps, selector, handler) },
-    reconcile: createConfigMapReconcile(dependencies, options),
-    concurrency: options.maxConcurrent,
-  };
-}
-
 function tokenController(dependencies: Parts, options: NamespaceOptions): Controller {
   const queue = new WorkQueue(dependencies);
   const handlers = tokenHandlers(queue, options);
@@ -147,7 +99,13 @@ function tokenController(dependencies: Parts, options: NamespaceOptions): Contro
     name: "namespace",
     queue,
     reflectors: {
-      "namespaces-watch": reflector(dependencies, RESOURCES.namespaces, namespaces, handlers.namespaces),
+      "namespaces-watch": createReflector({
+        ...dependencies,
+        client: dependencies.kube,
+        resource: RESOURCES.namespaces,
+        labelSelector: namespaces,
+        handler: handlers.namespaces,
+      }),
       // Whole, since they are small: a good one is then known without another request.
       "secrets-watch": createReflector({
         ...dependencies,
@@ -161,13 +119,4 @@ function tokenController(dependencies: Parts, options: NamespaceOptions): Contro
     reconcile: createNamespaceReconcile(dependencies, options),
     concurrency: TOKEN_WORKERS,
   };
-}
-
-function reflector(
-  dependencies: ControllersDependencies,
-  resource: Resource<PartialObject>,
-  labelSelector: string,
-  handler: ReflectorHandler,
-): Reflector {
-  return createReflector({ ...dependencies, client: dependencies.kube, resource, labelSelector, handler });
 }

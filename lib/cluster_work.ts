@@ -73,7 +73,9 @@ export async function createClusterWork(
   const access = await dependencies.openCluster();
   const kube = createKubeClient({ access, clock: dependencies.clock });
   const controllers = createControllers({ ...dependencies, kube }, {
-    configMaps: config.configMaps.enabled ? config.configMaps : undefined,
+    configMaps: config.configMaps.enabled
+      ? { ...config.configMaps, track: config.dependencyTrack }
+      : undefined,
     tokens: config.tokens.reconcilerEnabled ? config.tokens : undefined,
   });
   if (!config.leaderElection.enabled) {

@@ -9,6 +9,8 @@ export const LABELS = {
   project: "lagoon.sh/project",
   environment: "lagoon.sh/environment",
   environmentId: "lagoon.sh/environmentId",
+  /** Such as `production`. */
+  environmentType: "lagoon.sh/environmentType",
   service: "lagoon.sh/service",
   buildName: "lagoon.sh/buildName",
   /** Its presence makes a ConfigMap an insights ConfigMap; its value is the type in the old spelling. */
@@ -33,8 +35,12 @@ export const ANNOTATIONS = {
   coreEnabled: "core.insights.lagoon.sh/enabled",
   coreStatus: "core.insights.lagoon.sh/status",
   coreStatusError: "core.insights.lagoon.sh/status-error",
-  /** How many times sending has failed. */
+  /** Set when core was given up while another destination still waits. */
+  coreStopped: "core.insights.lagoon.sh/stopped",
+  /** How many times sending to core has failed. */
   retries: "insights.lagoon.sh/retries",
+  /** URL of a site's own Dependency-Track. */
+  trackEndpoint: "dependencytrack.insights.lagoon.sh/custom-endpoint",
 } as const;
 
 /** The Secret that pods mount to post facts and problems. */

@@ -17,7 +17,7 @@ const Gauge = GaugePart as typeof PromClient.Gauge;
 const Histogram = HistogramPart as typeof PromClient.Histogram;
 
 /** What became of a ConfigMap in one reconcile. */
-export type ConfigMapOutcome = "sent" | "burned" | "deferred" | "given_up" | "refused";
+export type ConfigMapOutcome = "sent" | "skipped" | "burned" | "deferred" | "given_up" | "refused";
 
 /** What was done to a token Secret. */
 export type TokenOutcome = "created" | "repaired" | "foreign";
@@ -46,6 +46,8 @@ export interface AnsweredRequest {
 export interface Metrics {
   /** Counts an outcome; `code` tells why a ConfigMap was refused or deferred, by an error's stable code. */
   countConfigMap(outcome: ConfigMapOutcome, code?: string): void;
+  /** The same for a ConfigMap's SBOM at Dependency-Track, by the name of the destination. */
+  countSbom(destination: string, outcome: ConfigMapOutcome, code?: string): void;
   /** Counts an outcome. */
   countToken(outcome: TokenOutcome): void;
   /** Counts a message, and how long it took, in milliseconds. */
@@ -63,6 +65,11 @@ export interface Metrics {
 /** Every gauge, by its name without the prefix. */
 export const GAUGES = {
   configmaps: { help: "Insights ConfigMaps that are not done, by state.", label: "state" },
+  sboms_waiting: { help: "SBOMs that wait for Dependency-Track, or for their time.", label: "destination" },
+  sboms_in_flight: {
+    help: "SBOMs that are being uploaded to Dependency-Track, or processed there.",
+    label: "destination",
+  },
   queue_ready: { help: "Objects that wait for a worker.", label: "controller" },
   queue_waiting: { help: "Objects that wait for their time: deferred, or backing off.", label: "controller" },
   watch_silence_seconds: {
@@ -100,6 +107,11 @@ export function createMetrics(): Metrics {
     "outcome",
     "code",
   ]);
+  const sboms = counter("sboms_total", "SBOMs for Dependency-Track by what became of them, and why.", [
+    "destination",
+    "outcome",
+    "code",
+  ]);
   const tokens = counter("token_secrets_total", "Token Secrets by what was done to them.", ["outcome"]);
   const publishes = counter("publishes_total", "Messages by what became of them.", ["outcome"]);
   const connections = counter("broker_connections_total", "Attempts to connect to the broker.", ["outcome"]);
@@ -116,6 +128,7 @@ export function createMetrics(): Metrics {
   });
   return {
     countConfigMap: (outcome, code = "") => configMaps.inc({ outcome, code }),
+    countSbom: (destination, outcome, code = "") => sboms.inc({ destination, outcome, code }),
     countToken: (outcome) => tokens.inc({ outcome }),
     countPublish: (outcome, milliseconds) => {
       publishes.inc({ outcome });

@@ -166,5 +166,5 @@ Deno.test("panels have different ids, letters for their queries, and a place of 
 
 Deno.test("the dashboard's rows are those of the program's parts", () => {
   const rows = dashboard.panels.filter(({ type }) => type === "row").map(({ title }) => title);
-  assert.deepEqual(rows, ["Delivery", "ConfigMaps and tokens", "Posts", "Health"]);
+  assert.deepEqual(rows, ["Delivery", "ConfigMaps and tokens", "Posts", "Health", "Dependency-Track"]);
 });

@@ -15,6 +15,7 @@ Deno.test("docs/metrics.md names every metric with its type and labels, and no o
   const metrics = createMetrics();
   for (const gauge of Object.keys(GAUGES) as GaugeName[]) metrics.observe(gauge, () => ({ x: 1 }));
   metrics.countConfigMap("sent");
+  metrics.countSbom("dependency-track", "sent");
   metrics.countToken("created");
   metrics.countPublish("confirmed", 1);
   metrics.countConnection("opened");

@@ -5,6 +5,7 @@
  * @module
  */
 import { LARGEST_PART } from "../fair_share.ts";
+import { type TrackConfig, trackProblems, trackSection } from "./dependency_track.ts";
 import { ConfigError } from "./errors.ts";
 import { OPTIONS, type Values } from "./options.ts";
 import type { ReadVariable } from "./read.ts";
@@ -24,6 +25,8 @@ export interface Config {
     readonly coreOptIn: boolean;
     readonly maxBytesInFlight: number;
   };
+  /** Dependency-Track; undefined for none. */
+  readonly dependencyTrack: TrackConfig | undefined;
   /** Posts. */
   readonly web: {
     readonly enabled: boolean;
@@ -135,7 +138,6 @@ const CERTIFICATE_OPTIONS = [
  */
 const NOT_THERE_YET: readonly (readonly [env: string, isOn: (values: Values) => boolean, instead: string])[] =
   [
-    [OPTIONS.trackEnabled.env, (values) => values.trackEnabled, "set it to false"],
     [OPTIONS.scannerEnabled.env, (values) => values.scannerEnabled, "set it to false"],
   ];
 
@@ -159,6 +161,7 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
       `${maxBufferedBytes.env}: expected at least ${1 / LARGEST_PART} times ${maxBodyBytes.env}`,
     );
   }
+  problems.push(...trackProblems(values));
   if (values.webEnabled || values.tokensEnabled) problems.push(...secretProblems(values));
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(assemble(values, readVariable));
@@ -190,6 +193,7 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       coreOptIn: values.coreOptIn,
       maxBytesInFlight: values.maxBytesInFlight,
     },
+    dependencyTrack: trackSection(values),
     web: {
       enabled: values.webEnabled,
       port: values.webPort,

@@ -6,7 +6,8 @@
  */
 import type { Option } from "./option.ts";
 import { BROKER_OPTIONS, CONFIG_MAP_OPTIONS } from "./options_delivery.ts";
-import { INTEGRATION_OPTIONS, PROCESS_OPTIONS, TOKEN_OPTIONS } from "./options_platform.ts";
+import { INTEGRATION_OPTIONS } from "./options_integration.ts";
+import { PROCESS_OPTIONS, TOKEN_OPTIONS } from "./options_platform.ts";
 import { WEB_OPTIONS } from "./options_web.ts";
 
 /** All options, in the groups of the help text. */

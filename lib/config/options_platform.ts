@@ -1,21 +1,10 @@
 /**
- * The options of the process, of integrations, and of printing a token.
+ * The options of the process, and of printing a token.
  *
  * @module
  */
 import { option, optional } from "./option.ts";
-import {
-  assignments,
-  bindAddress,
-  boolean,
-  choice,
-  file,
-  integer,
-  logLevel,
-  template,
-  text,
-  url,
-} from "./values.ts";
+import { bindAddress, boolean, choice, file, integer, logLevel, text } from "./values.ts";
 
 /** The process: addresses, log, Kubernetes. */
 export const PROCESS_OPTIONS = {
@@ -115,68 +104,6 @@ export const PROCESS_OPTIONS = {
     optional(choice("epoch", "millis", "nano", "iso8601", "rfc3339", "rfc3339nano")),
     "",
     "Accepted and without effect: times are RFC 3339.",
-  ),
-} as const;
-
-/** Dependency-Track and the build scanner, which come with a later version. */
-export const INTEGRATION_OPTIONS = {
-  trackEnabled: option(
-    "enable-dependency-track-integration",
-    boolean,
-    "false",
-    "Push SBOMs to Dependency-Track. Not in this version yet.",
-  ),
-  trackEndpoint: option("dependency-track-api-endpoint", optional(url), "", "Dependency-Track's API."),
-  trackKey: option("dependency-track-api-key", text, "", "Key for Dependency-Track's API.", { secret: true }),
-  trackRoot: option(
-    "dependency-track-root-project-name-template",
-    template,
-    "{{ .ProjectName }}",
-    "Name of the root project; empty for none.",
-  ),
-  trackParent: option(
-    "dependency-track-parent-project-name-template",
-    template,
-    "{{ .ProjectName }}-{{ .EnvironmentName }}",
-    "Name of the parent project; empty for no parents at all.",
-  ),
-  trackProject: option(
-    "dependency-track-project-name-template",
-    template,
-    "{{ .ProjectName }}-{{ .EnvironmentName }}-{{ .ServiceName }}",
-    "Name of the project that holds the SBOM.",
-  ),
-  trackVersion: option(
-    "dependency-track-version-template",
-    template,
-    "unset",
-    "Version of the project that holds the SBOM.",
-  ),
-  trackProdOnly: option(
-    "dependency-track-push-prod-only",
-    boolean,
-    "true",
-    "Push only SBOMs of production environments.",
-  ),
-  scannerEnabled: option(
-    "enable-build-scanner",
-    boolean,
-    "false",
-    "Scan images when a build has finished. Not in this version yet.",
-    { env: "ENABLE_BUILD_SCANNING" },
-  ),
-  scannerImage: option(
-    "build-scanner-image",
-    text,
-    "uselagoon/insights-scanner:latest",
-    "Image of the scanner.",
-  ),
-  scannerEnv: option(
-    "build-scanner-extra-env",
-    assignments,
-    "",
-    "More environment variables for the scanner: repeated, or with commas between them.",
-    { env: "BUILD_SCANNER_EXTRA_ENV_VARS", secret: true },
   ),
 } as const;
 

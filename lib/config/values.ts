@@ -91,6 +91,17 @@ export const hostPort: ValueKind<{ readonly hostname: string; readonly port: num
   },
 };
 
+/** Hosts, each with or without a port, with commas between them. */
+export const hostPorts: ValueKind<
+  readonly { readonly hostname: string; readonly port: number | undefined }[]
+> = {
+  placeholder: "HOST[:PORT],…",
+  parse: (value) =>
+    value.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) =>
+      hostPort.parse(part.toLowerCase())
+    ),
+};
+
 /** `:8081` for all addresses, `host:8081` for one, `0` for none. */
 export const bindAddress: ValueKind<HostPort | undefined> = {
   placeholder: "[HOST]:PORT",

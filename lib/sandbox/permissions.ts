@@ -42,6 +42,7 @@ export function servicePermissions(config: Config, cluster: ClusterSource | unde
     ...metrics ? listening(metrics.address) : [],
     ...broker.enabled ? [address(broker.host, broker.port)] : [],
     ...cluster ? [serverOf(cluster)] : [],
+    ...config.configMaps.enabled ? trackServers(config.dependencyTrack) : [],
   ];
   const { caFile = "", certFile = "", keyFile = "" } = broker.enabled && broker.tls || {};
   const read = [
@@ -68,9 +69,24 @@ function listening({ hostname, port }: HostPort & { readonly port: number }): st
   return (hostname === undefined ? ["::", "0.0.0.0"] : [hostname]).map((host) => address(host, port));
 }
 
+/** The operator's server, and the hosts that the operator allows sites to name: no site can add one. */
+function trackServers(track: Config["dependencyTrack"]): string[] {
+  if (!track) return [];
+  const { server, custom: { allowedHosts, allowHttp } } = track;
+  const ports = (port: number | undefined) => port === undefined ? allowHttp ? [443, 80] : [443] : [port];
+  return [
+    ...server ? [ofUrl(server.endpoint)] : [],
+    ...allowedHosts.flatMap(({ hostname, port }) => ports(port).map((each) => address(hostname, each))),
+  ];
+}
+
 function serverOf(cluster: ClusterSource): string {
   if (cluster.kind === "service-account") return address(cluster.host, cluster.port);
-  const { hostname, port, protocol } = new URL(cluster.context.server);
+  return ofUrl(cluster.context.server);
+}
+
+function ofUrl(url: string): string {
+  const { hostname, port, protocol } = new URL(url);
   return address(hostname, port || (protocol === "https:" ? 443 : 80));
 }
 

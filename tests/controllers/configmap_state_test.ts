@@ -1,10 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  configMapSelector,
-  configMapState,
-  deferralLeft,
-  retryCount,
-} from "../../controllers/configmap_state.ts";
+import { configMapSelector, configMapState, deferralLeft } from "../../controllers/configmap_state.ts";
+import { coreDestination, GIVEN_UP, refusalOf } from "../../controllers/destination.ts";
 import type { PartialObject } from "../../lib/kube/objects.ts";
 
 function configMap(
@@ -68,11 +64,38 @@ const STATES: readonly (readonly [story: string, object: PartialObject, optIn: b
     kind: "unwanted",
   }],
   ["opting in is needed where the operator says so", configMap(insights), true, { kind: "unwanted" }],
+  [
+    "what core has is done, also where it is not marked as a whole",
+    configMap(insights, { "core.insights.lagoon.sh/status": "success" }),
+    false,
+    { kind: "done" },
+  ],
+  [
+    "given up at this destination",
+    configMap(insights, { "core.insights.lagoon.sh/stopped": GIVEN_UP }),
+    false,
+    { kind: "stopped" },
+  ],
+  [
+    "refused, and as it was",
+    configMap(insights, { "core.insights.lagoon.sh/stopped": refusalOf(configMap(insights).metadata) }),
+    false,
+    { kind: "stopped" },
+  ],
+  [
+    "refused, and changed since",
+    configMap({ ...insights, "lagoon.sh/service": "web" }, {
+      "core.insights.lagoon.sh/stopped": refusalOf(configMap(insights).metadata),
+    }),
+    false,
+    { kind: "pending" },
+  ],
   ["who opts in is sent", configMap(insights, { [enabled]: "true" }), true, { kind: "pending" }],
 ];
 
 for (const [story, object, optIn, state] of STATES) {
-  Deno.test(`configMapState(): ${story}`, () => assert.deepEqual(configMapState(object, optIn), state));
+  Deno.test(`configMapState(): ${story}`, () =>
+    assert.deepEqual(configMapState(object, coreDestination(optIn)), state));
 }
 
 Deno.test("configMapSelector() watches processed ConfigMaps only to burn them", () => {
@@ -81,12 +104,6 @@ Deno.test("configMapSelector() watches processed ConfigMaps only to burn them", 
     "lagoon.sh/insightsType,!insights.lagoon.sh/max-retry-exceeded,!lagoon.sh/insightsProcessed",
   );
   assert.equal(configMapSelector(true), "lagoon.sh/insightsType,!insights.lagoon.sh/max-retry-exceeded");
-});
-
-Deno.test("retryCount() reads the annotation and takes anything odd for none", () => {
-  const count = (value: string) => retryCount(configMap(insights, { "insights.lagoon.sh/retries": value }));
-  assert.deepEqual(["3", "0", "-1", "x", "1.5", ""].map(count), [3, 0, 0, 0, 0, 0]);
-  assert.equal(retryCount(configMap(insights)), 0);
 });
 
 Deno.test("deferralLeft() takes a time more than a day ahead for the work of a wrong clock", () => {

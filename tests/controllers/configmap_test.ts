@@ -2,26 +2,25 @@
 import assert from "node:assert/strict";
 import {
   type ConfigMapDependencies,
-  configMapHandler,
   type ConfigMapOptions,
   createConfigMapReconcile,
 } from "../../controllers/configmap.ts";
+import { coreDestination } from "../../controllers/destination.ts";
 import { KubeError } from "../../lib/kube/errors.ts";
 import type { ConfigMap, PartialObject } from "../../lib/kube/objects.ts";
-import { WorkQueue } from "../../lib/kube/work_queue.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { ManualClock } from "../fixtures/clock.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { MemoryLogger, RecordingPublisher } from "../fixtures/recorders.ts";
 
 const KEY = { namespace: "main", name: "web" };
+const CORE = coreDestination(false);
 const { signal } = new AbortController();
 const OPTIONS: ConfigMapOptions = {
   burnAfterReading: false,
   deferredEnabled: true,
   maxRetries: 0,
   retryDelayMs: 300_000,
-  coreOptIn: false,
   maxBytesInFlight: 6_000_000,
 };
 
@@ -47,14 +46,18 @@ function setUp() {
     patch: () => world.apply(),
     delete: () => Promise.resolve(),
   };
-  const reconcile = createConfigMapReconcile({
-    kube,
-    publisher,
-    events: { warn: () => Promise.resolve() },
-    clock: new ManualClock(),
-    metrics: createMetrics(),
-    log: new MemoryLogger(),
-  }, OPTIONS);
+  const reconcile = createConfigMapReconcile(
+    {
+      kube,
+      publisher,
+      events: { warn: () => Promise.resolve() },
+      clock: new ManualClock(),
+      metrics: createMetrics(),
+      log: new MemoryLogger(),
+    },
+    { destination: CORE, all: [CORE] },
+    OPTIONS,
+  );
   return { world, publisher, reconcile };
 }
 
@@ -81,22 +84,4 @@ Deno.test("a rebuild with the same content is sent, also when the answer to the 
   await reconcile(KEY, { signal });
   assert.equal(publisher.messages.length, 2);
   assert.equal(publisher.messages[0]?.id, publisher.messages[1]?.id);
-});
-
-Deno.test("ConfigMaps that wait are counted by state, each once, until they are done or gone", () => {
-  const clock = new ManualClock();
-  const queue = new WorkQueue({ clock, random: () => 0 });
-  const handler = configMapHandler(queue, clock, OPTIONS);
-  const inAnHour = { "lagoon.sh/insightsWriteDeferred": String(clock.now() / 1000 + 3600) };
-  handler.onObject(configMap("1"));
-  handler.onObject(configMap("1"));
-  assert.deepEqual(handler.counts(), { pending: 1, deferred: 0 });
-  handler.onObject(configMap("2", inAnHour));
-  assert.deepEqual(handler.counts(), { pending: 0, deferred: 1 });
-  handler.onObject(configMap("3", { "lagoon.sh/insightsProcessed": "true" }));
-  assert.deepEqual(handler.counts(), { pending: 0, deferred: 0 });
-  handler.onObject(configMap("4"));
-  handler.onGone(KEY);
-  assert.deepEqual(handler.counts(), { pending: 0, deferred: 0 });
-  queue.close();
 });

@@ -4,6 +4,7 @@
  *
  *   --broker amqp://user:password@host:port   send to a real RabbitMQ and read the messages back from its queue
  *   --sbom FILE                               send another CycloneDX document (JSON, or gzipped JSON)
+ *   --dependency-track                        push the SBOM to a stand-in for Dependency-Track, too
  *   --keep                                    stay up afterwards, and print commands to try
  *
  * @module
@@ -13,6 +14,7 @@ import { parseArgs } from "node:util";
 import { startApiServer } from "../fixtures/api_server/mod.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { kubeconfigText } from "../fixtures/kubeconfig.ts";
+import type { DependencyTrack } from "../fixtures/dependency_track.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 import {
@@ -28,12 +30,14 @@ import {
 import { type Inbox, lineInbox, queueInbox } from "./inbox.ts";
 import { type Post, POSTS } from "./posts.ts";
 import { Story } from "./story.ts";
+import { showTrack, startTrack, trackVariables } from "./track.ts";
 
 const OWN_SBOM = new URL("sbom.cyclonedx.json", import.meta.url);
 
 interface Options {
   readonly broker?: string | undefined;
   readonly sbom?: string | undefined;
+  readonly "dependency-track"?: boolean | undefined;
   readonly keep?: boolean | undefined;
 }
 
@@ -45,6 +49,8 @@ interface Stage extends AsyncDisposable {
   readonly apiToken: string;
   readonly program: RunningProgram;
   readonly inbox: Inbox;
+  /** Undefined without it. */
+  readonly track: DependencyTrack | undefined;
 }
 
 async function demo(options: Options): Promise<void> {
@@ -55,6 +61,7 @@ async function demo(options: Options): Promise<void> {
   await playBuild(stage, inspectArtifact(), "what is in the image's configuration");
   const sbom = await sbomArtifact(options.sbom ?? OWN_SBOM);
   await playBuild(stage, sbom, `the SBOM, with ${sbom.components} components`);
+  if (stage.track) showTrack(story, stage.track);
   await playPosts(stage, token);
   using interrupt = listenForInterrupt();
   if (options.keep) await keep(stage, token, interrupt.promise);
@@ -72,6 +79,7 @@ async function setStage(story: Story, options: Options): Promise<Stage> {
   parts.defer(() => Deno.remove(folder, { recursive: true }));
   await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigText(api.url, token));
 
+  const track = options["dependency-track"] ? parts.use(startTrack()) : undefined;
   const queue = options.broker ? parts.use(await queueInbox(options.broker)) : undefined;
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
@@ -82,6 +90,7 @@ async function setStage(story: Story, options: Options): Promise<Stage> {
       KUBERNETES_SERVICE_HOST: "",
       INSIGHTS_TOKEN_SECRET: crypto.randomUUID(),
       ...brokerVariables(options.broker),
+      ...trackVariables(track),
     },
   });
   // The inbox ends when the program's output does, so the program has to be stopped before it.
@@ -104,6 +113,7 @@ async function setStage(story: Story, options: Options): Promise<Stage> {
     apiToken: token,
     program,
     inbox: queue ?? inbox,
+    track,
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
 }
@@ -224,7 +234,12 @@ function writeLine(line: string): void {
 if (import.meta.main) {
   const { values } = parseArgs({
     args: Deno.args,
-    options: { broker: { type: "string" }, sbom: { type: "string" }, keep: { type: "boolean" } },
+    options: {
+      broker: { type: "string" },
+      sbom: { type: "string" },
+      "dependency-track": { type: "boolean" },
+      keep: { type: "boolean" },
+    },
   });
   await demo(values);
 }

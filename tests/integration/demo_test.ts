@@ -23,6 +23,13 @@ Deno.test("the demo tells its story to the end", async () => {
   assert.equal(stdout.match(/✓ It is what the contract asks for/g)?.length, 6);
 });
 
+Deno.test("with --dependency-track the demo's SBOM goes there, too", async () => {
+  const { code, stdout, stderr } = await demo("--dependency-track");
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /Projects, each below the one before: \S+ → \S+ → \S+\./);
+  assert.match(stdout, /All 6 messages arrived, each exactly once\.\n$/);
+});
+
 Deno.test("the demo sends any SBOM, gzipped or not, and refuses what is none", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -15,6 +15,7 @@ import { type LogLine, MemoryLogger } from "../fixtures/recorders.ts";
 import { configMapSuite } from "../suites/configmap_suite.ts";
 import { type ClusterFactory, describeSuite, type Scene, type StartedCluster } from "../suites/harness.ts";
 import { tokenSuite } from "../suites/token_suite.ts";
+import { trackSuite } from "../suites/track_suite.ts";
 
 const MANIFESTS = await Promise.all(
   [
@@ -23,12 +24,15 @@ const MANIFESTS = await Promise.all(
     "base/cluster_role_binding",
     "components/leader_election/role",
     "components/leader_election/role_binding",
+    "components/dependency_track/cluster_role",
+    "components/dependency_track/cluster_role_binding",
   ]
     .map(readManifest),
 );
-const [account, clusterRole, , leaderElectionRole] = MANIFESTS;
+const [account, clusterRole, , leaderElectionRole, , trackRole] = MANIFESTS;
 const CLUSTER_RULES = clusterRole!.rules!;
 const LEASE_RULES = leaderElectionRole!.rules!;
+const TRACK_RULES = trackRole!.rules!;
 
 interface Started extends StartedCluster {
   readonly accessControl: AccessControl;
@@ -47,7 +51,11 @@ async function startCluster(): Promise<Started> {
   const accessControl = new AccessControl(cluster, server);
   for (const manifest of MANIFESTS) await accessControl.apply(manifest);
   const programToken = await accessControl.requestToken(account!.metadata.name);
-  await accessControl.untilGranted(programToken, OWN_NAMESPACE, [...CLUSTER_RULES, ...LEASE_RULES]);
+  await accessControl.untilGranted(programToken, OWN_NAMESPACE, [
+    ...CLUSTER_RULES,
+    ...LEASE_RULES,
+    ...TRACK_RULES,
+  ]);
   const running = stack.move();
   return { cluster, accessControl, programToken, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
@@ -82,6 +90,7 @@ class WatchedLogger extends MemoryLogger {
 
 configMapSuite(factory("with the ClusterRole"));
 tokenSuite(factory("with the ClusterRole"));
+trackSuite(factory("with the ClusterRole"));
 
 /** Something to do for every right that the program has. */
 async function createWork({ cluster, namespace }: Scene): Promise<void> {
@@ -113,8 +122,9 @@ describeSuite(factory("with the ClusterRole"), (test) => {
 
   test("the ServiceAccount has these rights and no others, in its own namespace and elsewhere", async ({ namespace }) => {
     const { accessControl, programToken } = await start();
-    await accessControl.untilGranted(programToken, OWN_NAMESPACE, [...CLUSTER_RULES, ...LEASE_RULES]);
-    await accessControl.untilGranted(programToken, namespace, CLUSTER_RULES);
+    const everywhere = [...CLUSTER_RULES, ...TRACK_RULES];
+    await accessControl.untilGranted(programToken, OWN_NAMESPACE, [...everywhere, ...LEASE_RULES]);
+    await accessControl.untilGranted(programToken, namespace, everywhere);
   });
 
   test("what the program never does is forbidden to its ServiceAccount", async ({ namespace }) => {
@@ -128,7 +138,8 @@ describeSuite(factory("with the ClusterRole"), (test) => {
       ["GET", "/api/v1/nodes"],
       ["GET", "/api/v1/events"],
       ["GET", "/apis/apps/v1/deployments"],
-      ["GET", `${core}/secrets/lagoon-env`],
+      ["GET", `${core}/secrets/another`],
+      ["GET", `${core}/secrets?fieldSelector=metadata.name%3Dlagoon-env`],
       ["PATCH", `${core}/secrets/lagoon-env`],
       ["PUT", `${core}/secrets/insights-token`],
       ["DELETE", `${core}/secrets/insights-token`],
@@ -196,6 +207,6 @@ describeSuite(factory("with the chart's role"), (test) => {
 
 Deno.test("docs/security.md lists exactly the rights in the manifests", async () => {
   const metricsRole = await readManifest("components/monitoring/metrics_auth_role");
-  const rules = [...CLUSTER_RULES, ...LEASE_RULES, ...metricsRole.rules!];
+  const rules = [...CLUSTER_RULES, ...LEASE_RULES, ...TRACK_RULES, ...metricsRole.rules!];
   assert.deepEqual(await documentedPermissions(), permissions(rules));
 });

@@ -4,6 +4,7 @@ import { TestCluster } from "../fixtures/cluster.ts";
 import { configMapSuite } from "../suites/configmap_suite.ts";
 import type { ClusterFactory } from "../suites/harness.ts";
 import { tokenSuite } from "../suites/token_suite.ts";
+import { trackSuite } from "../suites/track_suite.ts";
 
 const factory: ClusterFactory = {
   name: "embedded API server",
@@ -23,3 +24,4 @@ const factory: ClusterFactory = {
 
 configMapSuite(factory);
 tokenSuite(factory);
+trackSuite(factory);

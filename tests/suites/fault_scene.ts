@@ -127,7 +127,15 @@ function startProgram(access: ClusterAccess, clock: ManualClock) {
   const publisher = new RecordingPublisher();
   const log = new MemoryLogger();
   const { run, checks } = createControllers(
-    { kube: observed.client, publisher, clock, random: () => 0, metrics: createMetrics(), log },
+    {
+      kube: observed.client,
+      publisher,
+      clock,
+      random: () => 0,
+      newId: () => crypto.randomUUID(),
+      metrics: createMetrics(),
+      log,
+    },
     { configMaps: CONFIG_MAPS, tokens: { secret: "the-secret-of-the-fault-tests" } },
   );
   const stop = new AbortController();

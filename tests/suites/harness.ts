@@ -4,7 +4,7 @@
  * @module
  */
 import { createControllers } from "../../controllers/mod.ts";
-import type { ConfigMapOptions } from "../../controllers/configmap.ts";
+import type { LanesOptions, TrackLanesOptions } from "../../controllers/configmap_lanes.ts";
 import type { NamespaceOptions } from "../../controllers/namespace.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { createKubeClient } from "../../lib/kube/client.ts";
@@ -46,7 +46,11 @@ export interface Scene {
 
 /** Options of the controllers, each with a default. */
 export interface RunOptions {
-  readonly configMaps?: Partial<ConfigMapOptions>;
+  readonly configMaps?: Partial<LanesOptions>;
+  /** Dependency-Track; off without it. */
+  readonly track?: Partial<TrackLanesOptions>;
+  /** Of servers that sites name; all are by default, since the stand-in is on this machine. */
+  readonly allowsAddress?: (address: string) => boolean;
   readonly tokens?: Partial<NamespaceOptions> | false;
   readonly clock?: Clock;
   readonly publisher?: RecordingPublisher;
@@ -62,7 +66,7 @@ export interface Program extends AsyncDisposable {
   readonly metrics: Metrics;
 }
 
-const CONFIG_MAPS: ConfigMapOptions & { maxConcurrent: number } = {
+const CONFIG_MAPS: LanesOptions = {
   burnAfterReading: false,
   deferredEnabled: true,
   maxRetries: 0,
@@ -70,6 +74,22 @@ const CONFIG_MAPS: ConfigMapOptions & { maxConcurrent: number } = {
   coreOptIn: false,
   maxBytesInFlight: 6_000_000,
   maxConcurrent: 2,
+};
+
+const TRACK: TrackLanesOptions = {
+  custom: { allowedHosts: [], allowHttp: false },
+  prodOnly: true,
+  templates: {
+    root: "{{ .ProjectName }}",
+    parent: "{{ .ProjectName }}-{{ .EnvironmentName }}",
+    project: "{{ .ProjectName }}-{{ .EnvironmentName }}-{{ .ServiceName }}",
+    version: "unset",
+  },
+  maxConcurrent: 2,
+  maxSbomBytes: 50_000_000,
+  requestTimeoutMs: 10_000,
+  processingTimeoutMs: 300_000,
+  pollMs: 50,
 };
 
 /** Of the namespaces of all suites, since some share a cluster. */
@@ -111,10 +131,25 @@ export function startProgram(cluster: TestCluster, options: RunOptions): Program
   const { clock = systemClock, publisher = new RecordingPublisher(), log = new MemoryLogger() } = options;
   const metrics = createMetrics();
   const access = cluster.access(options.token);
+  const { allowsAddress = () => true } = options;
+  const kube = createKubeClient({ access, clock });
   const controllers = createControllers(
-    { kube: createKubeClient({ access, clock }), publisher, clock, random: () => 0, metrics, log },
     {
-      configMaps: { ...CONFIG_MAPS, ...options.configMaps },
+      kube,
+      publisher,
+      clock,
+      random: () => 0,
+      newId: () => crypto.randomUUID(),
+      metrics,
+      log,
+      allowsAddress,
+    },
+    {
+      configMaps: {
+        ...CONFIG_MAPS,
+        ...options.configMaps,
+        track: options.track ? { ...TRACK, ...options.track } : undefined,
+      },
       tokens: options.tokens === false ? undefined : { secret: SECRET, ...options.tokens },
     },
   );

@@ -57,6 +57,7 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       reconnectCapMs: 30_000,
       confirmTimeoutMs: 10_000,
     },
+    dependencyTrack: undefined,
     health: { hostname: undefined, port: 8081 },
     metrics: undefined,
     shutdown: { delayMs: 0, graceMs: 20_000 },
@@ -164,7 +165,6 @@ Deno.test("buildConfig() looks for kubeconfigs as kubectl does", () => {
 
 for (
   const [env, value] of [
-    ["ENABLE_DEPENDENCY_TRACK_INTEGRATION", "T"],
     ["ENABLE_BUILD_SCANNING", "TRUE"],
   ] as const
 ) {
@@ -175,6 +175,40 @@ for (
     );
   });
 }
+
+const TRACK = { ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true" };
+
+Deno.test("buildConfig() gives Dependency-Track the operator's server, the hosts of sites, or both", () => {
+  assert.equal(build({}).dependencyTrack, undefined);
+  const endpoint = { DEPENDENCY_TRACK_API_ENDPOINT: "https://track", DEPENDENCY_TRACK_API_KEY: "k" };
+  const { server, custom, prodOnly } = build({ ...TRACK, ...endpoint }).dependencyTrack!;
+  assert.deepEqual([server, custom, prodOnly], [
+    { endpoint: "https://track", key: "k" },
+    { allowedHosts: [], allowHttp: false },
+    true,
+  ]);
+  const sites = build({ ...TRACK, DEPENDENCY_TRACK_ALLOWED_HOSTS: "a.example" }).dependencyTrack!;
+  assert.deepEqual([sites.server, sites.custom.allowedHosts], [
+    undefined,
+    [{ hostname: "a.example", port: undefined }],
+  ]);
+});
+
+Deno.test("buildConfig() refuses Dependency-Track without a server, and a server without its key", () => {
+  assert.match(
+    refusal(TRACK),
+    /^DEPENDENCY_TRACK_API_ENDPOINT, DEPENDENCY_TRACK_ALLOWED_HOSTS: expected one/,
+  );
+  for (
+    const half of [{ DEPENDENCY_TRACK_API_ENDPOINT: "https://track" }, { DEPENDENCY_TRACK_API_KEY: "secret" }]
+  ) {
+    const problem = refusal({ ...TRACK, ...half });
+    assert.match(problem, /^DEPENDENCY_TRACK_API_ENDPOINT, DEPENDENCY_TRACK_API_KEY: expected both/);
+    assert.doesNotMatch(problem, /secret/);
+  }
+  const odd = { DEPENDENCY_TRACK_API_ENDPOINT: "https://track", DEPENDENCY_TRACK_API_KEY: "a\nb" };
+  assert.match(refusal({ ...TRACK, ...odd }), /^DEPENDENCY_TRACK_API_KEY: expected letters/);
+});
 
 Deno.test("buildConfig() names the candidate for leadership after its pod", () => {
   const { leaderElection } = build({

@@ -48,6 +48,25 @@ Deno.test("Certificates that are configured can be read, and nothing else is the
   });
 });
 
+Deno.test("Dependency-Track adds the operator's server and the hosts that sites may name, and no other", () => {
+  const env = {
+    ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true",
+    DEPENDENCY_TRACK_API_ENDPOINT: "http://track.lagoon.svc:8081/base",
+    DEPENDENCY_TRACK_API_KEY: "key",
+    DEPENDENCY_TRACK_ALLOWED_HOSTS: "a.example,b.example:8443",
+    HEALTH_PROBE_BIND_ADDRESS: "0",
+    ENABLE_WEBSERVICE: "false",
+    RABBITMQ_ENABLED: "false",
+  };
+  const net = ["10.0.0.1:443", "a.example:443", "b.example:8443", "track.lagoon.svc:8081"];
+  assert.deepEqual(permissions(env, IN_POD).net, net);
+  const withHttp = permissions({ ...env, DEPENDENCY_TRACK_ALLOW_HTTP: "true" }, IN_POD).net;
+  assert.deepEqual(withHttp, [...net, "a.example:80"].sort());
+  assert.deepEqual(permissions({ ...env, ENABLE_CONFIGMAP_RECONCILER: "false" }, IN_POD).net, [
+    "10.0.0.1:443",
+  ]);
+});
+
 Deno.test("What is switched off needs no permission", () => {
   const env = {
     RABBITMQ_ENABLED: "false",
