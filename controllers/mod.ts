@@ -8,6 +8,12 @@ import { createEventRecorder } from "../lib/kube/events.ts";
 import { RESOURCES } from "../lib/kube/objects.ts";
 import { createReflector, type Reflector } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
+import {
+  BUILD_POD_SELECTOR,
+  buildPodHandler,
+  createBuildPodReconcile,
+  FINISHED_SELECTOR,
+} from "./build_pod.ts";
 import { createConfigMapControllers, type LanesOptions } from "./configmap_lanes.ts";
 import {
   createNamespaceReconcile,
@@ -17,6 +23,7 @@ import {
   tokenHandlers,
 } from "./namespace.ts";
 import type { Controller, ControllersDependencies, Parts } from "./parts.ts";
+import type { ScanPodOptions } from "./scan_pod.ts";
 
 /** Which controllers there are; one without options doesn't run. */
 export interface ControllersOptions {
@@ -24,6 +31,8 @@ export interface ControllersOptions {
   readonly configMaps?: LanesOptions | undefined;
   /** Keeps token Secrets. */
   readonly tokens?: NamespaceOptions | undefined;
+  /** Has images scanned after builds. */
+  readonly scanner?: ScanPodOptions | undefined;
 }
 
 /** All controllers together. */
@@ -40,6 +49,8 @@ export interface Controllers {
 const SILENCE_LIMIT_MS = 5 * 60 * 1000;
 /** Tokens are small and independent of each other, so a few at a time is enough and keeps the API server calm. */
 const TOKEN_WORKERS = 4;
+/** Builds of one namespace replace each other's scanner, which takes one at a time; a scan is a few requests. */
+const SCAN_WORKERS = 1;
 
 /** Makes the controllers; nothing is sent before `run`. */
 export function createControllers(
@@ -53,6 +64,7 @@ export function createControllers(
   const parts = { ...dependencies, events };
   if (options.configMaps) controllers.push(...createConfigMapControllers(parts, options.configMaps));
   if (options.tokens) controllers.push(tokenController(parts, options.tokens));
+  if (options.scanner) controllers.push(scanController(parts, options.scanner));
 
   async function run(
     { signal, killSignal }: { signal: AbortSignal; killSignal: AbortSignal },
@@ -118,5 +130,25 @@ function tokenController(dependencies: Parts, options: NamespaceOptions): Contro
     },
     reconcile: createNamespaceReconcile(dependencies, options),
     concurrency: TOKEN_WORKERS,
+  };
+}
+
+function scanController(dependencies: Parts, options: ScanPodOptions): Controller {
+  const queue = new WorkQueue(dependencies);
+  return {
+    name: "build",
+    queue,
+    reflectors: {
+      "builds-watch": createReflector({
+        ...dependencies,
+        client: dependencies.kube,
+        resource: RESOURCES.pods,
+        labelSelector: BUILD_POD_SELECTOR,
+        fieldSelector: FINISHED_SELECTOR,
+        handler: buildPodHandler(queue),
+      }),
+    },
+    reconcile: createBuildPodReconcile(dependencies, options),
+    concurrency: SCAN_WORKERS,
   };
 }

@@ -69,7 +69,7 @@ export async function createClusterWork(
   config: Config,
   dependencies: ClusterWorkDependencies,
 ): Promise<ClusterWork> {
-  if (!config.configMaps.enabled && !config.tokens.reconcilerEnabled) return NO_WORK;
+  if (!config.configMaps.enabled && !config.tokens.reconcilerEnabled && !config.scanner) return NO_WORK;
   const access = await dependencies.openCluster();
   const kube = createKubeClient({ access, clock: dependencies.clock });
   const controllers = createControllers({ ...dependencies, kube }, {
@@ -77,6 +77,7 @@ export async function createClusterWork(
       ? { ...config.configMaps, track: config.dependencyTrack }
       : undefined,
     tokens: config.tokens.reconcilerEnabled ? config.tokens : undefined,
+    scanner: config.scanner,
   });
   if (!config.leaderElection.enabled) {
     return {

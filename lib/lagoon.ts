@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Labels that the platform and its builds write, and ours on insights ConfigMaps and token Secrets. */
+/** Labels that the platform and its builds write, and ours on insights ConfigMaps, token Secrets and pods. */
 export const LABELS = {
   project: "lagoon.sh/project",
   environment: "lagoon.sh/environment",
@@ -23,11 +23,16 @@ export const LABELS = {
   deferred: "lagoon.sh/insightsWriteDeferred",
   /** State "given up". */
   givenUp: "insights.lagoon.sh/max-retry-exceeded",
+  /** A finished build, once it has its scanner. */
+  scanned: "insights.lagoon.sh/scanned",
+  /** A scanner pod, with how far it is. */
+  scanStatus: "insights.lagoon.sh/scan-status",
+  imageScanner: "insights.lagoon.sh/imagescanner",
   insightsToken: "lagoon.sh/insights-token",
   dynamicSecret: "lagoon.sh/dynamic-secret",
 } as const;
 
-/** Annotations on insights ConfigMaps. */
+/** Annotations on insights ConfigMaps and on pods. */
 export const ANNOTATIONS = {
   /** RFC 3339 time at which the last destination confirmed; the Go remote marks with this alone. */
   processed: "lagoon.sh/insightsProcessed",
@@ -41,6 +46,10 @@ export const ANNOTATIONS = {
   retries: "insights.lagoon.sh/retries",
   /** URL of a site's own Dependency-Track. */
   trackEndpoint: "dependencytrack.insights.lagoon.sh/custom-endpoint",
+  /** On a build's pod: the host that it builds images on. */
+  dockerHost: "dockerhost.lagoon.sh/name",
+  /** On a scanner pod: the uid of the build's pod that it was made for. */
+  buildUid: "insights.lagoon.sh/build-uid",
 } as const;
 
 /** The Secret that pods mount to post facts and problems. */

@@ -22,6 +22,9 @@ export type ConfigMapOutcome = "sent" | "skipped" | "burned" | "deferred" | "giv
 /** What was done to a token Secret. */
 export type TokenOutcome = "created" | "repaired" | "foreign";
 
+/** What became of a finished build: it got its scanner, had it already, or has nothing to scan; its namespace went away; or it failed. */
+export type ScanOutcome = "created" | "found" | "nothing" | "gone" | "failed";
+
 /**
  * What became of a message: confirmed, and so delivered; returned, since no queue took it; refused by the broker; not
  * sent, since the broker was not ready; or unknown: sent, and it may have arrived, but no confirm came. Who sends one of
@@ -50,6 +53,8 @@ export interface Metrics {
   countSbom(destination: string, outcome: ConfigMapOutcome, code?: string): void;
   /** Counts an outcome. */
   countToken(outcome: TokenOutcome): void;
+  /** Counts an outcome; `code` tells why a scan failed. */
+  countScan(outcome: ScanOutcome, code?: string): void;
   /** Counts a message, and how long it took, in milliseconds. */
   countPublish(outcome: PublishOutcome, milliseconds: number): void;
   /** Counts an attempt to connect to the broker. */
@@ -113,6 +118,10 @@ export function createMetrics(): Metrics {
     "code",
   ]);
   const tokens = counter("token_secrets_total", "Token Secrets by what was done to them.", ["outcome"]);
+  const scans = counter("build_scans_total", "Finished builds by what became of their scan, and why.", [
+    "outcome",
+    "code",
+  ]);
   const publishes = counter("publishes_total", "Messages by what became of them.", ["outcome"]);
   const connections = counter("broker_connections_total", "Attempts to connect to the broker.", ["outcome"]);
   const requests = counter("http_requests_total", "Requests for facts and problems by their answer.", [
@@ -130,6 +139,7 @@ export function createMetrics(): Metrics {
     countConfigMap: (outcome, code = "") => configMaps.inc({ outcome, code }),
     countSbom: (destination, outcome, code = "") => sboms.inc({ destination, outcome, code }),
     countToken: (outcome) => tokens.inc({ outcome }),
+    countScan: (outcome, code = "") => scans.inc({ outcome, code }),
     countPublish: (outcome, milliseconds) => {
       publishes.inc({ outcome });
       if (outcome === "confirmed") publishSeconds.observe(milliseconds / 1000);

@@ -17,6 +17,7 @@ Deno.test("docs/metrics.md names every metric with its type and labels, and no o
   metrics.countConfigMap("sent");
   metrics.countSbom("dependency-track", "sent");
   metrics.countToken("created");
+  metrics.countScan("created");
   metrics.countPublish("confirmed", 1);
   metrics.countConnection("opened");
   metrics.countRequest({ route: "/facts", method: "POST", code: 200 });

@@ -169,9 +169,10 @@ for (const variant of VARIANTS) {
   });
 
   test("the ServiceAccount's rights are those of docs/security.md, as far as they are needed here", async (objects) => {
-    const { leaderElection, metrics } = configOf(objects);
+    const { leaderElection, metrics, scanner } = configOf(objects);
     const needed = (await documentedPermissions()).filter((line) =>
-      (leaderElection.enabled || !line.includes(" leases.")) && (metrics || !line.includes("reviews."))
+      (leaderElection.enabled || !line.includes(" leases.")) && (metrics || !line.includes("reviews.")) &&
+      (scanner || !/ (?:pods|deployments\.apps)$/.test(line))
     );
     assert.deepEqual(permissions(boundRules(objects)), needed);
   });
@@ -236,18 +237,38 @@ Deno.test({
 });
 
 Deno.test({
+  ...needsKustomize("the build scanner's component turns it on, and grants what docs/security.md says"),
+  fn: async () => {
+    assert.match(README, /`components: \[\.\.\/\.\.\/components\/build_scanner\]`/);
+    const objects = await renderOwn(
+      "resources: [../production]\ncomponents: [../../components/build_scanner]\n",
+    );
+    assert.ok(configOf(objects).scanner);
+    const needed = (await documentedPermissions()).filter((line) => !line.includes("reviews."));
+    assert.deepEqual(permissions(boundRules(objects)), needed);
+    // Whoever doesn't name it gets none of its rights.
+    const rules = permissions(boundRules(await render("overlays/production")));
+    assert.deepEqual(rules.filter((line) => line.endsWith(" pods")), []);
+  },
+});
+
+/** Renders an overlay beside those that there are. */
+async function renderOwn(kustomization: string): Promise<RenderedObject[]> {
+  await using stack = new AsyncDisposableStack();
+  const copy = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(copy, { recursive: true }));
+  await runIn(copy, "cp", ["-r", fileURLToPath(new URL("../manifests", import.meta.url)), "manifests"]);
+  const folder = `${copy}/manifests/overlays/own`;
+  await Deno.mkdir(folder);
+  await Deno.writeTextFile(`${folder}/kustomization.yaml`, kustomization);
+  return await render(folder);
+}
+
+Deno.test({
   ...needsKustomize("the overlay that manifests/README.md shows renders into its own namespace"),
   fn: async () => {
     const example = /```yaml\n([^]*?)```/.exec(README)?.[1] ?? "";
-    await using stack = new AsyncDisposableStack();
-    const copy = await Deno.makeTempDir();
-    stack.defer(() => Deno.remove(copy, { recursive: true }));
-    const manifests = fileURLToPath(new URL("../manifests", import.meta.url));
-    await runIn(copy, "cp", ["-r", manifests, "manifests"]);
-    const folder = `${copy}/manifests/overlays/own`;
-    await Deno.mkdir(folder);
-    await Deno.writeTextFile(`${folder}/kustomization.yaml`, example);
-    const objects = await render(folder);
+    const objects = await renderOwn(example);
     const { namespace, images } = parse(example);
     for (const { kind, metadata } of objects) {
       if (!kind.startsWith("Cluster")) assert.equal(metadata.namespace, namespace, metadata.name);

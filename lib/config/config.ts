@@ -27,6 +27,10 @@ export interface Config {
   };
   /** Dependency-Track; undefined for none. */
   readonly dependencyTrack: TrackConfig | undefined;
+  /** Scanning of images after builds; undefined for none. */
+  readonly scanner:
+    | { readonly image: string; readonly extraEnv: Readonly<Record<string, string>> }
+    | undefined;
   /** Posts. */
   readonly web: {
     readonly enabled: boolean;
@@ -133,23 +137,12 @@ const CERTIFICATE_OPTIONS = [
 ] as const;
 
 /**
- * Parts that later versions have: turning one on is an error and not something that is silently left out.
- * A part that has come needs no more than its row taken away.
- */
-const NOT_THERE_YET: readonly (readonly [env: string, isOn: (values: Values) => boolean, instead: string])[] =
-  [
-    [OPTIONS.scannerEnabled.env, (values) => values.scannerEnabled, "set it to false"],
-  ];
-
-/**
  * Builds the configuration of the service.
  *
- * @throws {ConfigError} When values don't fit together, or a part is turned on that this version doesn't have.
+ * @throws {ConfigError} When values don't fit together.
  */
 export function buildConfig(values: Values, readVariable: ReadVariable): Config {
-  const problems = NOT_THERE_YET
-    .filter(([, isOn]) => isOn(values))
-    .map(([env, , instead]) => `${env}: this version does not have it yet: ${instead}`);
+  const problems: string[] = [];
   for (const [certFile, keyFile] of CERTIFICATE_OPTIONS) {
     if ((values[certFile] === "") === (values[keyFile] === "")) continue;
     const names = `${OPTIONS[certFile].env}, ${OPTIONS[keyFile].env}`;
@@ -194,6 +187,9 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       maxBytesInFlight: values.maxBytesInFlight,
     },
     dependencyTrack: trackSection(values),
+    scanner: values.scannerEnabled
+      ? { image: values.scannerImage, extraEnv: assigned(values.scannerEnv) }
+      : undefined,
     web: {
       enabled: values.webEnabled,
       port: values.webPort,
@@ -260,6 +256,14 @@ function brokerSection(values: Values): Config["broker"] {
     reconnectCapMs: values.reconnectSeconds * SECOND,
     confirmTimeoutMs: values.confirmSeconds * SECOND,
   };
+}
+
+/** Variables by name; the last of several counts. */
+function assigned(assignments: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(assignments.map((text) => {
+    const sign = text.indexOf("=");
+    return [text.slice(0, sign), text.slice(sign + 1)];
+  }));
 }
 
 function metricsSection(values: Values, hostname: string): Config["metrics"] {

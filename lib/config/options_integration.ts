@@ -91,7 +91,7 @@ export const INTEGRATION_OPTIONS = {
     "enable-build-scanner",
     boolean,
     "false",
-    "Scan images when a build has finished. Not in this version yet.",
+    "Have the images of an environment scanned when a build has finished.",
     { env: "ENABLE_BUILD_SCANNING" },
   ),
   scannerImage: option(

@@ -22,9 +22,11 @@ export interface ListPage<T> {
 
 /** Options of {@link KubeClient.list}. */
 export interface ListOptions {
+  /** All namespaces without it. */
+  readonly namespace?: string;
   /** All objects without it. */
   readonly labelSelector?: string | undefined;
-  /** All objects without it; the only selector that RBAC knows, and only as `metadata.name=…`. */
+  /** All objects without it; as `metadata.name=…` the only selector that RBAC knows. */
   readonly fieldSelector?: string | undefined;
   /** The whole objects instead of their metadata; for kinds whose objects are small. */
   readonly whole?: boolean;
@@ -40,7 +42,7 @@ export interface ListOptions {
 export interface WatchOptions {
   /** All objects without it. */
   readonly labelSelector?: string | undefined;
-  /** All objects without it; the only selector that RBAC knows, and only as `metadata.name=…`. */
+  /** All objects without it; as `metadata.name=…` the only selector that RBAC knows. */
   readonly fieldSelector?: string | undefined;
   /** The whole objects instead of their metadata; for kinds whose objects are small. */
   readonly whole?: boolean;
@@ -60,8 +62,8 @@ export interface WatchOptions {
 export interface Preconditions {
   /** The object's identity, which no other of its name has. */
   readonly uid: string;
-  /** The version that was read. */
-  readonly resourceVersion: string;
+  /** The version that was read; without it whatever has become of the object. */
+  readonly resourceVersion?: string;
 }
 
 /** What is sent to create or change an object: the fields in question, with their metadata. */
@@ -99,7 +101,7 @@ export const FIELD_MANAGER = "insights-remote";
  * to small objects, and a ConfigMap may be a megabyte.
  */
 export interface KubeClient {
-  /** One page of objects across all namespaces; metadata only, unless asked for more. */
+  /** One page of objects, across all namespaces unless one is named; metadata only, unless asked for more. */
   list(resource: Resource<PartialObject>, options: ListOptions): Promise<ListPage<PartialObject>>;
   /** Objects as they change, across all namespaces, with bookmarks; ends when the server ends it. */
   watch(resource: Resource<PartialObject>, options: WatchOptions): AsyncGenerator<WatchEvent>;
@@ -132,7 +134,7 @@ export interface KubeClient {
     fields: ObjectPatch,
     options: Signal,
   ): Promise<PartialObject>;
-  /** Deletes the object if it is still the one that was read. */
+  /** Deletes the object if it is still the one that was read. A pod may take a while to end. */
   delete(
     resource: Resource<PartialObject>,
     key: ObjectKey,
@@ -177,11 +179,12 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   }
 
   return {
-    list: async (resource, { labelSelector, fieldSelector, whole, limit, continueToken, signal }) => {
+    list: async (resource, options) => {
+      const { namespace, labelSelector, fieldSelector, whole, limit, continueToken, signal } = options;
       const list = await call<PartialObjectList>({
         method: "GET",
-        path: resourcePath(resource),
-        what: `list ${resource.plural}`,
+        path: resourcePath(resource, namespace === undefined ? undefined : { namespace, name: "" }),
+        what: `list ${resource.plural}${namespace === undefined ? "" : ` of ${namespace}`}`,
         query: { labelSelector, fieldSelector, limit: String(limit), continue: continueToken },
         accept: whole ? WHOLE : METADATA_LIST,
         signal,

@@ -97,6 +97,16 @@ export function isForbidden(error: unknown): boolean {
   return error instanceof KubeError && error.status === 403;
 }
 
+/** The object breaks a rule of its kind: sent again as it is, it is refused again. */
+export function isInvalid(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 422;
+}
+
+/** A quota of the namespace leaves no room for it; only the server's words tell that from other refusals. */
+export function isOverQuota(error: unknown): boolean {
+  return isForbidden(error) && /\b(?:exceeded|failed) quota\b/.test((error as KubeError).message);
+}
+
 /** The namespace is being deleted, so nothing can be created in it any more. */
 export function isNamespaceTerminating(error: unknown): boolean {
   return isForbidden(error) && (error as KubeError).causes.includes("NamespaceTerminating");

@@ -62,6 +62,38 @@ export interface Secret extends NamespacedObject {
   readonly immutable?: boolean;
 }
 
+/** An entry of a container's `env`. */
+export interface EnvironmentVariable {
+  /** Its name, as the container sees it. */
+  readonly name: string;
+  /** Its value, unless Kubernetes takes it from elsewhere. */
+  readonly value?: string;
+  /** Where Kubernetes takes the value from; never looked into. */
+  readonly valueFrom?: unknown;
+}
+
+/** A container of a pod, or of a template for pods. */
+export interface Container {
+  /** Missing where something else is to fill it in. */
+  readonly image?: string;
+  /** Missing when there are none. */
+  readonly env?: readonly EnvironmentVariable[];
+}
+
+/** `v1/Pod`. */
+export interface Pod extends NamespacedObject {
+  /** What it runs; at least one container. */
+  readonly spec: { readonly containers: readonly Container[] };
+  /** How far it is: `Succeeded` when all containers have ended well. */
+  readonly status?: { readonly phase?: string };
+}
+
+/** `apps/v1/Deployment`. */
+export interface Deployment extends NamespacedObject {
+  /** The pods that it makes. */
+  readonly spec: { readonly template: { readonly spec: Pod["spec"] } };
+}
+
 /** `v1/Event`; only written. */
 export type Event = NamespacedObject;
 
@@ -97,6 +129,8 @@ export const RESOURCES = {
   namespaces: resource<Namespace>("v1", "Namespace", "namespaces", false),
   configMaps: resource<ConfigMap>("v1", "ConfigMap", "configmaps", true),
   secrets: resource<Secret>("v1", "Secret", "secrets", true),
+  pods: resource<Pod>("v1", "Pod", "pods", true),
+  deployments: resource<Deployment>("apps/v1", "Deployment", "deployments", true),
   events: resource<Event>("v1", "Event", "events", true),
   leases: resource<Lease>("coordination.k8s.io/v1", "Lease", "leases", true),
   tokenReviews: resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews", false),

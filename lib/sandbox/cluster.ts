@@ -30,7 +30,8 @@ export async function findCluster(
   config: Config,
   readTextFile: (path: string) => Promise<string>,
 ): Promise<ClusterSource | undefined> {
-  const hasControllers = config.configMaps.enabled || config.tokens.reconcilerEnabled;
+  const hasControllers = config.configMaps.enabled || config.tokens.reconcilerEnabled ||
+    config.scanner !== undefined;
   if (!hasControllers && config.metrics?.tls === undefined) return undefined;
   const { serviceHost: host, servicePort: port, serviceAccountDirectory: directory } = config.kubernetes;
   if (host && port) return { kind: "service-account", directory, host, port };

@@ -1,6 +1,7 @@
 /** The program with exactly the rights of `manifests/`, with fewer, and with the lagoon-remote chart's. */
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
+import { buildPod, deployment } from "../fixtures/builds.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import {
@@ -9,11 +10,19 @@ import {
   documentedPermissions,
   OWN_NAMESPACE,
   permissions,
+  type PolicyRule,
   readManifest,
 } from "../fixtures/rbac.ts";
 import { type LogLine, MemoryLogger } from "../fixtures/recorders.ts";
 import { configMapSuite } from "../suites/configmap_suite.ts";
-import { type ClusterFactory, describeSuite, type Scene, type StartedCluster } from "../suites/harness.ts";
+import {
+  type ClusterFactory,
+  describeSuite,
+  type RunOptions,
+  type Scene,
+  type StartedCluster,
+} from "../suites/harness.ts";
+import { scannerSuite } from "../suites/scanner_suite.ts";
 import { tokenSuite } from "../suites/token_suite.ts";
 import { trackSuite } from "../suites/track_suite.ts";
 
@@ -33,6 +42,9 @@ const [account, clusterRole, , leaderElectionRole, , trackRole] = MANIFESTS;
 const CLUSTER_RULES = clusterRole!.rules!;
 const LEASE_RULES = leaderElectionRole!.rules!;
 const TRACK_RULES = trackRole!.rules!;
+/** Only where the build scanner is turned on. */
+const SCANNER_RULES = (await readManifest("components/build_scanner/cluster_role")).rules!;
+const SCANNER = { image: "registry.example/insights-scanner:v1", extraEnv: {} };
 
 interface Started extends StartedCluster {
   readonly accessControl: AccessControl;
@@ -59,6 +71,19 @@ async function startCluster(): Promise<Started> {
   const running = stack.move();
   return { cluster, accessControl, programToken, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
+
+let scannerToken: Promise<string> | undefined;
+
+/** The same cluster, with a ServiceAccount that has the rights of the build scanner, too. */
+const scannerFactory: ClusterFactory = {
+  ...factory("with the build scanner's ClusterRole"),
+  start: async () => {
+    const running = await start();
+    const rules = [...CLUSTER_RULES, ...SCANNER_RULES];
+    scannerToken ??= running.accessControl.createAccount("build-scanner", rules);
+    return { ...running, programToken: await scannerToken };
+  },
+};
 
 function factory(name: string): ClusterFactory {
   return { name, guard: ignoredWithoutApiserver, start };
@@ -101,24 +126,96 @@ async function createWork({ cluster, namespace }: Scene): Promise<void> {
   await cluster.createNamespace(`${namespace}-new`, LAGOON_NAMESPACE_LABELS);
 }
 
-describeSuite(factory("with the ClusterRole"), (test) => {
-  for (const [index, rule] of CLUSTER_RULES.entries()) {
+/** A build that has finished, with the scanner of one before it. */
+async function createBuild({ cluster, namespace }: Scene): Promise<void> {
+  const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  await cluster.send("POST", path, { body: deployment("web", ["web:1"]) });
+  const labels = {
+    "insights.lagoon.sh/scan-status": "scanning",
+    "insights.lagoon.sh/imagescanner": "true",
+  };
+  const spec = { containers: [{ name: "scanner", image: "scanner:0" }] };
+  await cluster.create("pods", namespace, { metadata: { name: "old", labels }, spec });
+  await cluster.create("pods", namespace, buildPod());
+  await cluster.setStatus("pods", namespace, buildPod().metadata.name, { phase: "Succeeded" });
+}
+
+/** Takes the verbs of some rules away one by one: each is missed by what there is to do. */
+function testEachVerb(
+  test: (story: string, run: (scene: Scene) => Promise<void>) => void,
+  own: readonly PolicyRule[],
+  { others, work, options }: {
+    readonly others: readonly PolicyRule[];
+    readonly work: (scene: Scene) => Promise<void>;
+    readonly options: RunOptions;
+  },
+): void {
+  for (const [index, rule] of own.entries()) {
     for (const verb of rule.verbs) {
       const resource = rule.resources[0]!;
       test(`without the verb ${verb} on ${resource}, the log tells of a request that is forbidden`, async (scene) => {
         const { accessControl } = await start();
         const verbs = rule.verbs.filter((other) => other !== verb);
-        const rules = CLUSTER_RULES.with(index, { ...rule, verbs }).filter(({ verbs }) => verbs.length > 0);
-        const token = await accessControl.createAccount(`no-${verb}-${resource}`, rules);
-        await createWork(scene);
+        const left = own.with(index, { ...rule, verbs }).filter(({ verbs }) => verbs.length > 0);
+        const token = await accessControl.createAccount(`no-${verb}-${resource}`, [...others, ...left]);
+        await work(scene);
         const log = new WatchedLogger();
-        await using _program = scene.run({ token, log, configMaps: { burnAfterReading: true } });
+        await using _program = scene.run({ token, log, ...options });
         await log.until(({ fields }) =>
           String(fields["error"]).includes(`cannot ${verb} resource "${resource}"`)
         );
       });
     }
   }
+}
+
+scannerSuite(scannerFactory);
+
+describeSuite(scannerFactory, (test) => {
+  testEachVerb(test, SCANNER_RULES, {
+    others: CLUSTER_RULES,
+    work: createBuild,
+    options: { scanner: SCANNER },
+  });
+
+  test("a scan that is forbidden is told in an Event, and comes when the right is there", async (scene) => {
+    const { cluster, namespace } = scene;
+    const { accessControl } = await start();
+    const token = await accessControl.createAccount("no-scanner", [...CLUSTER_RULES, {
+      ...SCANNER_RULES[0]!,
+      verbs: SCANNER_RULES[0]!.verbs.filter((verb) => verb !== "create"),
+    }, ...SCANNER_RULES.slice(1)]);
+    await createBuild(scene);
+    const log = new WatchedLogger();
+    await using _program = scene.run({ token, log, scanner: SCANNER });
+    const build = `${namespace}/${buildPod().metadata.name}`;
+    await log.until(({ fields }) => fields["object"] === build, 2);
+    const [event, ...others] = await cluster.list("events", namespace);
+    assert.equal(event?.reason, "InsightsScanFailed");
+    assert.match(
+      event?.message ?? "",
+      /grant the rights of manifests\/components\/build_scanner.*cannot create resource "pods"/,
+    );
+    assert.deepEqual(others, []);
+    await accessControl.grant("no-scanner", "may-create-pods", [
+      { apiGroups: [""], resources: ["pods"], verbs: ["create"] },
+    ]);
+    const label = "insights.lagoon.sh/scanned";
+    await cluster.until(
+      "pods",
+      namespace,
+      buildPod().metadata.name,
+      (pod) => pod?.metadata.labels?.[label] === "true",
+    );
+  });
+});
+
+describeSuite(factory("with the ClusterRole"), (test) => {
+  testEachVerb(test, CLUSTER_RULES, {
+    others: [],
+    work: createWork,
+    options: { configMaps: { burnAfterReading: true } },
+  });
 
   test("the ServiceAccount has these rights and no others, in its own namespace and elsewhere", async ({ namespace }) => {
     const { accessControl, programToken } = await start();
@@ -207,6 +304,12 @@ describeSuite(factory("with the chart's role"), (test) => {
 
 Deno.test("docs/security.md lists exactly the rights in the manifests", async () => {
   const metricsRole = await readManifest("components/monitoring/metrics_auth_role");
-  const rules = [...CLUSTER_RULES, ...LEASE_RULES, ...TRACK_RULES, ...metricsRole.rules!];
+  const rules = [
+    ...CLUSTER_RULES,
+    ...LEASE_RULES,
+    ...TRACK_RULES,
+    ...metricsRole.rules!,
+    ...SCANNER_RULES,
+  ];
   assert.deepEqual(await documentedPermissions(), permissions(rules));
 });

@@ -3,6 +3,7 @@ import { TestCluster } from "../fixtures/cluster.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { configMapSuite } from "../suites/configmap_suite.ts";
 import type { ClusterFactory } from "../suites/harness.ts";
+import { scannerSuite } from "../suites/scanner_suite.ts";
 import { tokenSuite } from "../suites/token_suite.ts";
 import { trackSuite } from "../suites/track_suite.ts";
 
@@ -25,3 +26,4 @@ const factory: ClusterFactory = {
 configMapSuite(factory);
 tokenSuite(factory);
 trackSuite(factory);
+scannerSuite(factory);

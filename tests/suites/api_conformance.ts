@@ -9,6 +9,7 @@ import { CREATE } from "../fixtures/api_server/conformance/create.ts";
 import { DELETE } from "../fixtures/api_server/conformance/delete.ts";
 import { LIST } from "../fixtures/api_server/conformance/list.ts";
 import { PATCH } from "../fixtures/api_server/conformance/patch.ts";
+import { PODS } from "../fixtures/api_server/conformance/pods.ts";
 import { READ } from "../fixtures/api_server/conformance/read.ts";
 import { REVIEWS } from "../fixtures/api_server/conformance/reviews.ts";
 import {
@@ -33,6 +34,7 @@ const TOPICS: Readonly<Record<string, Behaviours>> = {
   list: LIST,
   watch: WATCH,
   reviews: REVIEWS,
+  pods: PODS,
 };
 
 /**

@@ -6,6 +6,7 @@
 import { createControllers } from "../../controllers/mod.ts";
 import type { LanesOptions, TrackLanesOptions } from "../../controllers/configmap_lanes.ts";
 import type { NamespaceOptions } from "../../controllers/namespace.ts";
+import type { ScanPodOptions } from "../../controllers/scan_pod.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { createKubeClient } from "../../lib/kube/client.ts";
 import { createMetrics, type Metrics } from "../../lib/metrics.ts";
@@ -52,6 +53,8 @@ export interface RunOptions {
   /** Of servers that sites name; all are by default, since the stand-in is on this machine. */
   readonly allowsAddress?: (address: string) => boolean;
   readonly tokens?: Partial<NamespaceOptions> | false;
+  /** The build scanner; off without it. */
+  readonly scanner?: ScanPodOptions;
   readonly clock?: Clock;
   readonly publisher?: RecordingPublisher;
   readonly log?: MemoryLogger;
@@ -151,6 +154,7 @@ export function startProgram(cluster: TestCluster, options: RunOptions): Program
         track: options.track ? { ...TRACK, ...options.track } : undefined,
       },
       tokens: options.tokens === false ? undefined : { secret: SECRET, ...options.tokens },
+      scanner: options.scanner,
     },
   );
   const stop = new AbortController();

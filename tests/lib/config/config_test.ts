@@ -33,6 +33,7 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       coreOptIn: false,
       maxBytesInFlight: 6_000_000,
     },
+    scanner: undefined,
     web: {
       enabled: true,
       port: 8888,
@@ -163,18 +164,18 @@ Deno.test("buildConfig() looks for kubeconfigs as kubectl does", () => {
   ]);
 });
 
-for (
-  const [env, value] of [
-    ["ENABLE_BUILD_SCANNING", "TRUE"],
-  ] as const
-) {
-  Deno.test(`buildConfig() says that this version doesn't have what ${env} turns on, and what to do`, () => {
-    assert.match(
-      refusal({ [env]: value }),
-      new RegExp(`^${env}: this version does not have it yet: set it to `),
-    );
+Deno.test("buildConfig() gives the build scanner its image and variables, where it is turned on", () => {
+  assert.equal(build({ BUILD_SCANNER_IMAGE: "scanner:1" }).scanner, undefined);
+  assert.deepEqual(build({ ENABLE_BUILD_SCANNING: "TRUE" }).scanner, {
+    image: "uselagoon/insights-scanner:latest",
+    extraEnv: {},
   });
-}
+  const extra = { BUILD_SCANNER_IMAGE: "scanner:1", BUILD_SCANNER_EXTRA_ENV_VARS: "A=1,B=x=y,C=,A=2" };
+  assert.deepEqual(build({ ENABLE_BUILD_SCANNING: "TRUE", ...extra }).scanner, {
+    image: "scanner:1",
+    extraEnv: { A: "2", B: "x=y", C: "" },
+  });
+});
 
 const TRACK = { ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true" };
 

@@ -44,10 +44,3 @@ Deno.test("the key of Dependency-Track and the scanner's variables are secrets",
   const secrets = ROWS.filter(({ secret }) => secret).map(({ flag }) => flag);
   assert.deepEqual(secrets, ["dependency-track-api-key", "build-scanner-extra-env"]);
 });
-
-Deno.test("options of parts that are not there yet say so", () => {
-  const later = ROWS.filter(({ help }) => help.includes("Not in this version yet")).map(({ flag }) => flag);
-  assert.deepEqual(later.sort(), [
-    "enable-build-scanner",
-  ]);
-});

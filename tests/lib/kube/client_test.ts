@@ -57,6 +57,17 @@ Deno.test("list() gives metadata only, page by page, and where a watch can begin
   assert.match(second.resourceVersion, /^\d+$/);
 });
 
+Deno.test("list() of one namespace leaves out the others", async () => {
+  await using setup = await setUp();
+  const { client, server } = setup;
+  for (const namespace of ["default", "kube-public"]) {
+    await client.create(configMaps, { namespace, name: "web" }, {}, { signal });
+  }
+  const { items } = await client.list(configMaps, { namespace: "default", limit: 10, signal });
+  assert.deepEqual(items.map(({ metadata }) => metadata.namespace), ["default"]);
+  assert.equal(server.requests.at(-1)?.path, "/api/v1/namespaces/default/configmaps");
+});
+
 Deno.test("list() of nothing is empty", async () => {
   await using setup = await setUp();
   const page = await setup.client.list(configMaps, { labelSelector: "nobody-has-this", limit: 2, signal });

@@ -3,8 +3,10 @@ import {
   isConflict,
   isForbidden,
   isGone,
+  isInvalid,
   isNamespaceTerminating,
   isNotFound,
+  isOverQuota,
   kubeError,
 } from "../../../lib/kube/errors.ts";
 
@@ -27,16 +29,17 @@ Deno.test("kubeError() takes the time to wait from the header, else from the Sta
 });
 
 Deno.test("the predicates tell the statuses apart", () => {
-  const predicates = [isForbidden, isNotFound, isConflict, isGone];
-  const table = [403, 404, 409, 410, 500].map((status) =>
+  const predicates = [isForbidden, isNotFound, isConflict, isGone, isInvalid];
+  const table = [403, 404, 409, 410, 422, 500].map((status) =>
     predicates.map((holds) => holds(kubeError("x", {}, status)))
   );
   assert.deepEqual(table, [
-    [true, false, false, false],
-    [false, true, false, false],
-    [false, false, true, false],
-    [false, false, false, true],
-    [false, false, false, false],
+    [true, false, false, false, false],
+    [false, true, false, false, false],
+    [false, false, true, false, false],
+    [false, false, false, true, false],
+    [false, false, false, false, true],
+    [false, false, false, false, false],
   ]);
   assert.equal(isNotFound(new Error("404")), false);
 });
@@ -45,4 +48,18 @@ Deno.test("isNamespaceTerminating() knows the one forbidden thing that is no mis
   const body = { details: { causes: [{ reason: "NamespaceTerminating" }] } };
   assert.equal(isNamespaceTerminating(kubeError("create secrets", body, 403)), true);
   assert.equal(isNamespaceTerminating(kubeError("create secrets", {}, 403)), false);
+});
+
+Deno.test("isOverQuota() knows a quota's refusals by their words", () => {
+  const refusal = (status: number, message: string) => kubeError("create pods", { message }, status);
+  assert.equal(
+    isOverQuota(refusal(403, 'pods "a" is forbidden: exceeded quota: few, requested: pods=1')),
+    true,
+  );
+  assert.equal(
+    isOverQuota(refusal(403, 'pods "a" is forbidden: failed quota: cpu: must specify limits')),
+    true,
+  );
+  assert.equal(isOverQuota(refusal(403, 'cannot create resource "pods"')), false);
+  assert.equal(isOverQuota(refusal(500, "exceeded quota")), false);
 });

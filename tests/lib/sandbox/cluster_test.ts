@@ -50,6 +50,11 @@ Deno.test("Elsewhere the kubeconfig's context counts, which must look local unle
   assert.equal((await find({ ALLOW_REMOTE_CONTEXT: "true" }, remote))?.kind, "kubeconfig");
 });
 
+Deno.test("The build scanner alone needs a cluster, too", async () => {
+  const env = { ...WITHOUT_CONTROLLERS, ENABLE_BUILD_SCANNING: "true" };
+  assert.equal((await find(env, KUBECONFIG("https://127.0.0.1:6443")))?.kind, "kubeconfig");
+});
+
 Deno.test("No cluster is looked for when nothing asks one, and metrics say that they do", async () => {
   assert.equal(await find(WITHOUT_CONTROLLERS), undefined);
   assert.equal(

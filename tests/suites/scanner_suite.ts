@@ -1,0 +1,250 @@
+/**
+ * What becomes of builds that have finished, on any API server.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { scanPod } from "../../controllers/scan_pod.ts";
+import type { Pod } from "../../lib/kube/objects.ts";
+import { BUILD_LABELS, buildPod, deployment } from "../fixtures/builds.ts";
+import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
+import { until } from "../fixtures/until.ts";
+import { type ClusterFactory, describeSuite, type RunOptions } from "./harness.ts";
+
+const BUILD = "lagoon-build-abc123";
+const SCANNER = `insights-scanner-${BUILD}`;
+const OPTIONS = { image: "registry.example/insights-scanner:v1", extraEnv: { SCAN_MODE: "fast" } };
+const SCAN: RunOptions = { tokens: false, scanner: OPTIONS };
+const SCANNER_LABELS = {
+  "insights.lagoon.sh/scan-status": "scanning",
+  "insights.lagoon.sh/imagescanner": "true",
+};
+const SPEC = { containers: [{ name: "scanner", image: "scanner:0" }] };
+
+const isScanned = (pod?: TestObject) => pod?.metadata.labels?.["insights.lagoon.sh/scanned"] === "true";
+const isThere = (object?: TestObject) => object !== undefined;
+
+/** A build that is as far as that; what it deploys is there already. */
+async function build(
+  cluster: TestCluster,
+  namespace: string,
+  { name = BUILD, phase = "Succeeded", labels = {} }: {
+    name?: string;
+    phase?: string;
+    labels?: Record<string, string>;
+  } = {},
+): Promise<TestObject> {
+  const { metadata, ...pod } = buildPod(name);
+  const object = { metadata: { ...metadata, labels: { ...metadata.labels, ...labels } }, ...pod };
+  await cluster.create("pods", namespace, object);
+  await cluster.setStatus("pods", namespace, name, { phase });
+  return (await cluster.get("pods", namespace, name))!;
+}
+
+async function deploy(cluster: TestCluster, namespace: string): Promise<void> {
+  const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  await cluster.send("POST", path, { body: deployment("nginx", ["nginx@sha256:aa", "php@sha256:bb"]) });
+  await cluster.send("POST", path, { body: deployment("cli", ["cli@sha256:cc"]) });
+}
+
+async function scanners(cluster: TestCluster, namespace: string): Promise<string[]> {
+  const pods = await cluster.list("pods", namespace);
+  return pods.map(({ metadata }) => metadata.name).filter((name) => name.startsWith("insights-scanner-"));
+}
+
+/** Waits until the controller has seen everything that was there before: it works on a later build, too. */
+async function untilCaughtUp(cluster: TestCluster, namespace: string): Promise<void> {
+  await cluster.createNamespace(namespace);
+  await deploy(cluster, namespace);
+  await build(cluster, namespace);
+  await cluster.until("pods", namespace, BUILD, isScanned);
+}
+
+/** Refuses pods in the namespace, as soon as the API server has learned of it. */
+async function limitPods(cluster: TestCluster, namespace: string): Promise<void> {
+  const hard = { pods: "0" };
+  await cluster.create("resourcequotas", namespace, { metadata: { name: "few" }, spec: { hard } });
+  await cluster.setStatus("resourcequotas", namespace, "few", { hard, used: { pods: "0" } });
+  await until("the quota counts", async () => {
+    const path = `/api/v1/namespaces/${namespace}/pods`;
+    const body = { metadata: { name: "probe" }, spec: SPEC };
+    const answer = await cluster.send("POST", path, { body, allow: [403] }) as { code?: number };
+    if (answer.code === 403) return true;
+    await cluster.delete("pods", namespace, "probe");
+    return false;
+  });
+}
+
+/** Registers the suite. */
+export function scannerSuite(factory: ClusterFactory): void {
+  describeSuite(factory, (test) => {
+    test("a build that finishes gets a scanner of all its images, and then its label", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      await using program = run(SCAN);
+      const { metadata } = await build(cluster, namespace, { phase: "Running" });
+      await cluster.setStatus("pods", namespace, BUILD, { phase: "Succeeded" });
+      const after = await cluster.until("pods", namespace, BUILD, isScanned);
+      assert.deepEqual(after?.metadata.labels, {
+        ...BUILD_LABELS,
+        "insights.lagoon.sh/scanned": "true",
+      });
+      const scanner = await cluster.get("pods", namespace, SCANNER);
+      assert.deepEqual(scanner?.metadata.labels, SCANNER_LABELS);
+      assert.deepEqual(scanner?.metadata.annotations, { "insights.lagoon.sh/build-uid": metadata.uid });
+      const [container] = (scanner?.spec as Pod["spec"]).containers;
+      assert.equal(container?.image, OPTIONS.image);
+      const env = Object.fromEntries(container?.env?.map((entry) => [entry.name, entry]) ?? []);
+      assert.equal(env["INSIGHT_SCAN_IMAGES"]?.value, "cli@sha256:cc,nginx@sha256:aa,php@sha256:bb");
+      assert.equal(env["NAMESPACE"]?.value, namespace);
+      assert.deepEqual(env["LAGOON_ENVIRONMENT_VARIABLES"]?.valueFrom, {
+        secretKeyRef: { name: "vars", key: "all" },
+      });
+      assert.match(
+        (await program.metrics.render()).text,
+        /^insights_remote_build_scans_total\{outcome="created",code=""\} [1-9]/m,
+      );
+      assert.doesNotMatch(JSON.stringify(program.log.lines), /SCAN_MODE|fast|production/);
+    });
+
+    test("a build is not scanned while it runs, when it failed, or when it was scanned", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      await build(cluster, namespace, { name: "running", phase: "Running" });
+      await build(cluster, namespace, { name: "failed", phase: "Failed" });
+      await build(cluster, namespace, { name: "done", labels: { "insights.lagoon.sh/scanned": "true" } });
+      await build(cluster, namespace, {
+        name: "scan",
+        labels: { "insights.lagoon.sh/scan-status": "scanning" },
+      });
+      await cluster.create("pods", namespace, { metadata: { name: "no-build" }, spec: SPEC });
+      await cluster.setStatus("pods", namespace, "no-build", { phase: "Succeeded" });
+      const before = await cluster.list("pods", namespace);
+      await using _program = run(SCAN);
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      assert.deepEqual(await cluster.list("pods", namespace), before);
+    });
+
+    test("a build without Deployments is left as it is", async ({ cluster, namespace, run }) => {
+      const before = await build(cluster, namespace);
+      await using _program = run(SCAN);
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      assert.deepEqual(await cluster.list("pods", namespace), [before].map(listed));
+    });
+
+    test("the scanner of the build before is replaced, other pods stay", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      await cluster.create("pods", namespace, {
+        metadata: { name: "insights-scanner-old", labels: SCANNER_LABELS },
+        spec: SPEC,
+      });
+      const site = { name: "site", labels: { "insights.lagoon.sh/imagescanner": "true" } };
+      await cluster.create("pods", namespace, { metadata: site, spec: SPEC });
+      await build(cluster, namespace);
+      await using _program = run(SCAN);
+      await cluster.until("pods", namespace, BUILD, isScanned);
+      const names = (await cluster.list("pods", namespace)).map(({ metadata }) => metadata.name);
+      assert.deepEqual(names, [SCANNER, BUILD, "site"]);
+    });
+
+    test("a build whose label was not written before a restart keeps the scanner that it has", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      const pod = await build(cluster, namespace) as unknown as Pod;
+      const before = await cluster.create("pods", namespace, scanPod(pod, ["cli@sha256:cc"], OPTIONS));
+      await using program = run(SCAN);
+      await cluster.until("pods", namespace, BUILD, isScanned);
+      assert.deepEqual(await scanners(cluster, namespace), [SCANNER]);
+      assert.equal((await cluster.get("pods", namespace, SCANNER))?.metadata.uid, before.metadata.uid);
+      assert.match(
+        (await program.metrics.render()).text,
+        /build_scans_total\{outcome="found",code=""\} [1-9]/,
+      );
+    });
+
+    test("so it does when the scanner has lost its labels meanwhile", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      const pod = await build(cluster, namespace) as unknown as Pod;
+      const { metadata, ...rest } = scanPod(pod, ["cli@sha256:cc"], OPTIONS);
+      const bare = { ...rest, metadata: { ...metadata, labels: {} } };
+      const before = await cluster.create("pods", namespace, bare);
+      await using _program = run(SCAN);
+      await cluster.until("pods", namespace, BUILD, isScanned);
+      assert.equal((await cluster.get("pods", namespace, SCANNER))?.metadata.uid, before.metadata.uid);
+    });
+
+    test("a scanner of the same name that an earlier build left is replaced", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      const { metadata } = await build(cluster, namespace);
+      const old = { ...metadata, namespace, uid: "another" };
+      const left = scanPod({ ...buildPod(), metadata: old } as unknown as Pod, ["cli:0"], OPTIONS);
+      const before = await cluster.create("pods", namespace, left);
+      await using _program = run(SCAN);
+      await cluster.until("pods", namespace, BUILD, isScanned);
+      assert.deepEqual(await scanners(cluster, namespace), [SCANNER]);
+      assert.notEqual((await cluster.get("pods", namespace, SCANNER))?.metadata.uid, before.metadata.uid);
+    });
+
+    test("somebody else's pod of the scanner's name stays, an Event tells of it, and the scan comes when it is gone", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      await cluster.create("pods", namespace, { metadata: { name: SCANNER }, spec: SPEC });
+      await build(cluster, namespace);
+      await using program = run(SCAN);
+      const failures = () => program.log.with("Reconcile failed").length;
+      await until("it is tried again", () => failures() >= 2);
+      const events = await cluster.list("events", namespace);
+      assert.deepEqual(
+        events.map(({ reason, involvedObject }) => [reason, involvedObject?.kind, involvedObject?.name]),
+        [["InsightsScanFailed", "Pod", BUILD]],
+      );
+      assert.match(events[0]?.message ?? "", new RegExp(`pod that is no scanner: delete that.*${SCANNER}`));
+      assert.equal(isScanned(await cluster.get("pods", namespace, BUILD)), false);
+      await cluster.delete("pods", namespace, SCANNER);
+      await cluster.until("pods", namespace, BUILD, isScanned);
+      assert.ok(isThere(await cluster.get("pods", namespace, SCANNER)));
+    });
+
+    test("a quota that leaves no room is told in an Event, and the scan comes when it is lifted", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      await build(cluster, namespace);
+      await limitPods(cluster, namespace);
+      await using program = run(SCAN);
+      await until("it is tried again", () => program.log.with("Reconcile failed").length >= 2);
+      const [event, ...others] = await cluster.list("events", namespace);
+      assert.equal(event?.reason, "InsightsScanFailed");
+      assert.match(event?.message ?? "", /quota leaves no room.*raise it.*exceeded quota: few/);
+      assert.deepEqual(others, []);
+      const [line] = program.log.with("Reconcile failed");
+      assert.match(
+        String(line?.fields["error"]),
+        new RegExp(`^Cannot scan the images of build ${namespace}/`),
+      );
+      await cluster.delete("resourcequotas", namespace, "few");
+      await cluster.until("pods", namespace, BUILD, isScanned);
+      assert.deepEqual(await scanners(cluster, namespace), [SCANNER]);
+      const { text } = await program.metrics.render();
+      assert.match(text, /build_scans_total\{outcome="failed",code="quota"\} [2-9]/);
+    });
+
+    test("a build in a namespace that is being deleted is left alone", async ({ cluster, namespace, run }) => {
+      await deploy(cluster, namespace);
+      await build(cluster, namespace);
+      await cluster.delete("namespaces", "", namespace);
+      await using program = run(SCAN);
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      assert.deepEqual(await scanners(cluster, namespace), []);
+      const lines = program.log.with("Build not scanned as its namespace is being deleted");
+      assert.deepEqual(
+        lines.map(({ fields }) => fields["object"]).filter((object) => object === `${namespace}/${BUILD}`),
+        [
+          `${namespace}/${BUILD}`,
+        ],
+      );
+      assert.deepEqual(program.log.lines.filter(({ level }) => level === "error"), []);
+    });
+  });
+}
+
+/** As it stands in a list: without its kind. */
+function listed(object: TestObject): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).filter(([name]) => name !== "kind" && name !== "apiVersion"),
+  );
+}
