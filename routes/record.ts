@@ -10,6 +10,9 @@ import type { AppEnv, RouteDeps } from "./deps.ts";
 /** Where the client finds the request's id, which is also the id of its message. */
 export const REQUEST_ID_HEADER = "X-Request-Id";
 
+/** What Hono sees where the server was handed the whole answer, the request's id and all. */
+export const ANSWERED = new Response();
+
 const METHODS: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** Makes the middleware that has to run before all others. Ids that clients send are not taken over. */
@@ -19,9 +22,9 @@ export function createRecord(
   return async function record(c, next) {
     const request = newId();
     c.set("requestId", request);
-    c.header(REQUEST_ID_HEADER, request);
     const startedAt = clock.now();
     await next();
+    if (c.res !== ANSWERED) c.res.headers.set(REQUEST_ID_HEADER, request);
     const code = c.res.status;
     const route = routeOf(c);
     const method = METHODS.includes(c.req.method) ? c.req.method : "other";

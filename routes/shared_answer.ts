@@ -5,10 +5,7 @@
  */
 import type { Context } from "hono";
 import type { AppEnv } from "./deps.ts";
-import { REQUEST_ID_HEADER } from "./record.ts";
-
-/** What Hono sees where the server has the answer already. */
-const ANSWERED = new Response();
+import { ANSWERED, REQUEST_ID_HEADER } from "./record.ts";
 
 /** Answers 200 with bytes of JSON that never change. */
 export function answerShared(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Response {

@@ -39,7 +39,7 @@ export class ListWriter implements Disposable {
    */
   add(entry: FactEntry | ProblemEntry): Span {
     const start = this.#text.length;
-    this.#text.write(`,${JSON.stringify(entry)}`);
+    this.#text.write(start === this.#headEnd ? JSON.stringify(entry) : `,${JSON.stringify(entry)}`);
     if (this.#text.length + this.#tail.length > MAX_MESSAGE_BYTES) throw tooLarge();
     return { start, end: this.#text.length };
   }
@@ -51,12 +51,17 @@ export class ListWriter implements Disposable {
 
   /** Ends the message and gives its bytes: UTF-8 JSON in the shapes of contract §1.1. */
   finish(): Uint8Array<ArrayBuffer> {
-    const gaps = this.#dropped.toSorted((a, b) => a.start - b.start);
-    // Each item came with a comma before it, and the first one that is left needs none.
-    const first = gaps.reduce((at, gap) => gap.start === at ? gap.end : at, this.#headEnd);
-    if (first < this.#text.length) gaps.push({ start: first, end: first + 1 });
+    const gaps = this.#dropped.length === 0 ? [] : this.#gaps();
     this.#text.write(this.#tail);
-    return this.#text.take(gaps.toSorted((a, b) => a.start - b.start));
+    return this.#text.take(gaps);
+  }
+
+  #gaps(): Span[] {
+    const gaps = this.#dropped.toSorted((a, b) => a.start - b.start);
+    // Each item but the first came with a comma before it, and the first one that is left needs none.
+    const first = gaps.reduce((at, gap) => gap.start === at ? gap.end : at, this.#headEnd);
+    if (first === this.#headEnd || first === this.#text.length) return gaps;
+    return [...gaps, { start: first, end: first + 1 }].sort((a, b) => a.start - b.start);
   }
 
   /** Gives the memory back. */

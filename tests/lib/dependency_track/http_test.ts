@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { sendRequest } from "../../../lib/dependency_track/http.ts";
+import { createCertificates } from "../../fixtures/certificates.ts";
 
 const { signal } = new AbortController();
 const everything = { headers: {}, allowsAddress: () => true, signal } as const;
@@ -147,4 +148,25 @@ Deno.test("what goes wrong with the body ends the request with that", async () =
       message: /No answer/,
     });
   });
+});
+
+Deno.test("over TLS nothing is sent before the server has proven its name", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { certificate: cert, key } = await createCertificates(folder);
+    let asked = 0;
+    const onListen = () => {};
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, cert, key, onListen }, () => {
+      asked++;
+      return new Response();
+    });
+    const url = new URL(`https://127.0.0.1:${server.addr.port}/`);
+    await assert.rejects(sendRequest({ ...everything, method: "GET", url, headers: { "x-api-key": "k" } }), {
+      code: "track-connection",
+    });
+    assert.equal(asked, 0);
+    await server.shutdown();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
