@@ -45,6 +45,9 @@ function configOf(objects: readonly RenderedObject[]): Config {
   return buildConfig(readValues([], read), read);
 }
 
+/** What only the component for Dependency-Track grants. */
+const SITE_SECRET = " lagoon-env";
+
 const isPartOf = (part: Record<string, string>, whole: Record<string, string> = {}) =>
   Object.entries(part).every(([key, value]) => whole[key] === value);
 
@@ -172,7 +175,7 @@ for (const variant of VARIANTS) {
     const { leaderElection, metrics, scanner } = configOf(objects);
     const needed = (await documentedPermissions()).filter((line) =>
       (leaderElection.enabled || !line.includes(" leases.")) && (metrics || !line.includes("reviews.")) &&
-      (scanner || !/ (?:pods|deployments\.apps)$/.test(line))
+      (scanner || !/ (?:pods|deployments\.apps)$/.test(line)) && !line.endsWith(SITE_SECRET)
     );
     assert.deepEqual(permissions(boundRules(objects)), needed);
   });
@@ -244,11 +247,29 @@ Deno.test({
       "resources: [../production]\ncomponents: [../../components/build_scanner]\n",
     );
     assert.ok(configOf(objects).scanner);
-    const needed = (await documentedPermissions()).filter((line) => !line.includes("reviews."));
+    const needed = (await documentedPermissions()).filter((line) =>
+      !line.includes("reviews.") && !line.endsWith(SITE_SECRET)
+    );
     assert.deepEqual(permissions(boundRules(objects)), needed);
     // Whoever doesn't name it gets none of its rights.
     const rules = permissions(boundRules(await render("overlays/production")));
     assert.deepEqual(rules.filter((line) => line.endsWith(" pods")), []);
+  },
+});
+
+Deno.test({
+  ...needsKustomize("the overlay that docs/dependency_track.md shows turns it on, and grants a site's key"),
+  fn: async () => {
+    const document = await Deno.readTextFile(new URL("../docs/dependency_track.md", import.meta.url));
+    const objects = await renderOwn(/```yaml\n([^]*?)```/.exec(document)?.[1] ?? "");
+    const variables = new Map(variablesOf(objects).map(({ name, value }) => [name, value]));
+    assert.equal(variables.get("ENABLE_DEPENDENCY_TRACK_INTEGRATION"), "true");
+    const [, secret] = /kubectl create secret generic (\S+) -n lagoon/.exec(document) ?? [];
+    assert.deepEqual(at(containerOf(objects), "envFrom"), [{ secretRef: { name: secret } }]);
+    const needed = (await documentedPermissions()).filter((line) =>
+      !line.includes("reviews.") && !/ (?:pods|deployments\.apps)$/.test(line)
+    );
+    assert.deepEqual(permissions(boundRules(objects)), needed);
   },
 });
 

@@ -98,7 +98,7 @@ test("a watch that ends with a 410 event begins with a new list", async (scene) 
 
 test("a list whose next page has expired begins anew, and sends nothing twice", async (scene) => {
   const { server } = scene;
-  const names = Array.from({ length: 505 }, (_, index) => `many-${index}`);
+  const names = Array.from({ length: 1005 }, (_, index) => `many-${index}`);
   await breakWatches(scene);
   for (const name of names) await scene.create(name);
   server.compact();

@@ -18,8 +18,8 @@ async function measure(): Promise<void> {
   });
   assert.deepEqual(requests, {
     "list configmaps": 1,
-    "list namespaces": 3,
-    "list secrets": 3,
+    "list namespaces": 2,
+    "list secrets": 2,
     "watch configmaps": 1,
     "watch namespaces": 1,
     "watch secrets": 1,
