@@ -9,7 +9,7 @@ import { ByteBudget } from "../lib/byte_budget.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TrackRefusedError, TrackUnavailableError } from "../lib/dependency_track/errors.ts";
 import { type NameTemplates, projectNames } from "../lib/dependency_track/naming.ts";
-import type { Pusher, PushState } from "../lib/dependency_track/push.ts";
+import type { Pusher } from "../lib/dependency_track/push.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import type { Reconcile, Result } from "../lib/kube/controller.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
@@ -63,12 +63,6 @@ const LONGEST_BACKOFF_MS = 60 * 60 * 1000;
 /** Most that a ConfigMap's values can take in JSON: 1 MiB of data, and a third more for base64. */
 const LARGEST_PAYLOAD = 1_400_000;
 
-/** A push that has begun, of one build's SBOM. */
-interface Begun {
-  readonly build: string;
-  isProcessed: boolean;
-}
-
 /**
  * Makes the reconcile function of one kind of server.
  *
@@ -85,7 +79,8 @@ export function createTrackReconcile(
     metrics.countSbom(place.destination.name, outcome, code);
   const outcomes = createOutcomes({ ...dependencies, count }, place, target.words, options);
   const budget = new ByteBudget(options.maxBytesInFlight);
-  const begun = new Map<string, Begun>();
+  /** The build whose SBOM was uploaded and is not marked yet, by ConfigMap. */
+  const begun = new Map<string, string>();
 
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     const id = formatKey(key);
@@ -100,9 +95,13 @@ export function createTrackReconcile(
         return await abandon(id, signal);
       }
       // A rebuild has the same name: what was begun for the one before is none of its.
-      const push = begun.get(id);
-      if (push && push.build !== buildOf(object)) return await abandon(id, signal);
-      return await orFail(object, signal, () => begun.has(id) ? follow(object, signal) : begin(key, signal));
+      const build = begun.get(id);
+      if (build !== undefined && build !== buildOf(object)) return await abandon(id, signal);
+      return await orFail(
+        object,
+        signal,
+        () => build !== undefined ? follow(object, signal) : begin(key, signal),
+      );
     } catch (error) {
       if (!isNotFound(error)) throw error;
       return await abandon(id, signal);
@@ -133,21 +132,21 @@ export function createTrackReconcile(
     try {
       return await work();
     } catch (error) {
-      if (signal.aborted) throw error;
-      if (error instanceof TrackRefusedError) {
-        forget(formatKey(keyOf(object)));
-        return await outcomes.refuse(object, error, { signal });
-      }
-      if (!(error instanceof TrackUnavailableError)) throw error;
-      forget(formatKey(keyOf(object)));
-      const backoffMs = options.retryDelayMs * 2 ** Math.min(retryCount(object, place.destination), 20);
-      const delayMs = Math.max(
-        options.retryDelayMs,
-        Math.min(backoffMs, LONGEST_BACKOFF_MS),
-        error.retryAfterMs,
-      );
-      return await outcomes.defer(object, error, delayMs, { signal });
+      const isKnown = error instanceof TrackRefusedError || error instanceof TrackUnavailableError;
+      if (signal.aborted || !isKnown) throw error;
+      const key = keyOf(object);
+      forget(formatKey(key));
+      // Another destination may have written meanwhile, and nothing is to be sent again for that; a rebuild is in line already.
+      const latest = await kube.getMetadata(RESOURCES.configMaps, key, { signal });
+      if (buildOf(latest) !== buildOf(object)) return {};
+      if (error instanceof TrackRefusedError) return await outcomes.refuse(latest, error, { signal });
+      return await outcomes.defer(latest, error, backoffOf(latest, error), { signal });
     }
+  }
+
+  function backoffOf(object: PartialObject, { retryAfterMs }: TrackUnavailableError): number {
+    const doubledMs = options.retryDelayMs * 2 ** Math.min(retryCount(object, place.destination), 20);
+    return Math.max(options.retryDelayMs, Math.min(doubledMs, LONGEST_BACKOFF_MS), retryAfterMs);
   }
 
   async function begin(key: ObjectKey, signal: AbortSignal): Promise<Result> {
@@ -169,17 +168,13 @@ export function createTrackReconcile(
     });
     const id = formatKey(key);
     const state = await pusher.begin({ id, server, names, sbom: sbomOf(configMap) }, signal);
-    if (state === "processing") begun.set(id, { build: buildOf(configMap), isProcessed: false });
+    if (state === "processing") begun.set(id, buildOf(configMap));
     return { requeueAfterMs: options.pollMs };
   }
 
   async function follow(object: PartialObject, signal: AbortSignal): Promise<Result> {
     const id = formatKey(keyOf(object));
-    const push = begun.get(id);
-    // Known, when only its mark could not be written.
-    const state: PushState = push?.isProcessed ? "done" : await pusher.look(id, signal);
-    if (state !== "done") return { requeueAfterMs: options.pollMs };
-    if (push) push.isProcessed = true;
+    if (await pusher.look(id, signal) !== "done") return { requeueAfterMs: options.pollMs };
     await outcomes.done(object, "success", { signal });
     forget(id);
     return {};

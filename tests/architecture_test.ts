@@ -182,7 +182,6 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "controllers/parts.ts": "tests/suites/harness.ts",
   "lib/config/dependency_track.ts": "tests/lib/config/config_test.ts",
   "lib/dependency_track/errors.ts": "tests/lib/dependency_track/client_test.ts",
-  "lib/dependency_track/push.ts": "tests/suites/track_suite.ts",
   "controllers/namespace.ts": "tests/suites/token_suite.ts",
   "controllers/scanner_pods.ts": "tests/controllers/build_pod_test.ts",
   "routes/list.ts": "tests/routes/facts_test.ts",

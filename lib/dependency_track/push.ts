@@ -61,11 +61,6 @@ export class Pusher {
     return this.#running.size;
   }
 
-  /** Whether a push has begun and not ended. */
-  isRunning(id: string): boolean {
-    return this.#running.has(id);
-  }
-
   /** Forgets a push: what it was for is gone. */
   forget(id: string): void {
     this.#running.delete(id);
@@ -107,13 +102,14 @@ export class Pusher {
   }
 
   /**
-   * Asks how far a push is.
+   * Asks how far a push is; one that is known to have been processed, and so forgotten, is done.
    *
    * @throws {TrackUnavailableError} When the server can't say, or takes too long.
    */
   async look(id: string, signal: AbortSignal): Promise<PushState> {
     const running = this.#running.get(id);
-    if (running?.token === undefined) return "busy";
+    if (!running) return "done";
+    if (running.token === undefined) return "busy";
     try {
       if (!await running.client.isProcessing(running.token, signal)) {
         this.#running.delete(id);

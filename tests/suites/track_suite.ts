@@ -460,6 +460,47 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.deepEqual(own.calls, []);
     });
 
+    test("a site's server that fails is told of in an Event, and has the SBOM once it is well", async ({ cluster, namespace, run }) => {
+      await using own = new DependencyTrack({ key: "site-key" });
+      own.fault = () => ({ status: 500 });
+      await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
+      await using _program = run({ track: toSites(own), configMaps: { retryDelayMs: 1_000 } });
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
+      );
+      await until("an Event tells", async () => (await cluster.list("events", namespace)).length > 0);
+      const [event] = await cluster.list("events", namespace) as (TestObject & { reason?: string })[];
+      assert.equal(event?.reason, "DependencyTrackFailed");
+      own.fault = () => undefined;
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(bomsOf(own, namespace), 1);
+    });
+
+    test("after the configured number of retries Dependency-Track is given up, and core is not", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      track.fault = () => ({ status: 500 });
+      await using program = run({
+        track: toDefault(track),
+        configMaps: { maxRetries: 1, retryDelayMs: 1_000 },
+      });
+      program.publisher.ready = false;
+      await cluster.create("configmaps", namespace, sbom(namespace));
+      await cluster.until("configmaps", namespace, NAME, has(CORE, "failure"));
+      program.publisher.ready = true;
+      const label = "insights.lagoon.sh/max-retry-exceeded";
+      const marked = await cluster.until(
+        "configmaps",
+        namespace,
+        NAME,
+        (object) => object?.metadata.labels?.[label] === "true",
+      );
+      assert.equal(program.publisher.of(namespace).length, 1);
+      assert.equal(marked?.metadata.annotations?.[CORE], "success");
+      assert.equal(marked?.metadata.annotations?.[`${DEFAULT}-retries`], "2");
+    });
+
     test("a site's server that redirects is not followed", async ({ cluster, namespace, run }) => {
       await using own = new DependencyTrack({ key: "site-key" });
       await using inside = new DependencyTrack({ key: "site-key" });

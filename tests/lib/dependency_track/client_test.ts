@@ -116,8 +116,6 @@ Deno.test("a request that takes too long is given up, and told from one that was
 });
 
 Deno.test("a server can't make a path of ours by what it answers", async () => {
-  await using track = new DependencyTrack();
-  track.fault = () => ({ status: 200 });
   await using odd = {
     server: Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
