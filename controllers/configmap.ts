@@ -19,6 +19,7 @@ import {
   type ConfigMap,
   formatKey,
   keyOf,
+  LARGEST_CONFIG_MAP,
   type ObjectKey,
   type PartialObject,
   RESOURCES,
@@ -61,9 +62,6 @@ export interface ConfigMapDependencies {
  */
 const BROKER_WAIT_MS = 5_000;
 
-/** Most that a ConfigMap's values can take in JSON: 1 MiB of data, and a third more for base64. */
-const LARGEST_PAYLOAD = 1_400_000;
-
 /** All that a message is made of. */
 interface Shipment {
   readonly configMap: ConfigMap;
@@ -95,7 +93,7 @@ export function createConfigMapReconcile(
         return await settle(await kube.getMetadata(RESOURCES.configMaps, key, { signal }), signal);
       }
       // How large it is shows only when it is there.
-      using reservation = await budget.reserve(LARGEST_PAYLOAD, { signal });
+      using reservation = await budget.reserve(LARGEST_CONFIG_MAP, { signal });
       // At the same time, since nearly everything in line is sent, and two answers one after the other take twice as long.
       const [configMap, environment] = await Promise.all([
         kube.get(RESOURCES.configMaps, key, { signal }),

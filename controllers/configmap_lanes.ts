@@ -11,7 +11,7 @@ import { RESOURCES } from "../lib/kube/objects.ts";
 import { createReflector } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
 import { type ConfigMapOptions, createConfigMapReconcile } from "./configmap.ts";
-import { configMapHandler, type Lane } from "./configmap_handler.ts";
+import { type ConfigMapHandler, configMapHandler, type Lane } from "./configmap_handler.ts";
 import { configMapSelector } from "./configmap_state.ts";
 import { createTrackReconcile } from "./dependency_track.ts";
 import {
@@ -52,20 +52,10 @@ export interface TrackLanesOptions extends Omit<PusherOptions, "clock" | "newId"
 /** Makes the controllers of all destinations; core comes first, and watches for all. */
 export function createConfigMapControllers(parts: Parts, options: LanesOptions): readonly Controller[] {
   const core: Lane = { destination: coreDestination(options.coreOptIn), queue: new WorkQueue(parts) };
-  const targets = options.track ? trackTargets(parts, options.track) : [];
-  const lanes = targets.map((target) => ({
-    target,
-    destination: target.destination,
-    queue: new WorkQueue(parts),
-  }));
-  const all = [core, ...lanes].map(({ destination }) => destination);
-  const handler = configMapHandler([core, ...lanes], parts.clock, options);
-  parts.metrics.observe("configmaps", () => ({ ...handler.counts(core.destination) }));
-  parts.metrics.observe("sboms_waiting", () =>
-    Object.fromEntries(lanes.map(({ destination }) => {
-      const { pending, deferred } = handler.counts(destination);
-      return [destination.name, pending + deferred];
-    })));
+  const tracks = options.track ? trackLanes(parts, options.track) : [];
+  const all = [core, ...tracks].map(({ destination }) => destination);
+  const handler = configMapHandler([core, ...tracks], parts.clock, options);
+  observe(parts, core, tracks, handler);
   const watch = createReflector({
     ...parts,
     client: parts.kube,
@@ -73,38 +63,58 @@ export function createConfigMapControllers(parts: Parts, options: LanesOptions):
     labelSelector: configMapSelector(options.burnAfterReading),
     handler,
   });
-  const first: Controller = {
-    name: "configmap",
-    queue: core.queue,
-    reflectors: { "configmaps-watch": watch },
-    reconcile: createConfigMapReconcile(parts, { destination: core.destination, all }, options),
-    concurrency: options.maxConcurrent,
-  };
-  const { track } = options;
-  if (!track) return [first];
-  const pushers = new Map(
-    lanes.map(({ destination }) => [destination.name, new Pusher({ ...parts, ...track })]),
-  );
-  parts.metrics.observe(
-    "sboms_in_flight",
-    () => Object.fromEntries([...pushers].map(([name, pusher]) => [name, pusher.runningCount])),
-  );
-  const others = lanes.map(({ destination, target, queue }): Controller => ({
-    name: destination.name,
-    queue,
-    reflectors: {},
-    reconcile: createTrackReconcile(
-      { ...parts, pusher: pushers.get(destination.name)! },
-      { destination, all },
-      target,
-      {
+  return [
+    {
+      name: "configmap",
+      queue: core.queue,
+      reflectors: { "configmaps-watch": watch },
+      reconcile: createConfigMapReconcile(parts, { destination: core.destination, all }, options),
+      concurrency: options.maxConcurrent,
+    },
+    ...tracks.map(({ destination, queue, target, pusher, track }): Controller => ({
+      name: destination.name,
+      queue,
+      reflectors: {},
+      reconcile: createTrackReconcile({ ...parts, pusher }, { destination, all }, target, {
         ...options,
         ...track,
-      },
-    ),
-    concurrency: track.maxConcurrent,
+      }),
+      concurrency: track.maxConcurrent,
+    })),
+  ];
+}
+
+interface TrackLane extends Lane {
+  readonly target: TrackTarget;
+  readonly pusher: Pusher;
+  readonly track: TrackLanesOptions;
+}
+
+function trackLanes(parts: Parts, track: TrackLanesOptions): TrackLane[] {
+  return trackTargets(parts, track).map((target) => ({
+    destination: target.destination,
+    queue: new WorkQueue(parts),
+    target,
+    pusher: new Pusher({ ...parts, ...track }),
+    track,
   }));
-  return [first, ...others];
+}
+
+function observe(
+  { metrics }: Parts,
+  core: Lane,
+  tracks: readonly TrackLane[],
+  handler: ConfigMapHandler,
+): void {
+  const byName = (read: (lane: TrackLane) => number) =>
+    Object.fromEntries(tracks.map((lane) => [lane.destination.name, read(lane)]));
+  metrics.observe("configmaps", () => ({ ...handler.counts(core.destination) }));
+  metrics.observe("sboms_waiting", () =>
+    byName(({ destination }) => {
+      const { pending, deferred } = handler.counts(destination);
+      return pending + deferred;
+    }));
+  metrics.observe("sboms_in_flight", () => byName(({ pusher }) => pusher.runningCount));
 }
 
 /** Each kind of server is a lane of its own, so that a site's holds up nobody else's SBOMs. */

@@ -18,6 +18,7 @@ import {
   type ConfigMap,
   formatKey,
   keyOf,
+  LARGEST_CONFIG_MAP,
   type ObjectKey,
   type PartialObject,
   RESOURCES,
@@ -60,9 +61,6 @@ export interface TrackDependencies {
 }
 
 const LONGEST_BACKOFF_MS = 60 * 60 * 1000;
-/** Most that a ConfigMap's values can take in JSON: 1 MiB of data, and a third more for base64. */
-const LARGEST_PAYLOAD = 1_400_000;
-
 /**
  * Makes the reconcile function of one kind of server.
  *
@@ -150,7 +148,7 @@ export function createTrackReconcile(
   }
 
   async function begin(key: ObjectKey, signal: AbortSignal): Promise<Result> {
-    using _reservation = await budget.reserve(LARGEST_PAYLOAD, { signal });
+    using _reservation = await budget.reserve(LARGEST_CONFIG_MAP, { signal });
     const [configMap, namespace] = await Promise.all([
       kube.get(RESOURCES.configMaps, key, { signal }),
       kube.getMetadata(RESOURCES.namespaces, { namespace: "", name: key.namespace }, { signal }),

@@ -4,29 +4,14 @@
  * @module
  */
 import { type Controllers, createControllers } from "../controllers/mod.ts";
-import type { Publisher } from "./broker/publisher.ts";
-import type { Clock } from "./clock.ts";
+import type { ControllersDependencies } from "../controllers/parts.ts";
 import type { Config } from "./config/config.ts";
 import { createKubeClient, type KubeClient } from "./kube/client.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import { createLeaderElection } from "./kube/leader_election.ts";
-import type { Logger } from "./log.ts";
-import type { Metrics } from "./metrics.ts";
 
-/** What it works with. */
-export interface ClusterWorkDependencies {
-  /** Lagoon core. */
-  readonly publisher: Publisher;
-  /** Time. */
-  readonly clock: Clock;
-  /** Source of jitter, a number in [0, 1). */
-  readonly random: () => number;
-  /** Makes an id, a different one each time. */
-  readonly newId: () => string;
-  /** Where outcomes are counted. */
-  readonly metrics: Metrics;
-  /** Where the program tells what it does. */
-  readonly log: Logger;
+/** What it works with: all that controllers do, but for the API server, which it opens. */
+export interface ClusterWorkDependencies extends Omit<ControllersDependencies, "kube"> {
   /** How to reach the API server; not called when no controller is enabled. */
   readonly openCluster: () => Promise<ClusterAccess>;
 }

@@ -52,6 +52,9 @@ export interface ConfigMap extends NamespacedObject {
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
+/** Most that a ConfigMap's values can take in JSON, in bytes: 1 MiB of data, and a third more for base64. */
+export const LARGEST_CONFIG_MAP = 1_400_000;
+
 /** `v1/Secret`. */
 export interface Secret extends NamespacedObject {
   /** Such as `Opaque`. */
