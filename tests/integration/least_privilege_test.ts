@@ -24,6 +24,8 @@ import {
 } from "../suites/harness.ts";
 import { scannerSuite } from "../suites/scanner_suite.ts";
 import { tokenSuite } from "../suites/token_suite.ts";
+import { trackFaultSuite } from "../suites/track_fault_suite.ts";
+import { trackSiteSuite } from "../suites/track_site_suite.ts";
 import { trackSuite } from "../suites/track_suite.ts";
 
 const MANIFESTS = await Promise.all(
@@ -116,6 +118,8 @@ class WatchedLogger extends MemoryLogger {
 configMapSuite(factory("with the ClusterRole"));
 tokenSuite(factory("with the ClusterRole"));
 trackSuite(factory("with the ClusterRole"));
+trackFaultSuite(factory("with the ClusterRole"));
+trackSiteSuite(factory("with the ClusterRole"));
 
 /** Something to do for every right that the program has. */
 async function createWork({ cluster, namespace }: Scene): Promise<void> {

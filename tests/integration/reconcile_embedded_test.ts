@@ -5,6 +5,8 @@ import { configMapSuite } from "../suites/configmap_suite.ts";
 import type { ClusterFactory } from "../suites/harness.ts";
 import { scannerSuite } from "../suites/scanner_suite.ts";
 import { tokenSuite } from "../suites/token_suite.ts";
+import { trackFaultSuite } from "../suites/track_fault_suite.ts";
+import { trackSiteSuite } from "../suites/track_site_suite.ts";
 import { trackSuite } from "../suites/track_suite.ts";
 
 const factory: ClusterFactory = {
@@ -26,4 +28,6 @@ const factory: ClusterFactory = {
 configMapSuite(factory);
 tokenSuite(factory);
 trackSuite(factory);
+trackFaultSuite(factory);
+trackSiteSuite(factory);
 scannerSuite(factory);

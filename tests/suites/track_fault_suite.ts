@@ -1,0 +1,224 @@
+/**
+ * What becomes of SBOMs where the operator's Dependency-Track fails or refuses them, on any API server.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { ManualClock } from "../fixtures/clock.ts";
+import type { TestObject } from "../fixtures/cluster.ts";
+import { DependencyTrack, type TrackFault } from "../fixtures/dependency_track.ts";
+import { type ClusterFactory, describeSuite } from "./harness.ts";
+import {
+  BOM,
+  bomsOf,
+  CORE,
+  DEFAULT,
+  has,
+  isProcessed,
+  leafOf,
+  NAME,
+  pass,
+  sbom,
+  toDefault,
+} from "./track_scene.ts";
+
+/** With a root by whose name the server is asked for nothing of other tests. */
+const TEMPLATES = {
+  root: "root-of-{{ .ServiceName }}",
+  parent: "{{ .ServiceName }}",
+  project: "project-of-{{ .ServiceName }}",
+  version: "",
+};
+
+/** Registers the suite. */
+export function trackFaultSuite(factory: ClusterFactory): void {
+  describeSuite(factory, (test) => {
+    const FAULTS: readonly (readonly [string, TrackFault | "dead", code: RegExp])[] = [
+      ["answers 500", { status: 500 }, /answered 500/],
+      ["answers 503", { status: 503 }, /answered 503/],
+      ["answers what is no JSON", "no-json", /answered something that Dependency-Track does not/],
+      ["cuts its answers off", "cut", /No answer from/],
+      ["never answers", "silence", /No answer from/],
+      ["answers without end", "endless", /more than/],
+      ["is dead", "dead", /No answer from/],
+    ];
+    for (const [what, fault, error] of FAULTS) {
+      test(`a Dependency-Track that ${what} holds up nothing, and has the SBOM once it is well`, async ({ cluster, namespace, run }) => {
+        await using parts = new AsyncDisposableStack();
+        let track = new DependencyTrack();
+        const port = Number(new URL(track.url).port);
+        if (fault === "dead") await track[Symbol.asyncDispose]();
+        else track.fault = () => fault;
+        const clock = new ManualClock();
+        const more = { requestTimeoutMs: fault === "silence" ? 1_000 : 60_000 };
+        await using program = run({ clock, track: toDefault(track, more) });
+        await cluster.create("configmaps", namespace, sbom(namespace));
+        await program.publisher.untilCount(namespace, 1);
+        const failed = cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "failure"));
+        // Only silence needs time to pass.
+        if (fault === "silence") await pass(clock, 1_000, failed);
+        const { metadata } = (await failed)!;
+        const { annotations = {} } = metadata;
+        assert.match(annotations[`${DEFAULT}-status-error`] ?? "", error);
+        assert.equal(annotations[`${DEFAULT}-retries`], "1");
+        assert.equal(annotations[`${DEFAULT}-retry-after`], String(Math.ceil(clock.now() / 1000) + 300));
+        await cluster.until("configmaps", namespace, NAME, has(CORE, "success"));
+        assert.equal(isProcessed(await cluster.get("configmaps", namespace, NAME)), false);
+        if (fault === "dead") track = new DependencyTrack({ port });
+        parts.use(track);
+        track.fault = () => undefined;
+        await clock.advance(299_000);
+        // In small steps, so that what the first one sets off is not late at once.
+        await pass(clock, 500, cluster.until("configmaps", namespace, NAME, isProcessed));
+        assert.equal(bomsOf(track, namespace), 1);
+        assert.equal(program.publisher.of(namespace).length, 1);
+      });
+    }
+
+    test("a Dependency-Track that is busy is left alone for as long as it asks, and longer after each failure", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      track.fault = () => ({ status: 429, headers: { "retry-after": "900" } });
+      const clock = new ManualClock();
+      await using _program = run({ clock, track: toDefault(track) });
+      await cluster.create("configmaps", namespace, sbom(namespace));
+      const after = (object: TestObject | undefined) =>
+        Number(object?.metadata.annotations?.[`${DEFAULT}-retry-after`]) - Math.ceil(clock.now() / 1000);
+      const first = await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-retries`, "1"));
+      assert.equal(after(first), 900);
+      track.fault = () => ({ status: 502 });
+      const second = cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-retries`, "2"));
+      await pass(clock, 900_000, second);
+      assert.equal(after(await second), 600);
+    });
+
+    test("a Dependency-Track that has failed often is tried every hour", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      track.fault = () => ({ status: 503 });
+      const clock = new ManualClock();
+      await using _program = run({ clock, track: toDefault(track) });
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { annotations: { [`${DEFAULT}-retries`]: "30" } }),
+      );
+      const failed = await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-retries`, "31"));
+      assert.equal(
+        failed?.metadata.annotations?.[`${DEFAULT}-retry-after`],
+        String(Math.ceil(clock.now() / 1000) + 3600),
+      );
+    });
+
+    for (
+      const [moment, what, fault] of [
+        ["is processed", "GET /api/v1/event/token/", undefined],
+        ["fails", "POST /api/v1/bom", { status: 500 }],
+      ] as const
+    ) {
+      test(`an SBOM that ${moment} just as its ConfigMap changes is marked, and uploaded once`, async ({ cluster, namespace, run }) => {
+        await using track = new DependencyTrack();
+        track.fault = async (call) => {
+          if (!call.startsWith(what)) return undefined;
+          await cluster.mark("configmaps", namespace, NAME, { annotations: { note: "changed" } });
+          return fault;
+        };
+        // Each upload begins with a search for its root.
+        await using _program = run({ track: toDefault(track, { templates: TEMPLATES }) });
+        await cluster.create("configmaps", namespace, sbom(namespace));
+        const marked = await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`));
+        assert.equal(marked?.metadata.annotations?.["note"], "changed");
+        assert.equal(marked?.metadata.annotations?.[`${DEFAULT}-retries`], fault ? "1" : "0");
+        const searches = track.calls.filter(({ query }) => query.includes(`=root-of-${namespace}&`));
+        assert.equal(searches.length, 1);
+      });
+    }
+
+    test("what Dependency-Track refuses is not sent again until the ConfigMap changes, and burned by nobody", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      const options = { server: { endpoint: track.url, key: "another-key" }, templates: TEMPLATES };
+      const callCount = () =>
+        track.calls.filter(({ query }) => query.includes(`=root-of-${namespace}&`)).length;
+      await using program = run({ configMaps: { burnAfterReading: true }, track: options });
+      await cluster.create("configmaps", namespace, sbom(namespace));
+      const refused = await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "failure"));
+      assert.match(
+        refused?.metadata.annotations?.[`${DEFAULT}-status-error`] ?? "",
+        /401.*check the API key/,
+      );
+      assert.doesNotMatch(JSON.stringify(refused), /another-key/);
+      await cluster.until("configmaps", namespace, NAME, has(CORE, "success"));
+      const count = callCount();
+      assert.ok(count > 0);
+      await cluster.mark("configmaps", namespace, NAME, { annotations: { note: "seen again" } });
+      track.fault = () => ({ status: 413 });
+      await cluster.mark("configmaps", namespace, NAME, {
+        labels: { "lagoon.sh/service": `${namespace}-2` },
+      });
+      await cluster.until(
+        "configmaps",
+        namespace,
+        NAME,
+        (object) => /413/.test(object?.metadata.annotations?.[`${DEFAULT}-status-error`] ?? ""),
+      );
+      // Changes come in their order: at the first one nothing was asked.
+      assert.equal(callCount(), count);
+      assert.equal(program.publisher.of(namespace).length, 1);
+    });
+
+    test("what is not processed in time counts as failed", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      track.isBusy = true;
+      await using _program = run({ track: toDefault(track, { processingTimeoutMs: 500 }) });
+      await cluster.create("configmaps", namespace, sbom(namespace));
+      const failed = await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "failure"));
+      assert.match(failed?.metadata.annotations?.[`${DEFAULT}-status-error`] ?? "", /in time/);
+    });
+
+    test("an SBOM that is broken, or unpacks to too much, is refused before anything is uploaded", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      await using _program = run({ track: toDefault(track, { maxSbomBytes: 1_000_000 }) });
+      const bomb = sbom(namespace, { name: "bomb", text: " ".repeat(20_000_000) });
+      const packed = gzipSync(BOM).subarray(0, -10).toString("base64");
+      await cluster.create("configmaps", namespace, bomb);
+      await cluster.create("configmaps", namespace, {
+        ...sbom(namespace, { name: "cut" }),
+        binaryData: { "a.gz": packed },
+      });
+      for (
+        const [name, error] of [["bomb", /more than 1000000 bytes/], ["cut", /not a whole gzip/]] as const
+      ) {
+        const refused = await cluster.until(
+          "configmaps",
+          namespace,
+          name,
+          has(`${DEFAULT}-status`, "failure"),
+        );
+        assert.match(refused?.metadata.annotations?.[`${DEFAULT}-status-error`] ?? "", error);
+      }
+      assert.equal(leafOf(track, namespace), undefined);
+    });
+
+    test("after the configured number of retries Dependency-Track is given up, and core is not", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      track.fault = () => ({ status: 500 });
+      await using program = run({
+        track: toDefault(track),
+        configMaps: { maxRetries: 1, retryDelayMs: 1_000 },
+      });
+      program.publisher.ready = false;
+      await cluster.create("configmaps", namespace, sbom(namespace));
+      await cluster.until("configmaps", namespace, NAME, has(CORE, "failure"));
+      program.publisher.ready = true;
+      const label = "insights.lagoon.sh/max-retry-exceeded";
+      const marked = await cluster.until(
+        "configmaps",
+        namespace,
+        NAME,
+        (object) => object?.metadata.labels?.[label] === "true",
+      );
+      assert.equal(program.publisher.of(namespace).length, 1);
+      assert.equal(marked?.metadata.annotations?.[CORE], "success");
+      assert.equal(marked?.metadata.annotations?.[`${DEFAULT}-retries`], "2");
+    });
+  });
+}

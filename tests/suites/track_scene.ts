@@ -1,0 +1,91 @@
+/**
+ * What the suites of Dependency-Track share: SBOMs, servers, and what to look for on a ConfigMap.
+ *
+ * @module
+ */
+import { gzipSync } from "node:zlib";
+import type { TrackLanesOptions } from "../../controllers/configmap_lanes.ts";
+import type { ManualClock } from "../fixtures/clock.ts";
+import type { TestObject } from "../fixtures/cluster.ts";
+import type { DependencyTrack, KeptProject } from "../fixtures/dependency_track.ts";
+import { BUILD_ANNOTATIONS, SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+
+/** Of the ConfigMap. */
+export const NAME = "lagoon-insights-sbom-nginx";
+/** Label of a ConfigMap that all destinations have. */
+export const PROCESSED = "lagoon.sh/insightsProcessed";
+/** Annotation with the status at core. */
+export const CORE = "core.insights.lagoon.sh/status";
+/** How the annotations of the operator's server begin. */
+export const DEFAULT = "dependencytrack.insights.lagoon.sh/default";
+/** An SBOM with nothing in it. */
+export const BOM = JSON.stringify({ bomFormat: "CycloneDX", specVersion: "1.6", components: [] });
+/** Between two steps of a clock that tests move: longer than anything that a step sets off. */
+const WORK_MS = 2_000;
+
+/** An SBOM whose project at Dependency-Track no other test has. */
+export function sbom(
+  namespace: string,
+  { annotations = {}, labels = {}, name = NAME, text = BOM }: SbomParts = {},
+) {
+  return sbomConfigMap({
+    name,
+    labels: { ...SBOM_LABELS, "lagoon.sh/service": namespace, ...labels },
+    annotations: { ...BUILD_ANNOTATIONS, ...annotations },
+    binaryData: { "nginx.cyclonedx.json.gz": gzipSync(text).toString("base64") },
+  });
+}
+
+/** What of an SBOM differs. */
+export interface SbomParts {
+  /** Besides those of every build. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Besides those of every SBOM. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Of the ConfigMap. */
+  readonly name?: string;
+  /** The SBOM itself. */
+  readonly text?: string;
+}
+
+/** The operator's server. */
+export function toDefault(
+  track: DependencyTrack,
+  more: Partial<TrackLanesOptions> = {},
+): Partial<TrackLanesOptions> {
+  return { server: { endpoint: track.url, key: "track-key" }, ...more };
+}
+
+/** The project of a test's SBOM. */
+export function leafOf(track: DependencyTrack, namespace: string): KeptProject | undefined {
+  return track.projects.find(({ name }) => name === `proj-main-${namespace}`);
+}
+
+/** How many SBOMs it was given. */
+export function bomsOf(track: DependencyTrack, namespace: string): number {
+  return leafOf(track, namespace)?.boms.length ?? 0;
+}
+
+/** Whether a ConfigMap is done with. */
+export const isProcessed = (object: TestObject | undefined) =>
+  object?.metadata.labels?.[PROCESSED] !== undefined;
+/** Whether a ConfigMap has an annotation, with any value or this one. */
+export const has = (name: string, value?: string) => (object: TestObject | undefined) => {
+  const found = object?.metadata.annotations?.[name];
+  return value === undefined ? found !== undefined : found === value;
+};
+
+/** Moves time on in steps, until something has come about: what each sets off takes time of the machine's own clock. */
+export async function pass(clock: ManualClock, stepMs: number, what: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  const over = () => isOver = true;
+  what.then(over, over);
+  while (!isOver) {
+    await clock.advance(stepMs);
+    const { promise: waited, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, WORK_MS);
+    await Promise.race([what.catch(() => {}), waited]);
+    clearTimeout(timer);
+  }
+  await what;
+}

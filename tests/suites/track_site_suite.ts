@@ -1,0 +1,172 @@
+/**
+ * What becomes of SBOMs at Dependency-Track servers that sites name, on any API server.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { TrackLanesOptions } from "../../controllers/configmap_lanes.ts";
+import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
+import { DependencyTrack } from "../fixtures/dependency_track.ts";
+import { until } from "../fixtures/until.ts";
+import { type ClusterFactory, describeSuite, type RunOptions } from "./harness.ts";
+import { bomsOf, DEFAULT, has, isProcessed, NAME, sbom, toDefault } from "./track_scene.ts";
+
+const CUSTOM = "dependencytrack.insights.lagoon.sh/custom";
+const ENDPOINT = "dependencytrack.insights.lagoon.sh/custom-endpoint";
+const SITE_KEY = "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_API_KEY";
+const SITE_PROD_ONLY = "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_PUSH_PROD_ONLY";
+
+/** Sites' servers on this machine. */
+function toSites(...tracks: DependencyTrack[]): Partial<TrackLanesOptions> {
+  const allowedHosts = tracks.map(({ url }) => ({ hostname: "127.0.0.1", port: Number(new URL(url).port) }));
+  return { custom: { allowedHosts, allowHttp: true } };
+}
+
+async function createSiteSecret(cluster: TestCluster, namespace: string, data: Record<string, string>) {
+  const encoded = Object.fromEntries(Object.entries(data).map(([name, value]) => [name, btoa(value)]));
+  await cluster.create("secrets", namespace, {
+    metadata: { name: "lagoon-env" },
+    type: "Opaque",
+    data: encoded,
+  });
+}
+
+/** Registers the suite. */
+export function trackSiteSuite(factory: ClusterFactory): void {
+  describeSuite(factory, (test) => {
+    test("a site's own server gets the SBOM with the site's key, beside the operator's", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      await using own = new DependencyTrack({ key: "site-key" });
+      await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
+      await using _program = run({ track: { ...toDefault(track), ...toSites(own) } });
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
+      );
+      const marked = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.deepEqual([bomsOf(track, namespace), bomsOf(own, namespace)], [1, 1]);
+      assert.equal(marked?.metadata.annotations?.[`${CUSTOM}-status`], "success");
+      assert.deepEqual([...new Set(own.calls.map(({ key }) => key))], ["site-key"]);
+    });
+
+    test("a site decides for its own server whether only production is pushed", async ({ cluster, namespace, run }) => {
+      await using own = new DependencyTrack({ key: "site-key" });
+      const data = { [SITE_KEY]: "site-key", [SITE_PROD_ONLY]: "false" };
+      await createSiteSecret(cluster, namespace, data);
+      await using _program = run({ track: toSites(own) });
+      const labels = { "lagoon.sh/environmentType": "development" };
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { labels, annotations: { [ENDPOINT]: own.url } }),
+      );
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(bomsOf(own, namespace), 1);
+    });
+
+    test("without a choice that can be read the operator's counts, and the log says so", async ({ cluster, namespace, run }) => {
+      await using own = new DependencyTrack({ key: "site-key" });
+      await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key", [SITE_PROD_ONLY]: "perhaps" });
+      await using program = run({ track: toSites(own) });
+      const labels = { "lagoon.sh/environmentType": "development" };
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { labels, annotations: { [ENDPOINT]: own.url } }),
+      );
+      const marked = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(marked?.metadata.annotations?.[`${CUSTOM}-status`], "skipped");
+      assert.equal(bomsOf(own, namespace), 0);
+      const lines = program.log.with("A site's choice is neither true nor false, so the operator's counts");
+      assert.ok(lines.some(({ fields }) => fields.namespace === namespace));
+    });
+
+    const REFUSED:
+      readonly (readonly [what: string, endpoint: (url: string) => string, why: RegExp, RunOptions?])[] = [
+        [
+          "that the operator doesn't allow",
+          () => "https://elsewhere.example.com",
+          /not allowed in this cluster/,
+        ],
+        ["of another scheme", () => "ftp://127.0.0.1", /must be a URL/],
+        ["that is no URL", () => "track.example.com", /must be a URL/],
+        ["with a password", (url) => url.replace("//", "//u:p@"), /must be a URL/],
+        ["within the cluster", (url) => url, /must not be an address of this machine/, {
+          allowsAddress: () => false,
+        }],
+      ];
+    for (const [what, endpoint, why, options] of REFUSED) {
+      test(`a site's server ${what} is refused with an Event, and holds up no other`, async ({ cluster, namespace, run }) => {
+        await using track = new DependencyTrack();
+        await using own = new DependencyTrack({ key: "site-key" });
+        await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
+        await using program = run({ track: { ...toDefault(track), ...toSites(own) }, ...options });
+        const annotations = { [ENDPOINT]: endpoint(own.url) };
+        await cluster.create("configmaps", namespace, sbom(namespace, { annotations }));
+        const refused = await cluster.until(
+          "configmaps",
+          namespace,
+          NAME,
+          has(`${CUSTOM}-status`, "failure"),
+        );
+        assert.match(refused?.metadata.annotations?.[`${CUSTOM}-status-error`] ?? "", why);
+        await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "success"));
+        assert.equal(program.publisher.of(namespace).length, 1);
+        const events = () => cluster.list("events", namespace);
+        await until("an Event tells", async () => (await events()).length > 0);
+        const [event] = await events() as (TestObject & { reason?: string; message?: string })[];
+        assert.equal(event?.reason, "DependencyTrackRefused");
+        assert.match(event?.message ?? "", why);
+        assert.deepEqual(own.calls, []);
+      });
+    }
+
+    test("a site without a key is told what to set", async ({ cluster, namespace, run }) => {
+      await using own = new DependencyTrack();
+      await using _program = run({ track: toSites(own) });
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
+      );
+      const refused = await cluster.until("configmaps", namespace, NAME, has(`${CUSTOM}-status`, "failure"));
+      assert.match(refused?.metadata.annotations?.[`${CUSTOM}-status-error`] ?? "", new RegExp(SITE_KEY));
+      assert.deepEqual(own.calls, []);
+    });
+
+    test("a site's server that fails is told of in an Event, and has the SBOM once it is well", async ({ cluster, namespace, run }) => {
+      await using own = new DependencyTrack({ key: "site-key" });
+      own.fault = () => ({ status: 500 });
+      await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
+      await using _program = run({ track: toSites(own), configMaps: { retryDelayMs: 1_000 } });
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
+      );
+      await until("an Event tells", async () => (await cluster.list("events", namespace)).length > 0);
+      const [event] = await cluster.list("events", namespace) as (TestObject & { reason?: string })[];
+      assert.equal(event?.reason, "DependencyTrackFailed");
+      own.fault = () => undefined;
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(bomsOf(own, namespace), 1);
+    });
+
+    test("a site's server that redirects is not followed", async ({ cluster, namespace, run }) => {
+      await using own = new DependencyTrack({ key: "site-key" });
+      await using inside = new DependencyTrack({ key: "site-key" });
+      own.fault = () => ({ status: 307, headers: { location: `${inside.url}/api/v1/project` } });
+      await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
+      await using _program = run({ track: toSites(own, inside) });
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
+      );
+      const refused = await cluster.until("configmaps", namespace, NAME, has(`${CUSTOM}-status`, "failure"));
+      assert.match(refused?.metadata.annotations?.[`${CUSTOM}-status-error`] ?? "", /307/);
+      assert.deepEqual(inside.calls, []);
+    });
+  });
+}
