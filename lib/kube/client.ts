@@ -6,14 +6,15 @@
  */
 import { type Clock, deadline } from "../clock.ts";
 import type { ClusterAccess } from "./credentials.ts";
+import { type ListText, splitList } from "./list_items.ts";
 import { formatKey, type ObjectKey, type PartialObject, type Resource, resourcePath } from "./objects.ts";
-import { abortableBody, asKubeError, readJson, type Request, send } from "./transport.ts";
+import { abortableBody, asKubeError, readJson, readText, type Request, send } from "./transport.ts";
 import { readWatchEvents, type WatchEvent } from "./watch_stream.ts";
 
 /** One page of a list. */
 export interface ListPage<T> {
-  /** In the server's order. */
-  readonly items: readonly T[];
+  /** In the server's order, once through: each is made when it is asked for, without its `managedFields`. */
+  readonly items: Iterable<T>;
   /** Where a watch can begin. */
   readonly resourceVersion: string;
   /** Asks for the next page; `undefined` on the last one. */
@@ -158,11 +159,11 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   const { access, clock } = options;
   const requestTimeoutMs = options.requestTimeoutMs ?? 30_000;
 
-  async function call<T>(request: Request): Promise<T> {
+  async function call<T>(request: Request, read: typeof readJson<T> = readJson): Promise<T> {
     using limit = deadline(clock, requestTimeoutMs, request.signal);
     try {
       const response = await send(access, { ...request, signal: limit.signal });
-      return await readJson<T>(response, limit.signal);
+      return await read(response, limit.signal);
     } catch (error) {
       throw asKubeError(request, error);
     }
@@ -181,16 +182,17 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   return {
     list: async (resource, options) => {
       const { namespace, labelSelector, fieldSelector, whole, limit, continueToken, signal } = options;
-      const list = await call<PartialObjectList>({
+      const request: Request = {
         method: "GET",
         path: resourcePath(resource, namespace === undefined ? undefined : { namespace, name: "" }),
         what: `list ${resource.plural}${namespace === undefined ? "" : ` of ${namespace}`}`,
         query: { labelSelector, fieldSelector, limit: String(limit), continue: continueToken },
         accept: whole ? WHOLE : METADATA_LIST,
         signal,
-      });
-      const { resourceVersion, continue: next } = list.metadata;
-      return { items: list.items ?? [], resourceVersion, continueToken: next === "" ? undefined : next };
+      };
+      const { metadata, items } = await call(request, readList);
+      const { resourceVersion, continue: next } = metadata;
+      return { items, resourceVersion, continueToken: next === "" ? undefined : next };
     },
 
     watch: async function* (resource, options) {
@@ -282,10 +284,8 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   };
 }
 
-interface PartialObjectList {
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  /** Null when a list of metadata is empty. */
-  readonly items: readonly PartialObject[] | null;
+async function readList(response: Response, signal: AbortSignal): Promise<ListText> {
+  return splitList(await readText(response, signal));
 }
 
 function typeOf(resource: Resource<PartialObject>): { apiVersion: string; kind: string } {

@@ -80,6 +80,15 @@ export function readJson<T>(response: Response, signal: AbortSignal): Promise<T>
   return unlessAborted(response.json(), signal);
 }
 
+/**
+ * Reads a body as text, at most until the signal aborts.
+ *
+ * @throws The signal's reason when it aborts first.
+ */
+export function readText(response: Response, signal: AbortSignal): Promise<string> {
+  return unlessAborted(response.text(), signal);
+}
+
 async function unlessAborted<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
@@ -96,7 +105,7 @@ async function unlessAborted<T>(reading: Promise<T>, signal: AbortSignal): Promi
 const LONGEST_ERROR_TEXT = 200;
 
 async function readStatus(response: Response, signal: AbortSignal): Promise<Status> {
-  const text = await unlessAborted(response.text(), signal);
+  const text = await readText(response, signal);
   try {
     const status: unknown = JSON.parse(text);
     if (typeof status === "object" && status !== null) return status as Status;

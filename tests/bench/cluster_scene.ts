@@ -109,7 +109,7 @@ async function forEach(
   scene: ClusterScene,
   work: (key: ObjectKey, object: PartialObject) => Promise<unknown>,
 ): Promise<void> {
-  const { items } = await list(scene, LABELS.insightsType);
+  const items = [...(await list(scene, LABELS.insightsType)).items];
   await inParallel(items.length, async (index) => {
     const object = items[index];
     if (object) await work(keyOf(object), object);
@@ -118,7 +118,7 @@ async function forEach(
 
 /** How many ConfigMaps are marked, and how many there are. */
 export async function countConfigMaps(scene: ClusterScene): Promise<{ marked: number; all: number }> {
-  const { items } = await list(scene, LABELS.insightsType);
+  const items = [...(await list(scene, LABELS.insightsType)).items];
   return {
     marked: items.filter(({ metadata }) => metadata.labels?.[LABELS.processed] === "true").length,
     all: items.length,

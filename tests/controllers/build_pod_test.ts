@@ -164,7 +164,7 @@ Deno.test("an old scanner that is ending already is not deleted once more", asyn
     list: async (...request) => {
       const page = await kube.list(...request);
       const ending = { deletionTimestamp: "2026-01-01T00:00:00Z" };
-      const items = page.items.map((item) =>
+      const items = [...page.items].map((item) =>
         item.metadata.name === "old" ? { ...item, metadata: { ...item.metadata, ...ending } } : item
       );
       return { ...page, items };
