@@ -22,7 +22,7 @@ import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import { type Environment, LABELS, readEnvironment, TOKEN_SECRET } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import { createVerifier, issueToken } from "../lib/tokens.ts";
+import { createIssuer, createVerifier } from "../lib/tokens.ts";
 import { TokenIndex } from "./token_index.ts";
 
 /** What the operator can choose. */
@@ -75,7 +75,7 @@ export interface TokenHandlers {
 export function tokenHandlers(queue: WorkQueue, options: NamespaceOptions): TokenHandlers {
   const index = new TokenIndex({
     labels: SECRET_LABELS,
-    expectedToken: (environment) => issueToken(options.secret, environment),
+    expectedToken: createIssuer(options.secret),
     onDoubt: (namespace) => queue.add(secretKey(namespace)),
   });
   return {
@@ -108,6 +108,7 @@ export function createNamespaceReconcile(
   { kube, clock, events, metrics, log }: NamespaceDependencies,
   options: NamespaceOptions,
 ): Reconcile {
+  const issue = createIssuer(options.secret);
   const verify = createVerifier({ secrets: [options.secret], clock });
   /** Secrets of somebody else that we have said so about, by uid. */
   const reported = new Set<string>();
@@ -182,7 +183,7 @@ export function createNamespaceReconcile(
   }
 
   function secretData(environment: Environment): Record<string, string> {
-    const token = issueToken(options.secret, environment);
+    const token = issue(environment);
     return { [TOKEN_SECRET.key]: Buffer.from(token).toString("base64") };
   }
 }

@@ -6,10 +6,11 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { Clock } from "./clock.ts";
 import { AppError } from "./errors.ts";
+import { createHmacSha256 } from "./hmac.ts";
 import type { Environment } from "./lagoon.ts";
 
 /** A token that is not accepted. Neither its message nor its cause holds the token or a secret. */
@@ -63,6 +64,7 @@ const claimsSchema = z.object({
 });
 
 type Claims = z.infer<typeof claimsSchema>;
+type Signer = ReturnType<typeof createHmacSha256>;
 
 /**
  * Issues the token of an environment. It has no expiry, and the same environment and secret always give the same
@@ -83,15 +85,27 @@ type Claims = z.infer<typeof claimsSchema>;
  * ```
  */
 export function issueToken(secret: string, environment: Environment): string {
+  return createIssuer(secret)(environment);
+}
+
+/**
+ * Makes what {@link issueToken} is for many environments.
+ *
+ * @param secret Not empty.
+ */
+export function createIssuer(secret: string): (environment: Environment) => string {
   if (secret === "") throw new TypeError("Cannot issue a token as the secret must not be empty");
-  const claims = {
-    EnvironmentId: environment.environmentId,
-    EnvironmentName: environment.environmentName,
-    Namespace: environment.namespace,
-    ProjectName: environment.projectName,
+  const sign = createHmacSha256(secret);
+  return function issue(environment) {
+    const claims = {
+      EnvironmentId: environment.environmentId,
+      EnvironmentName: environment.environmentName,
+      Namespace: environment.namespace,
+      ProjectName: environment.projectName,
+    };
+    const signed = `${HEADER}.${base64url(goJson(claims))}`;
+    return `${signed}.${sign(signed).toString("base64url")}`;
   };
-  const signed = `${HEADER}.${base64url(goJson(claims))}`;
-  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
 /**
@@ -105,10 +119,11 @@ export function createVerifier({ secrets, clock }: VerifierOptions): (token: str
   if (secrets.length === 0 || secrets.includes("")) {
     throw new TypeError("Cannot verify tokens as there must be a secret and none may be empty");
   }
+  const signers = secrets.map(createHmacSha256);
   const remembered = new Map<string, Claims>();
   return function verifyToken(token) {
     const now = clock.now() / 1000;
-    const claims = remembered.get(token) ?? verifyClaims(token, secrets);
+    const claims = remembered.get(token) ?? verifyClaims(token, signers);
     const environment = environmentOf(claims, now);
     if (token.length <= LONGEST_REMEMBERED) remember(remembered, token, claims);
     return environment;
@@ -124,7 +139,7 @@ function remember(remembered: Map<string, Claims>, token: string, claims: Claims
 }
 
 /** What a token says, whenever that may be true. */
-function verifyClaims(token: string, secrets: readonly string[]): Claims {
+function verifyClaims(token: string, signers: readonly Signer[]): Claims {
   if (token === "") throw new TokenError("token-missing", "The Authorization header must hold a token");
   if (token.length > LONGEST_TOKEN) throw malformedError();
   const [header = "", payload = "", signature = "", ...more] = token.split(".");
@@ -132,7 +147,7 @@ function verifyClaims(token: string, secrets: readonly string[]): Claims {
   // The text of all three is checked here, but nobody parses a payload that we didn't sign.
   const bytes = { header: decode(header), payload: decode(payload), signature: decode(signature) };
   checkHeader(parseObject(bytes.header));
-  if (!isSigned(`${header}.${payload}`, bytes.signature, secrets)) {
+  if (!isSigned(`${header}.${payload}`, bytes.signature, signers)) {
     throw new TokenError("token-signature", "The token is not signed with this cluster's secret");
   }
   const { success, data } = claimsSchema.safeParse(parseObject(bytes.payload));
@@ -182,10 +197,10 @@ function checkHeader({ alg, typ = "JWT", crit }: Readonly<Record<string, unknown
 }
 
 /** Every secret is tried, and every byte compared, so that the time it takes tells nothing. */
-function isSigned(input: string, signature: Uint8Array, secrets: readonly string[]): boolean {
+function isSigned(input: string, signature: Uint8Array, signers: readonly Signer[]): boolean {
   let signed = false;
-  for (const secret of secrets) {
-    const expected = createHmac("sha256", secret).update(input).digest();
+  for (const sign of signers) {
+    const expected = sign(input);
     const equal = expected.length === signature.length && timingSafeEqual(expected, signature);
     signed ||= equal;
   }

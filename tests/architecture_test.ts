@@ -6,7 +6,7 @@ const ROOT = new URL("../", import.meta.url);
 
 /** The first pattern that a file's path matches is its layer; it may import lower layers and its own. */
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
-  [/^lib\/(errors|lagoon|clock|command|write_all)\.ts$/, 0],
+  [/^lib\/(errors|lagoon|clock|command|hmac|write_all)\.ts$/, 0],
   [
     /^lib\/(byte_budget|fair_gate|fair_share|fair_turns|give_back|local_run|log|metrics|timeouts|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
     1,
