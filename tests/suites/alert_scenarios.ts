@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AlertScenario } from "../fixtures/alerts.ts";
+import type { AlertScenario, Series } from "../fixtures/alerts.ts";
 
 const POD = 'namespace="lagoon",pod="insights-remote-0"';
 const OTHER_POD = 'namespace="lagoon",pod="insights-remote-1"';
@@ -20,6 +20,31 @@ const leader = metric("leader", 'replica="insights-remote-0"');
 const otherLeader = metric("leader", 'replica="insights-remote-1"', OTHER_POD);
 const outstanding = metric("token_secrets", 'state="outstanding"');
 const requests = (code: number) => metric("http_requests_total", `code="${code}"`);
+const waiting = metric("sboms_waiting", 'destination="dependency-track"');
+const otherWaiting = metric("sboms_waiting", 'destination="dependency-track"', OTHER_POD);
+const sboms = (outcome: string) =>
+  metric("sboms_total", `destination="dependency-track",outcome="${outcome}",code="x"`);
+
+/** Dependency-Track is away, takes too little, is away while sites go on to build, or refuses the key. */
+const AWAY: Series = { [waiting]: "3x90", [sboms("sent")]: "9x90", [sboms("deferred")]: "0+1x90" };
+const SLOW: Series = { [waiting]: "0+2x90", [sboms("sent")]: "0+1x90" };
+const AWAY_AND_BUILT: Series = { [waiting]: "0+2x90", [sboms("sent")]: "9x90" };
+const KEY_REFUSED: Series = { [sboms("refused")]: "_x60 1x30" };
+
+/** Without Dependency-Track, while all else goes wrong. */
+const TURNED_OFF: Series = {
+  [ready]: "0x90",
+  [pending]: "0+2x90",
+  [publishes("refused")]: "0+1x90",
+  [configMaps("given_up")]: "0+1x90",
+  [configMaps("refused")]: "0+1x90",
+};
+
+/** The same at a site's own Dependency-Track. */
+const atSite = (series: Series): Series =>
+  Object.fromEntries(
+    Object.entries(series).map(([name, values]) => [name.replace('-track"', '-track-custom"'), values]),
+  );
 
 /** At least one for each alert. */
 export const ALERT_SCENARIOS: readonly AlertScenario[] = [
@@ -91,4 +116,49 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
     fires: { [requests(200)]: "0+90x90", [requests(503)]: "0+10x90" },
     rests: { [requests(200)]: "0+90x90", [requests(401)]: "0+10x90" },
   },
+  {
+    alert: "InsightsRemoteDependencyTrackFailing",
+    fires: AWAY,
+    // Busy, and some fail.
+    rests: { [waiting]: "3x90", [sboms("sent")]: "0+1x90", [sboms("deferred")]: "0+1x90" },
+  },
+  {
+    alert: "InsightsRemoteDependencyTrackFailing",
+    // It has never worked.
+    fires: { [waiting]: "_x50 1x40" },
+    // The first one ever got there.
+    rests: { [waiting]: "1x90", [sboms("sent")]: "_x40 1x50" },
+  },
+  {
+    alert: "InsightsRemoteDependencyTrackFailing",
+    // Another pod has taken over.
+    fires: { [waiting]: "3x70 stale", [otherWaiting]: "0x70 3x20" },
+    // Nothing was built in the last hour, or one waits but a moment.
+    rests: { [waiting]: "0x88 1x2", [sboms("sent")]: "9x90" },
+  },
+  // What the server has refused waits no more, and has an alert of its own.
+  {
+    alert: "InsightsRemoteDependencyTrackFailing",
+    fires: AWAY_AND_BUILT,
+    rests: { [waiting]: "0x90", ...KEY_REFUSED },
+  },
+  { alert: "InsightsRemoteDependencyTrackFailing", fires: AWAY, rests: TURNED_OFF },
+  { alert: "InsightsRemoteDependencyTrackFailing", fires: AWAY, rests: atSite(AWAY) },
+  // Many, but they become fewer.
+  {
+    alert: "InsightsRemoteSbomsWaiting",
+    fires: SLOW,
+    rests: { [waiting]: "500-2x90", [sboms("sent")]: "0+2x90" },
+  },
+  { alert: "InsightsRemoteSbomsWaiting", fires: SLOW, rests: AWAY_AND_BUILT },
+  { alert: "InsightsRemoteSbomsWaiting", fires: SLOW, rests: TURNED_OFF },
+  { alert: "InsightsRemoteSbomsWaiting", fires: SLOW, rests: atSite(SLOW) },
+  {
+    alert: "InsightsRemoteSbomsStopped",
+    fires: KEY_REFUSED,
+    // Long ago, or to be tried again.
+    rests: { [sboms("refused")]: "1x90", [sboms("deferred")]: "0+1x90", [sboms("sent")]: "0+1x90" },
+  },
+  { alert: "InsightsRemoteSbomsStopped", fires: { [sboms("given_up")]: "1x60 2x30" }, rests: TURNED_OFF },
+  { alert: "InsightsRemoteSbomsStopped", fires: KEY_REFUSED, rests: atSite(KEY_REFUSED) },
 ];
