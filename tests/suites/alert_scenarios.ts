@@ -24,6 +24,8 @@ const waiting = metric("sboms_waiting", 'destination="dependency-track"');
 const otherWaiting = metric("sboms_waiting", 'destination="dependency-track"', OTHER_POD);
 const sboms = (outcome: string) =>
   metric("sboms_total", `destination="dependency-track",outcome="${outcome}",code="x"`);
+const scans = (outcome: string, code = "") =>
+  metric("build_scans_total", `outcome="${outcome}",code="${code}"`);
 
 /** Dependency-Track is away, takes too little, is away while sites go on to build, or refuses the key. */
 const AWAY: Series = { [waiting]: "3x90", [sboms("sent")]: "9x90", [sboms("deferred")]: "0+1x90" };
@@ -31,7 +33,7 @@ const SLOW: Series = { [waiting]: "0+2x90", [sboms("sent")]: "0+1x90" };
 const AWAY_AND_BUILT: Series = { [waiting]: "0+2x90", [sboms("sent")]: "9x90" };
 const KEY_REFUSED: Series = { [sboms("refused")]: "_x60 1x30" };
 
-/** Without Dependency-Track, while all else goes wrong. */
+/** Without Dependency-Track and without scans, while all else goes wrong. */
 const TURNED_OFF: Series = {
   [ready]: "0x90",
   [pending]: "0+2x90",
@@ -161,4 +163,28 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   },
   { alert: "InsightsRemoteSbomsStopped", fires: { [sboms("given_up")]: "1x60 2x30" }, rests: TURNED_OFF },
   { alert: "InsightsRemoteSbomsStopped", fires: KEY_REFUSED, rests: atSite(KEY_REFUSED) },
+  {
+    alert: "InsightsRemoteBuildScansFailing",
+    // Tried again every minute.
+    fires: { [scans("failed", "quota")]: "_x70 1+1x20" },
+    // There was room again after some tries, twice.
+    rests: { [scans("failed", "quota")]: "_x30 1+1x3 4x44 5+1x3 8x6", [scans("created")]: "_x34 1x47 2x8" },
+  },
+  {
+    alert: "InsightsRemoteBuildScansFailing",
+    // The first one ever.
+    fires: { [scans("failed", "invalid")]: "_x60 1x30" },
+    rests: { [scans("created")]: "0+1x90", [scans("nothing")]: "0+1x90", [scans("gone")]: "0+1x90" },
+  },
+  {
+    alert: "InsightsRemoteBuildScansFailing",
+    fires: { [scans("failed", "invalid")]: "1x60 2x30" },
+    // Long ago.
+    rests: { [scans("failed", "invalid")]: "1x90", [scans("failed", "forbidden")]: "1x90" },
+  },
+  {
+    alert: "InsightsRemoteBuildScansFailing",
+    fires: { [scans("failed", "forbidden")]: "0+1x90" },
+    rests: TURNED_OFF,
+  },
 ];
