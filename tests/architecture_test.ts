@@ -8,7 +8,7 @@ const ROOT = new URL("../", import.meta.url);
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
   [/^lib\/(errors|lagoon|clock|command|hmac|write_all)\.ts$/, 0],
   [
-    /^lib\/(byte_budget|fair_gate|fair_share|fair_turns|give_back|local_run|log|metrics|timeouts|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
+    /^lib\/(byte_budget|fair_gate|fair_share|fair_turns|give_back|local_run|log|metrics|pem|timeouts|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
     1,
   ],
   [/^lib\/(kube|broker)\//, 2],

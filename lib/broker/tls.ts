@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describeError } from "../errors.ts";
+import { type PemFile, readPem } from "../pem.ts";
 
 /** How to connect with TLS; empty names of files, and an empty server name, stand for none. */
 export interface BrokerTls {
@@ -37,37 +37,21 @@ export interface TlsSocketOptions {
 /**
  * Reads the files.
  *
- * @throws {Error} Naming the file that can't be read, or doesn't hold what it should; never its content.
+ * @throws {Error} Naming the file that can't be read, or doesn't hold what it should, and its option; never its content.
  */
 export async function readTlsOptions(
   tls: BrokerTls,
   readTextFile: (path: string) => Promise<string>,
 ): Promise<TlsSocketOptions> {
-  const read = async (name: string, path: string, marker: string) => {
+  const read = async (name: string, path: string, option: string, holds: PemFile["holds"]) => {
     if (path === "") return {};
-    return { [name]: await readPem(path, marker, readTextFile) };
+    return { [name]: await readPem({ path, holds, purpose: "TLS to the broker", option }, readTextFile) };
   };
   return {
     rejectUnauthorized: tls.verify,
     ...(tls.serverName !== "" && { servername: tls.serverName }),
-    ...await read("ca", tls.caFile, "CERTIFICATE"),
-    ...await read("cert", tls.certFile, "CERTIFICATE"),
-    ...await read("key", tls.keyFile, "PRIVATE KEY"),
+    ...await read("ca", tls.caFile, "RABBITMQ_CACERT", "CERTIFICATE"),
+    ...await read("cert", tls.certFile, "RABBITMQ_CLIENTCERT", "CERTIFICATE"),
+    ...await read("key", tls.keyFile, "RABBITMQ_CLIENTKEY", "PRIVATE KEY"),
   };
-}
-
-/** A file without the marker would be taken for one without certificates, and blamed on the broker. */
-async function readPem(
-  path: string,
-  marker: string,
-  readTextFile: (path: string) => Promise<string>,
-): Promise<string> {
-  let text: string;
-  try {
-    text = await readTextFile(path);
-  } catch (error) {
-    throw new Error(`Cannot read ${path} for TLS to the broker: ${describeError(error)}`);
-  }
-  if (new RegExp(`-----BEGIN [A-Z ]*${marker}-----`).test(text)) return text;
-  throw new Error(`Cannot use ${path} for TLS to the broker as it must hold a PEM block "${marker}"`);
 }
