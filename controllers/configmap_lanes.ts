@@ -5,6 +5,7 @@
  * @module
  */
 import { isPublicAddress } from "../lib/dependency_track/addresses.ts";
+import { operatorsAuthorities } from "../lib/dependency_track/authorities.ts";
 import type { NameTemplates } from "../lib/dependency_track/naming.ts";
 import { Pusher, type PusherOptions } from "../lib/dependency_track/push.ts";
 import { RESOURCES } from "../lib/kube/objects.ts";
@@ -35,8 +36,10 @@ export interface LanesOptions extends ConfigMapOptions {
 
 /** What the operator can choose of Dependency-Track. */
 export interface TrackLanesOptions extends Omit<PusherOptions, "clock" | "newId"> {
-  /** The operator's server; undefined for none. */
-  readonly server?: { readonly endpoint: string; readonly key: string } | undefined;
+  /** The operator's server; undefined for none. An empty name of the file with its CAs stands for none. */
+  readonly server?:
+    | { readonly endpoint: string; readonly key: string; readonly caFile: string }
+    | undefined;
   /** Servers that sites may name. */
   readonly custom: Pick<CustomTargetOptions, "allowedHosts" | "allowHttp">;
   /** Only SBOMs of production environments. */
@@ -119,9 +122,17 @@ function observe(
 
 /** Each kind of server is a lane of its own, so that a site's holds up nobody else's SBOMs. */
 function trackTargets(parts: Parts, { server, custom, prodOnly }: TrackLanesOptions): TrackTarget[] {
-  const { allowsAddress = isPublicAddress } = parts;
+  const { allowsAddress = isPublicAddress, readTextFile } = parts;
   return [
-    ...server ? [defaultTarget({ ...server, prodOnly })] : [],
+    ...server
+      ? [
+        defaultTarget({
+          ...server,
+          prodOnly,
+          authorities: operatorsAuthorities(server.caFile, readTextFile),
+        }),
+      ]
+      : [],
     customTarget(parts, { ...custom, prodOnly, allowsAddress }),
   ];
 }

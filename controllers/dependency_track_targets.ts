@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { type Authorities, WELL_KNOWN_AUTHORITIES } from "../lib/dependency_track/authorities.ts";
 import type { TrackServer } from "../lib/dependency_track/client.ts";
 import { TrackRefusedError } from "../lib/dependency_track/errors.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
@@ -66,10 +67,17 @@ const SITE_SECRET = {
   prodOnly: "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_PUSH_PROD_ONLY",
 } as const;
 
-/** The operator's server. */
-export function defaultTarget(options: { endpoint: string; key: string; prodOnly: boolean }): TrackTarget {
-  const { endpoint, key, prodOnly } = options;
-  const server = { endpoint: new URL(endpoint), key, allowsAddress: () => true };
+/** The operator's server, whose CAs the operator chooses. */
+export function defaultTarget(
+  options: {
+    readonly endpoint: string;
+    readonly key: string;
+    readonly authorities: Authorities;
+    readonly prodOnly: boolean;
+  },
+): TrackTarget {
+  const { endpoint, key, authorities, prodOnly } = options;
+  const server = { endpoint: new URL(endpoint), key, authorities, allowsAddress: () => true };
   const isWanted = ({ labels = {} }: ObjectMeta) =>
     !prodOnly || labels[LABELS.environmentType] === "production";
   return {
@@ -99,7 +107,8 @@ export function customTarget(
       const data = await readSiteSecret(kube, namespace, signal);
       const key = siteValue(data, SITE_SECRET.key);
       if (!/^[\x21-\x7e]+$/.test(key)) throw keyError();
-      const server = { endpoint, key, allowsAddress: options.allowsAddress };
+      const { allowsAddress } = options;
+      const server = { endpoint, key, allowsAddress, authorities: WELL_KNOWN_AUTHORITIES };
       const told = siteValue(data, SITE_SECRET.prodOnly);
       if (told !== "" && parseBoolean(told) === undefined) {
         log.warn("A site's choice is neither true nor false, so the operator's counts", {

@@ -29,6 +29,8 @@ export interface ControllersDependencies {
   readonly metrics: Metrics;
   /** Where outcomes are told. */
   readonly log: Logger;
+  /** Reads the CAs of the operator's Dependency-Track. */
+  readonly readTextFile: (path: string) => Promise<string>;
   /** Whether a server that a site names may have an IP address. @default {isPublicAddress} */
   readonly allowsAddress?: (address: string) => boolean;
 }

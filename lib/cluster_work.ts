@@ -6,6 +6,8 @@
 import { type Controllers, createControllers } from "../controllers/mod.ts";
 import type { ControllersDependencies } from "../controllers/parts.ts";
 import type { Config } from "./config/config.ts";
+import { operatorsAuthorities } from "./dependency_track/authorities.ts";
+import { describeError } from "./errors.ts";
 import { createKubeClient, type KubeClient } from "./kube/client.ts";
 import type { ClusterAccess } from "./kube/credentials.ts";
 import { createLeaderElection } from "./kube/leader_election.ts";
@@ -55,6 +57,7 @@ export async function createClusterWork(
   dependencies: ClusterWorkDependencies,
 ): Promise<ClusterWork> {
   if (!config.configMaps.enabled && !config.tokens.reconcilerEnabled && !config.scanner) return NO_WORK;
+  await checkAuthorities(config, dependencies);
   const access = await dependencies.openCluster();
   const kube = createKubeClient({ access, clock: dependencies.clock });
   const controllers = createControllers({ ...dependencies, kube }, {
@@ -78,6 +81,21 @@ export async function createClusterWork(
     namespace,
     config.leaderElection.podName,
   );
+}
+
+/** Told at the start, and not at the first SBOM only. Nothing else stops for it: what fails at one destination holds up no other. */
+async function checkAuthorities(
+  { configMaps, dependencyTrack }: Config,
+  { readTextFile, log }: ClusterWorkDependencies,
+): Promise<void> {
+  if (!configMaps.enabled || !dependencyTrack?.server) return;
+  try {
+    await operatorsAuthorities(dependencyTrack.server.caFile, readTextFile).read();
+  } catch (error) {
+    log.error("Dependency-Track gets nothing until its CA certificates can be used", {
+      error: describeError(error),
+    });
+  }
 }
 
 function electedWork(

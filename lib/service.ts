@@ -33,7 +33,7 @@ export interface ServiceDependencies {
   readonly log: Logger;
   /** How to reach the API server; called for the controllers, and for secure metrics. */
   readonly openCluster: () => Promise<ClusterAccess>;
-  /** Reads the certificates of TLS to the broker, and of metrics. */
+  /** Reads the certificates of TLS to the broker and to Dependency-Track, and of metrics. */
   readonly readTextFile: (path: string) => Promise<string>;
   /** Takes messages when there is no broker. */
   readonly writeMessage: (line: Uint8Array) => void;

@@ -7,8 +7,8 @@ import { OPTIONS, type Values } from "./options.ts";
 
 /** What pushing SBOMs is built from. Durations are in milliseconds. */
 export interface TrackConfig {
-  /** The operator's server; undefined for none. */
-  readonly server: { readonly endpoint: string; readonly key: string } | undefined;
+  /** The operator's server; undefined for none. An empty name of the file with its CAs stands for none. */
+  readonly server: { readonly endpoint: string; readonly key: string; readonly caFile: string } | undefined;
   /** Servers that sites may name; a host without a port stands for its scheme's. */
   readonly custom: {
     readonly allowedHosts: readonly { readonly hostname: string; readonly port: number | undefined }[];
@@ -43,9 +43,9 @@ const TRACK_POLL_MS = 2 * SECOND;
 /** The section of the configuration. */
 export function trackSection(values: Values): TrackConfig | undefined {
   if (!values.trackEnabled) return undefined;
-  const { trackEndpoint: endpoint, trackKey: key } = values;
+  const { trackEndpoint: endpoint, trackKey: key, trackCaFile: caFile } = values;
   return {
-    server: endpoint === undefined ? undefined : { endpoint, key },
+    server: endpoint === undefined ? undefined : { endpoint, key, caFile },
     custom: { allowedHosts: values.trackAllowedHosts, allowHttp: values.trackAllowHttp },
     prodOnly: values.trackProdOnly,
     templates: {
@@ -64,14 +64,18 @@ export function trackSection(values: Values): TrackConfig | undefined {
 
 /** What is wrong with the options, each problem by their names. */
 export function trackProblems(
-  { trackEnabled, trackEndpoint, trackKey, trackAllowedHosts }: Values,
+  { trackEnabled, trackEndpoint, trackKey, trackCaFile, trackAllowedHosts }: Values,
 ): string[] {
   if (!trackEnabled) return [];
-  const { trackEndpoint: endpoint, trackKey: key, trackAllowedHosts: hosts } = OPTIONS;
+  const { trackEndpoint: endpoint, trackKey: key, trackCaFile: caFile, trackAllowedHosts: hosts } = OPTIONS;
   if ((trackEndpoint === undefined) !== (trackKey === "")) {
     return [`${endpoint.env}, ${key.env}: expected both an address and its key, or neither`];
   }
   if (!/^[\x21-\x7e]*$/.test(trackKey)) return [`${key.env}: expected letters, digits and signs of ASCII`];
+  // Who sets it expects TLS to be verified with it, which is so for no other server.
+  if (trackCaFile !== "" && !trackEndpoint?.startsWith("https:")) {
+    return [`${caFile.env}: expected only where ${endpoint.env} begins with https://`];
+  }
   if (trackEndpoint !== undefined || trackAllowedHosts.length > 0) return [];
   return [`${endpoint.env}, ${hosts.env}: expected one of them, as otherwise there is no server to push to`];
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { option, optional } from "./option.ts";
-import { assignments, boolean, hostPorts, integer, template, text, url } from "./values.ts";
+import { assignments, boolean, file, hostPorts, integer, template, text, url } from "./values.ts";
 
 /** Dependency-Track and the build scanner. */
 export const INTEGRATION_OPTIONS = {
@@ -21,6 +21,12 @@ export const INTEGRATION_OPTIONS = {
     "Address of Dependency-Track's API server; empty for no server but those that sites name.",
   ),
   trackKey: option("dependency-track-api-key", text, "", "Key for Dependency-Track's API.", { secret: true }),
+  trackCaFile: option(
+    "dependency-track-cacert",
+    file,
+    "",
+    "CA certificates that the certificate of this server is verified with, PEM; the well-known ones without it. Servers that sites name need a certificate of a well-known one. The file is read again for each connection.",
+  ),
   trackRoot: option(
     "dependency-track-root-project-name-template",
     template,

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { type Clock, deadline } from "../clock.ts";
+import type { Authorities } from "./authorities.ts";
 import { TrackRefusedError, TrackUnavailableError } from "./errors.ts";
 import { sendRequest, type TrackAnswer, type TrackRequest } from "./http.ts";
 
@@ -18,6 +19,8 @@ export interface TrackServer {
   readonly key: string;
   /** Whether an IP address may be talked to. */
   readonly allowsAddress: (address: string) => boolean;
+  /** Who may have signed its certificate. */
+  readonly authorities: Authorities;
 }
 
 /** A project, as far as we look at it. */
@@ -89,9 +92,16 @@ export function createTrackClient(server: TrackServer, options: TrackClientOptio
     using limit = deadline(options.clock, options.requestTimeoutMs, parent);
     const url = new URL(`${server.endpoint.pathname.replace(/\/+$/, "")}${path}`, server.endpoint);
     const headers = { "x-api-key": server.key, ...(request.body ? { "content-type": type } : {}) };
-    const { allowsAddress } = server;
+    const { allowsAddress, authorities } = server;
     try {
-      return await sendRequest({ ...request, url, headers, allowsAddress, signal: limit.signal });
+      return await sendRequest({
+        ...request,
+        url,
+        headers,
+        allowsAddress,
+        authorities,
+        signal: limit.signal,
+      });
     } catch (error) {
       if (parent.aborted || error instanceof AppError) throw error;
       throw new TrackUnavailableError("track-connection", `No answer from ${url.host}`, { cause: error });

@@ -6,10 +6,11 @@
  */
 import { Buffer } from "node:buffer";
 import { type IncomingMessage, request as httpRequest } from "node:http";
-import { connect as netConnect, type Socket } from "node:net";
+import { connect as netConnect, isIP, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
-import { AppError } from "../errors.ts";
+import { AppError, describeError } from "../errors.ts";
 import { giveBackPiece } from "../give_back.ts";
+import type { Authorities } from "./authorities.ts";
 import { TrackRefusedError, TrackUnavailableError } from "./errors.ts";
 
 /** What is sent. */
@@ -24,6 +25,8 @@ export interface TrackRequest {
   readonly body?: AsyncIterable<Uint8Array>;
   /** Whether an IP address may be talked to. */
   readonly allowsAddress: (address: string) => boolean;
+  /** Who may have signed the server's certificate. */
+  readonly authorities: Authorities;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
@@ -47,7 +50,8 @@ const LONGEST_RETRY_AFTER_SECONDS = 3600;
  * Sends a request and reads the whole answer.
  *
  * @throws {TrackRefusedError} Code `track-address`, when the address is not allowed.
- * @throws {TrackUnavailableError} Codes `track-connection` and `track-answer-too-large`.
+ * @throws {TrackUnavailableError} Codes `track-connection`, `track-certificate`, `track-authorities` and
+ *   `track-answer-too-large`.
  * @throws {AppError} What reading the body throws of that class; anything else counts as the connection's.
  * @throws The signal's reason when it aborts.
  */
@@ -97,8 +101,10 @@ async function exchange(request: TrackRequest, sockets: Set<Socket>): Promise<Tr
 }
 
 /** Connects; nothing is sent to an address that is not allowed, and over TLS nothing before the name is proven. */
-async function openSocket({ url, allowsAddress }: TrackRequest, sockets: Set<Socket>): Promise<Socket> {
+async function openSocket(request: TrackRequest, sockets: Set<Socket>): Promise<Socket> {
+  const { url, allowsAddress, authorities } = request;
   const isSecure = url.protocol === "https:";
+  const ca = isSecure ? await authorities.read() : undefined;
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const socket = netConnect({ host, port: Number(url.port || (isSecure ? 443 : 80)) });
   sockets.add(socket);
@@ -110,10 +116,40 @@ async function openSocket({ url, allowsAddress }: TrackRequest, sockets: Set<Soc
     );
   }
   if (!isSecure) return socket;
-  const secured = tlsConnect({ socket, servername: host });
+  // An address is verified, too, but can't be asked for by name.
+  const secured = tlsConnect({
+    socket,
+    host,
+    ...(isIP(host) === 0 && { servername: host }),
+    ...(ca !== undefined && { ca }),
+  });
   sockets.add(secured);
-  await untilEvent(secured, "secureConnect");
+  try {
+    await untilEvent(secured, "secureConnect");
+  } catch (error) {
+    throw certificateError(error, request);
+  }
   return secured;
+}
+
+/** What to do about a certificate, by the code of TLS; undefined where other CAs would help. */
+const CERTIFICATE_ADVICE: Readonly<Record<string, string | undefined>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: undefined,
+  SELF_SIGNED_CERT_IN_CHAIN: undefined,
+  DEPTH_ZERO_SELF_SIGNED_CERT: undefined,
+  ERR_TLS_CERT_ALTNAME_INVALID: "use a name that it has",
+  CERT_HAS_EXPIRED: "renew it",
+};
+
+function certificateError(error: unknown, { url, authorities }: TrackRequest): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (!Object.hasOwn(CERTIFICATE_ADVICE, code)) return error;
+  return new TrackUnavailableError(
+    "track-certificate",
+    `Cannot send anything to ${url.host} as its certificate doesn't fit: ${describeError(error)}: ${
+      CERTIFICATE_ADVICE[code] ?? authorities.advice
+    }`,
+  );
 }
 
 function untilEvent(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {

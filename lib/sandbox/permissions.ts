@@ -36,19 +36,20 @@ export interface ServicePermissions {
  */
 export function servicePermissions(config: Config, cluster: ClusterSource | undefined): ServicePermissions {
   const { web, health, metrics, broker } = config;
+  const track = config.configMaps.enabled ? config.dependencyTrack : undefined;
   const net = [
     ...web.enabled ? listening({ hostname: undefined, port: web.port }) : [],
     ...health ? listening(health) : [],
     ...metrics ? listening(metrics.address) : [],
     ...broker.enabled ? [address(broker.host, broker.port)] : [],
     ...cluster ? [serverOf(cluster)] : [],
-    ...config.configMaps.enabled ? trackServers(config.dependencyTrack) : [],
+    ...track ? trackServers(track) : [],
   ];
   const { caFile = "", certFile = "", keyFile = "" } = broker.enabled && broker.tls || {};
+  const { certFile: metricsCertFile = "", keyFile: metricsKeyFile = "" } = metrics?.tls ?? {};
+  const files = [caFile, certFile, keyFile, metricsCertFile, metricsKeyFile, track?.server?.caFile ?? ""];
   const read = [
-    ...[caFile, certFile, keyFile, metrics?.tls?.certFile ?? "", metrics?.tls?.keyFile ?? ""].filter((file) =>
-      file !== ""
-    ),
+    ...files.filter((file) => file !== ""),
     ...cluster?.kind === "service-account" ? [cluster.directory] : [],
     ...cluster?.kind === "kubeconfig" ? filesOf(cluster.context) : [],
   ];
@@ -70,9 +71,8 @@ function listening({ hostname, port }: HostPort & { readonly port: number }): st
 }
 
 /** The operator's server, and the hosts that the operator allows sites to name: no site can add one. */
-function trackServers(track: Config["dependencyTrack"]): string[] {
-  if (!track) return [];
-  const { server, custom: { allowedHosts, allowHttp } } = track;
+function trackServers({ server, custom }: NonNullable<Config["dependencyTrack"]>): string[] {
+  const { allowedHosts, allowHttp } = custom;
   const ports = (port: number | undefined) => port === undefined ? allowHttp ? [443, 80] : [443] : [port];
   return [
     ...server ? [ofUrl(server.endpoint)] : [],

@@ -135,6 +135,7 @@ function startProgram(access: ClusterAccess, clock: ManualClock) {
       newId: () => crypto.randomUUID(),
       metrics: createMetrics(),
       log,
+      readTextFile: Deno.readTextFile,
     },
     { configMaps: CONFIG_MAPS, tokens: { secret: "the-secret-of-the-fault-tests" } },
   );

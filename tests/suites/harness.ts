@@ -145,6 +145,7 @@ export function startProgram(cluster: TestCluster, options: RunOptions): Program
       newId: () => crypto.randomUUID(),
       metrics,
       log,
+      readTextFile: Deno.readTextFile,
       allowsAddress,
     },
     {

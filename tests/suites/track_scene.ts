@@ -53,7 +53,7 @@ export function toDefault(
   track: DependencyTrack,
   more: Partial<TrackLanesOptions> = {},
 ): Partial<TrackLanesOptions> {
-  return { server: { endpoint: track.url, key: "track-key" }, ...more };
+  return { server: { endpoint: track.url, key: "track-key", caFile: "" }, ...more };
 }
 
 /** The project of a test's SBOM. */

@@ -184,7 +184,7 @@ Deno.test("buildConfig() gives Dependency-Track the operator's server, the hosts
   const endpoint = { DEPENDENCY_TRACK_API_ENDPOINT: "https://track", DEPENDENCY_TRACK_API_KEY: "k" };
   const { server, custom, prodOnly } = build({ ...TRACK, ...endpoint }).dependencyTrack!;
   assert.deepEqual([server, custom, prodOnly], [
-    { endpoint: "https://track", key: "k" },
+    { endpoint: "https://track", key: "k", caFile: "" },
     { allowedHosts: [], allowHttp: false },
     true,
   ]);
@@ -209,6 +209,18 @@ Deno.test("buildConfig() refuses Dependency-Track without a server, and a server
   }
   const odd = { DEPENDENCY_TRACK_API_ENDPOINT: "https://track", DEPENDENCY_TRACK_API_KEY: "a\nb" };
   assert.match(refusal({ ...TRACK, ...odd }), /^DEPENDENCY_TRACK_API_KEY: expected letters/);
+});
+
+Deno.test("buildConfig() takes CAs for the operator's server alone, and only over TLS", () => {
+  const server = { DEPENDENCY_TRACK_API_KEY: "k", DEPENDENCY_TRACK_CACERT: "/track/ca.crt" };
+  const secure = { ...TRACK, ...server, DEPENDENCY_TRACK_API_ENDPOINT: "https://track" };
+  assert.equal(build(secure).dependencyTrack?.server?.caFile, "/track/ca.crt");
+  const expected =
+    "DEPENDENCY_TRACK_CACERT: expected only where DEPENDENCY_TRACK_API_ENDPOINT begins with https://";
+  assert.equal(refusal({ ...secure, DEPENDENCY_TRACK_API_ENDPOINT: "http://track" }), expected);
+  const sites = { DEPENDENCY_TRACK_ALLOWED_HOSTS: "a.example", DEPENDENCY_TRACK_CACERT: "/track/ca.crt" };
+  assert.equal(refusal({ ...TRACK, ...sites }), expected);
+  assert.equal(build(sites).dependencyTrack, undefined);
 });
 
 Deno.test("buildConfig() names the candidate for leadership after its pod", () => {

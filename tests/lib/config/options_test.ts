@@ -82,6 +82,7 @@ Deno.test("OPTIONS has no other rows than the contract's and those that are ours
     "core-insights-opt-in",
     "dependency-track-allow-http",
     "dependency-track-allowed-hosts",
+    "dependency-track-cacert",
     "dependency-track-max-concurrent",
     "dependency-track-max-sbom-bytes",
     "dependency-track-processing-timeout",

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../lib/clock.ts";
+import { WELL_KNOWN_AUTHORITIES } from "../../../lib/dependency_track/authorities.ts";
 import { createTrackClient, type TrackClient } from "../../../lib/dependency_track/client.ts";
 import { TrackRefusedError, TrackUnavailableError } from "../../../lib/dependency_track/errors.ts";
 import { DependencyTrack, type TrackFault } from "../../fixtures/dependency_track.ts";
 
 const { signal } = new AbortController();
+const EVERYBODY = { allowsAddress: () => true, authorities: WELL_KNOWN_AUTHORITIES } as const;
 
 function clientOf(track: DependencyTrack, { key = "track-key", path = "" } = {}): TrackClient {
   const endpoint = new URL(track.url + path);
   const options = { clock: systemClock, newId: () => crypto.randomUUID(), requestTimeoutMs: 5_000 };
-  return createTrackClient({ endpoint, key, allowsAddress: () => true }, options);
+  return createTrackClient({ endpoint, key, ...EVERYBODY }, options);
 }
 
 async function* bom(text: string): AsyncGenerator<Uint8Array> {
@@ -107,7 +109,7 @@ Deno.test("a request that takes too long is given up, and told from one that was
   track.fault = () => "silence";
   const endpoint = new URL(track.url);
   const options = { clock: systemClock, newId: () => "1", requestTimeoutMs: 50 };
-  const client = createTrackClient({ endpoint, key: "k", allowsAddress: () => true }, options);
+  const client = createTrackClient({ endpoint, key: "k", ...EVERYBODY }, options);
   await assert.rejects(client.findProjects("x", signal), { code: "track-connection" });
   const stop = new AbortController();
   const asking = client.findProjects("x", stop.signal);
@@ -127,6 +129,6 @@ Deno.test("a server can't make a path of ours by what it answers", async () => {
   };
   const endpoint = new URL(`http://127.0.0.1:${odd.server.addr.port}`);
   const options = { clock: systemClock, newId: () => "1", requestTimeoutMs: 5_000 };
-  const client = createTrackClient({ endpoint, key: "k", allowsAddress: () => true }, options);
+  const client = createTrackClient({ endpoint, key: "k", ...EVERYBODY }, options);
   await assert.rejects(upload(client), { code: "track-answer" });
 });

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
+import { type Authorities, WELL_KNOWN_AUTHORITIES } from "../../../lib/dependency_track/authorities.ts";
 import { sendRequest } from "../../../lib/dependency_track/http.ts";
 import { createCertificates } from "../../fixtures/certificates.ts";
 
 const { signal } = new AbortController();
-const everything = { headers: {}, allowsAddress: () => true, signal } as const;
+const everything = {
+  headers: {},
+  allowsAddress: () => true,
+  authorities: WELL_KNOWN_AUTHORITIES,
+  signal,
+} as const;
 
 /** A server that lives as long as a test. */
 async function withServer(
@@ -150,23 +156,66 @@ Deno.test("what goes wrong with the body ends the request with that", async () =
   });
 });
 
-Deno.test("over TLS nothing is sent before the server has proven its name", async () => {
+/** A server over TLS, and the CA that signed its certificate. */
+async function withTlsServer(
+  names: string,
+  use: (url: URL, caCertificate: string, asked: () => number) => Promise<void>,
+): Promise<void> {
   const folder = await Deno.makeTempDir();
+  const { certificate: cert, key, caCertificate } = await createCertificates(folder, names)
+    .finally(() => Deno.remove(folder, { recursive: true }));
+  let asked = 0;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, cert, key, onListen: () => {} }, () => {
+    asked++;
+    return new Response();
+  });
   try {
-    const { certificate: cert, key } = await createCertificates(folder);
-    let asked = 0;
-    const onListen = () => {};
-    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, cert, key, onListen }, () => {
-      asked++;
-      return new Response();
-    });
-    const url = new URL(`https://127.0.0.1:${server.addr.port}/`);
-    await assert.rejects(sendRequest({ ...everything, method: "GET", url, headers: { "x-api-key": "k" } }), {
-      code: "track-connection",
-    });
-    assert.equal(asked, 0);
-    await server.shutdown();
+    await use(new URL(`https://127.0.0.1:${server.addr.port}/`), caCertificate, () => asked);
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await server.shutdown();
   }
+}
+
+const trust = (text: string | undefined): Authorities => ({
+  read: () => Promise.resolve(text),
+  advice: "ask somebody",
+});
+
+Deno.test("over TLS a server is talked to by name and by address, when the certificate has them and the CA counts", async () => {
+  await withTlsServer("IP:127.0.0.1,DNS:localhost", async (url, caCertificate, asked) => {
+    const authorities = trust(caCertificate);
+    const named = new URL(url.href.replace("127.0.0.1", "localhost"));
+    for (const each of [url, named]) {
+      assert.equal((await sendRequest({ ...everything, method: "GET", url: each, authorities })).status, 200);
+    }
+    assert.equal(asked(), 2);
+  });
+});
+
+Deno.test("over TLS nothing is sent before the server has proven its name to a CA that counts", async () => {
+  await withTlsServer("DNS:other.example", async (url, caCertificate, asked) => {
+    const named = new URL(url.href.replace("127.0.0.1", "localhost"));
+    for (
+      const [each, ca, why] of [
+        [url, undefined, /its certificate doesn't fit: unable to verify .*: ask somebody$/],
+        [named, undefined, /its certificate doesn't fit: unable to verify .*: ask somebody$/],
+        [url, caCertificate, /its certificate doesn't fit: .* altnames: .*: use a name that it has$/],
+        [named, caCertificate, /its certificate doesn't fit: .* altnames: .*: use a name that it has$/],
+      ] as const
+    ) {
+      const headers = { "x-api-key": "k" };
+      await assert.rejects(
+        sendRequest({ ...everything, method: "GET", url: each, headers, authorities: trust(ca) }),
+        { code: "track-certificate", message: why },
+      );
+    }
+    assert.equal(asked(), 0);
+  });
+});
+
+Deno.test("in the clear nobody asks for CAs", async () => {
+  const authorities = { read: () => assert.fail("nothing is to be read"), advice: "" };
+  await withServer(() => new Response(), async (url) => {
+    assert.equal((await sendRequest({ ...everything, method: "GET", url, authorities })).status, 200);
+  });
 });

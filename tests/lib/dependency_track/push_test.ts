@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { systemClock } from "../../../lib/clock.ts";
+import { WELL_KNOWN_AUTHORITIES } from "../../../lib/dependency_track/authorities.ts";
 import { Pusher } from "../../../lib/dependency_track/push.ts";
 import { DependencyTrack } from "../../fixtures/dependency_track.ts";
 
@@ -15,7 +16,12 @@ Deno.test("a push is done as often as somebody looks, since a mark may have to b
     maxSbomBytes: 1_000,
     processingTimeoutMs: 60_000,
   });
-  const server = { endpoint: new URL(track.url), key: "track-key", allowsAddress: () => true };
+  const server = {
+    endpoint: new URL(track.url),
+    key: "track-key",
+    allowsAddress: () => true,
+    authorities: WELL_KNOWN_AUTHORITIES,
+  };
   const names = { parents: ["root"], project: "leaf", version: "1", tag: "t" };
   const push = { id: "a", server, names, sbom: gzipSync("{}").toString("base64") };
   track.isBusy = true;

@@ -67,6 +67,19 @@ Deno.test("Dependency-Track adds the operator's server and the hosts that sites 
   ]);
 });
 
+Deno.test("The CAs of the operator's Dependency-Track can be read, where SBOMs are sent at all", () => {
+  const env = {
+    ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true",
+    DEPENDENCY_TRACK_API_ENDPOINT: "https://track.example",
+    DEPENDENCY_TRACK_API_KEY: "key",
+    DEPENDENCY_TRACK_CACERT: "/track/ca.crt",
+  };
+  assert.deepEqual(permissions(env, IN_POD).read, ["/account", "/track/ca.crt"]);
+  for (const off of ["ENABLE_DEPENDENCY_TRACK_INTEGRATION", "ENABLE_CONFIGMAP_RECONCILER"]) {
+    assert.deepEqual(permissions({ ...env, [off]: "false" }, IN_POD).read, ["/account"]);
+  }
+});
+
 Deno.test("What is switched off needs no permission", () => {
   const env = {
     RABBITMQ_ENABLED: "false",
