@@ -4,8 +4,9 @@ import type { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { startApiServer } from "../fixtures/api_server/mod.ts";
+import { createCertificates } from "../fixtures/certificates.ts";
 import { TestCluster, type TestObject } from "../fixtures/cluster.ts";
-import { DependencyTrack } from "../fixtures/dependency_track.ts";
+import { DependencyTrack, type TrackStandInOptions } from "../fixtures/dependency_track.ts";
 import { kubeconfigText } from "../fixtures/kubeconfig.ts";
 import { LAGOON_NAMESPACE_LABELS, SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { freePorts } from "../fixtures/ports.ts";
@@ -17,13 +18,13 @@ const PRODUCERS_LARGEST = 950_000;
 /** Of memory that the kernel can't take back. Measured: 72 to 78, and 135 before pieces were given back. */
 const MOST_MEGABYTES = 95;
 
-/** A cluster, a Dependency-Track, and the program between them. */
-async function setUp(env: Readonly<Record<string, string>> = {}) {
+/** A cluster, a Dependency-Track, in the clear unless it gets a certificate, and the program between them. */
+async function setUp(env: Readonly<Record<string, string>> = {}, tls?: TrackStandInOptions["tls"]) {
   await using parts = new AsyncDisposableStack();
   const token = crypto.randomUUID();
   const api = parts.use(await startApiServer({ token }));
   const cluster = parts.use(new TestCluster({ url: api.url, token }));
-  const track = parts.use(new DependencyTrack({ key: KEY }));
+  const track = parts.use(new DependencyTrack({ key: KEY, ...(tls && { tls }) }));
   const folder = await Deno.makeTempDir();
   parts.defer(() => Deno.remove(folder, { recursive: true }));
   await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigText(api.url, token));
@@ -82,18 +83,99 @@ Deno.test("the largest SBOMs that builds leave are pushed whole, several at once
   assert.ok(memory.peakAnonymousMegabytes < MOST_MEGABYTES, JSON.stringify(memory));
 });
 
+const STATUS = "dependencytrack.insights.lagoon.sh/default-status";
+
+/** Waits until the operator's server has failed to take an SBOM. */
+function untilFailed(cluster: TestCluster, name: string): Promise<TestObject | undefined> {
+  const isFailed = (object: TestObject | undefined) => object?.metadata.annotations?.[STATUS] === "failure";
+  return cluster.until("configmaps", "main", name, isFailed);
+}
+
+/** Why it has. */
+async function failure(cluster: TestCluster, name: string): Promise<string> {
+  return (await untilFailed(cluster, name))?.metadata.annotations?.[`${STATUS}-error`] ?? "";
+}
+
+/** A folder with ca.crt as the kubelet mounts it: links, of which one is exchanged for another text. */
+async function mountCa(parts: AsyncDisposableStack) {
+  const folder = await Deno.makeTempDir();
+  parts.defer(() => Deno.remove(folder, { recursive: true }));
+  await Deno.symlink("..data/ca.crt", `${folder}/ca.crt`);
+  let version = 0;
+  async function write(text: string): Promise<void> {
+    const data = `..version-${++version}`;
+    await Deno.mkdir(`${folder}/${data}`);
+    await Deno.writeTextFile(`${folder}/${data}/ca.crt`, text);
+    await Deno.symlink(data, `${folder}/..data_tmp`);
+    await Deno.rename(`${folder}/..data_tmp`, `${folder}/..data`);
+  }
+  return { path: `${folder}/ca.crt`, write };
+}
+
+async function certificates(parts: AsyncDisposableStack) {
+  const folder = await Deno.makeTempDir();
+  parts.defer(() => Deno.remove(folder, { recursive: true }));
+  return await createCertificates(folder);
+}
+
+Deno.test("a server with a certificate of a private CA gets SBOMs once the CA is mounted, without a restart", async () => {
+  await using parts = new AsyncDisposableStack();
+  const [tls, other] = [await certificates(parts), await certificates(parts)];
+  const ca = await mountCa(parts);
+  await ca.write(other.caCertificate);
+  const scene = parts.use(await setUp({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
+  const { cluster, track } = scene;
+  await cluster.create("configmaps", "main", sbom("before", gzipSync("{}")));
+  assert.match(
+    await failure(cluster, "before"),
+    /certificate doesn't fit: .*: give the CA that signed it in DEPENDENCY_TRACK_CACERT$/,
+  );
+  assert.deepEqual(track.calls, []);
+  await ca.write(tls.caCertificate);
+  await cluster.create("configmaps", "main", sbom("after", gzipSync("{}")));
+  await cluster.until("configmaps", "main", "after", isProcessed);
+  assert.deepEqual(track.projects.flatMap(({ boms }) => boms.map(({ bytes }) => bytes)), [2]);
+  assert.doesNotMatch(scene.program.log(), /gets nothing until/);
+});
+
+Deno.test("without the CA a server gets nothing, and the certificate is named", async () => {
+  await using parts = new AsyncDisposableStack();
+  const { cluster, track } = parts.use(await setUp({}, await certificates(parts)));
+  await cluster.create("configmaps", "main", sbom("one", gzipSync("{}")));
+  assert.match(
+    await failure(cluster, "one"),
+    /certificate doesn't fit: .*: give the CA that signed it in DEPENDENCY_TRACK_CACERT$/,
+  );
+  assert.deepEqual(track.calls, []);
+});
+
+Deno.test("CAs that are missing are told at the start, and hold up nothing else", async () => {
+  await using parts = new AsyncDisposableStack();
+  const tls = await certificates(parts);
+  const ca = await mountCa(parts);
+  const { cluster, program } = parts.use(await setUp({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
+  const lines = program.log().split("\n").filter((line) => line.includes("gets nothing until"));
+  assert.deepEqual(lines.length, 1);
+  const why =
+    /Cannot read \S+ca\.crt for TLS to Dependency-Track: .*: put it there, or correct DEPENDENCY_TRACK_CACERT/;
+  assert.match(lines[0] ?? "", why);
+  await cluster.create("configmaps", "main", sbom("one", gzipSync("{}")));
+  assert.match(await failure(cluster, "one"), why);
+  const core = "core.insights.lagoon.sh/status";
+  await cluster.until(
+    "configmaps",
+    "main",
+    "one",
+    (object) => object?.metadata.annotations?.[core] === "success",
+  );
+});
+
 Deno.test("a server's key is in no log line, whatever goes wrong", async () => {
   await using scene = await setUp({ CONFIGMAP_RECONCILER_MINS_BETWEEN_RETRIES: "1" });
   for (const [name, status] of [["one", 401], ["two", 500], ["three", 302]] as const) {
     scene.track.fault = () => ({ status });
     await scene.cluster.create("configmaps", "main", sbom(name, gzipSync("{}")));
-    const failed = await scene.cluster.until(
-      "configmaps",
-      "main",
-      name,
-      (object) =>
-        object?.metadata.annotations?.["dependencytrack.insights.lagoon.sh/default-status"] === "failure",
-    );
+    const failed = await untilFailed(scene.cluster, name);
     assert.doesNotMatch(JSON.stringify(failed), new RegExp(KEY));
   }
   assert.ok(scene.track.calls.some(({ key }) => key === KEY));
