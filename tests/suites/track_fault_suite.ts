@@ -135,7 +135,10 @@ export function trackFaultSuite(factory: ClusterFactory): void {
 
     test("what Dependency-Track refuses is not sent again until the ConfigMap changes, and burned by nobody", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
-      const options = { server: { endpoint: track.url, key: "another-key", caFile: "" }, templates: TEMPLATES };
+      const options = {
+        server: { endpoint: track.url, key: "another-key", caFile: "" },
+        templates: TEMPLATES,
+      };
       const callCount = () =>
         track.calls.filter(({ query }) => query.includes(`=root-of-${namespace}&`)).length;
       await using program = run({ configMaps: { burnAfterReading: true }, track: options });

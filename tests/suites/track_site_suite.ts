@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { TrackLanesOptions } from "../../controllers/configmap_lanes.ts";
+import { createCertificates } from "../fixtures/certificates.ts";
 import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";
 import { until } from "../fixtures/until.ts";
@@ -48,6 +49,26 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       assert.deepEqual([bomsOf(track, namespace), bomsOf(own, namespace)], [1, 1]);
       assert.equal(marked?.metadata.annotations?.[`${CUSTOM}-status`], "success");
       assert.deepEqual([...new Set(own.calls.map(({ key }) => key))], ["site-key"]);
+    });
+
+    test("the operator's CA counts for the operator's server, and not for a site's", async ({ cluster, namespace, run }) => {
+      await using parts = new AsyncDisposableStack();
+      const folder = await Deno.makeTempDir();
+      parts.defer(() => Deno.remove(folder, { recursive: true }));
+      const tls = await createCertificates(folder);
+      const track = parts.use(new DependencyTrack({ tls }));
+      const own = parts.use(new DependencyTrack({ key: "site-key", tls }));
+      await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
+      const server = { endpoint: track.url, key: "track-key", caFile: `${folder}/ca.crt` };
+      await using _program = run({ track: { server, ...toSites(own) } });
+      const annotations = { [ENDPOINT]: own.url };
+      await cluster.create("configmaps", namespace, sbom(namespace, { annotations }));
+      await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "success"));
+      const failed = await cluster.until("configmaps", namespace, NAME, has(`${CUSTOM}-status`, "failure"));
+      const error = failed?.metadata.annotations?.[`${CUSTOM}-status-error`] ?? "";
+      assert.match(error, /certificate doesn't fit: .*: the server needs one of a well-known CA$/);
+      assert.equal(bomsOf(track, namespace), 1);
+      assert.deepEqual(own.calls, []);
     });
 
     test("a site decides for its own server whether only production is pushed", async ({ cluster, namespace, run }) => {
