@@ -273,6 +273,29 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...needsKustomize("the patch that docs/dependency_track.md shows mounts the CA where its option names it"),
+  fn: async () => {
+    const document = await Deno.readTextFile(new URL("../docs/dependency_track.md", import.meta.url));
+    const [overlay = "", patch = ""] = [...document.matchAll(/```yaml\n([^]*?)```/g)].map(([, text]) => text);
+    const objects = await renderOwn(overlay + patch.replace("patches:\n", ""));
+    const variables = new Map(variablesOf(objects).map(({ name, value }) => [name, value]));
+    assert.equal(variables.get("ENABLE_DEPENDENCY_TRACK_INTEGRATION"), "true");
+    const [, configMap, key] = /kubectl create configmap (\S+) -n lagoon --from-file=(\S+)/.exec(document) ??
+      [];
+    const name = "dependency-track-ca";
+    const mounts = at<{ name: string; mountPath: string }[]>(containerOf(objects), "volumeMounts");
+    const folder = mounts.find((mount) => mount.name === name)?.mountPath;
+    assert.equal(variables.get("DEPENDENCY_TRACK_CACERT"), `${folder}/${key}`);
+    const deployment = objects.find(({ kind }) => kind === "Deployment");
+    const volumes = at<{ name: string }[]>(deployment, "spec.template.spec.volumes");
+    assert.deepEqual(volumes.find((volume) => volume.name === name), {
+      name,
+      configMap: { name: configMap },
+    });
+  },
+});
+
 /** Renders an overlay beside those that there are. */
 async function renderOwn(kustomization: string): Promise<RenderedObject[]> {
   await using stack = new AsyncDisposableStack();

@@ -1,6 +1,6 @@
 /**
  * What can go wrong with a Dependency-Track server. Messages name the server's host and what was asked, never a key, and
- * nothing of what the server answered but its status.
+ * nothing of what the server answered but its status, and why its certificate does not fit.
  *
  * @module
  */
