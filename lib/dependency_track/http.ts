@@ -102,9 +102,11 @@ async function exchange(request: TrackRequest, sockets: Set<Socket>): Promise<Tr
 
 /** Connects; nothing is sent to an address that is not allowed, and over TLS nothing before the name is proven. */
 async function openSocket(request: TrackRequest, sockets: Set<Socket>): Promise<Socket> {
-  const { url, allowsAddress, authorities } = request;
+  const { url, allowsAddress, authorities, signal } = request;
   const isSecure = url.protocol === "https:";
   const ca = isSecure ? await authorities.read() : undefined;
+  // Whoever has stopped it would not know of a connection that is made from now on.
+  signal.throwIfAborted();
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const socket = netConnect({ host, port: Number(url.port || (isSecure ? 443 : 80)) });
   sockets.add(socket);

@@ -213,6 +213,24 @@ Deno.test("over TLS nothing is sent before the server has proven its name to a C
   });
 });
 
+Deno.test("a request that was stopped while the CAs were read does not go out any more", async () => {
+  await withTlsServer("IP:127.0.0.1", async (url, caCertificate, asked) => {
+    const connected: string[] = [];
+    const allowsAddress = (address: string) => connected.push(address) > 0;
+    const text = Promise.withResolvers<string>();
+    const stop = new AbortController();
+    const slow = { read: () => text.promise, advice: "" };
+    const options = { ...everything, method: "GET", url, allowsAddress } as const;
+    const sending = sendRequest({ ...options, authorities: slow, signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await assert.rejects(sending, { message: "enough" });
+    text.resolve(caCertificate);
+    // By its end, another one would have come that began before it.
+    await sendRequest({ ...options, authorities: trust(caCertificate) });
+    assert.deepEqual([connected.length, asked()], [1, 1]);
+  });
+});
+
 Deno.test("in the clear nobody asks for CAs", async () => {
   const authorities = { read: () => assert.fail("nothing is to be read"), advice: "" };
   await withServer(() => new Response(), async (url) => {
