@@ -3,53 +3,14 @@ import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { startApiServer } from "../fixtures/api_server/mod.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
-import { TestCluster, type TestObject } from "../fixtures/cluster.ts";
-import { DependencyTrack, type TrackStandInOptions } from "../fixtures/dependency_track.ts";
-import { kubeconfigText } from "../fixtures/kubeconfig.ts";
-import { LAGOON_NAMESPACE_LABELS, SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
-import { freePorts } from "../fixtures/ports.ts";
+import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { residentMemory } from "../fixtures/process_memory.ts";
-import { startProgram } from "../fixtures/program.ts";
+import { isProcessed, packedSbom, startTrackProgram, TRACK_KEY } from "../fixtures/track_program.ts";
 
-const KEY = "the-key-that-nobody-may-see";
 const PRODUCERS_LARGEST = 950_000;
 /** Of memory that the kernel can't take back. Measured: 72 to 78, and 135 before pieces were given back. */
 const MOST_MEGABYTES = 95;
-
-/** A cluster, a Dependency-Track, in the clear unless it gets a certificate, and the program between them. */
-async function setUp(env: Readonly<Record<string, string>> = {}, tls?: TrackStandInOptions["tls"]) {
-  await using parts = new AsyncDisposableStack();
-  const token = crypto.randomUUID();
-  const api = parts.use(await startApiServer({ token }));
-  const cluster = parts.use(new TestCluster({ url: api.url, token }));
-  const track = parts.use(new DependencyTrack({ key: KEY, ...(tls && { tls }) }));
-  const folder = await Deno.makeTempDir();
-  parts.defer(() => Deno.remove(folder, { recursive: true }));
-  await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigText(api.url, token));
-  await cluster.createNamespace("main", { ...LAGOON_NAMESPACE_LABELS });
-  const [webPort = 0, healthPort = 0] = freePorts(2);
-  const program = parts.use(startProgram({
-    webPort,
-    healthPort,
-    env: {
-      KUBECONFIG: `${folder}/kubeconfig`,
-      KUBERNETES_SERVICE_HOST: "",
-      INSIGHTS_TOKEN_SECRET: crypto.randomUUID(),
-      RABBITMQ_ENABLED: "false",
-      ZAP_LOG_LEVEL: "debug",
-      ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true",
-      DEPENDENCY_TRACK_API_ENDPOINT: track.url,
-      DEPENDENCY_TRACK_API_KEY: KEY,
-      ...env,
-    },
-  }));
-  program.stdout.pipeTo(new WritableStream()).catch(() => {});
-  await program.untilReady();
-  const running = parts.move();
-  return { cluster, track, program, [Symbol.asyncDispose]: () => running.disposeAsync() };
-}
 
 /** Above 20 MB, which gzip makes as small as the largest that builds leave. */
 function largeSbom(): Buffer {
@@ -61,20 +22,12 @@ function largeSbom(): Buffer {
   return gzipSync(`{"bomFormat":"CycloneDX","components":[${lines.join(",\n")}]}`);
 }
 
-function sbom(name: string, packed: Buffer) {
-  const labels = { ...SBOM_LABELS, "lagoon.sh/service": name };
-  return sbomConfigMap({ name, labels, binaryData: { "sbom.json.gz": packed.toString("base64") } });
-}
-
-const isProcessed = (object: TestObject | undefined) =>
-  object?.metadata.labels?.["lagoon.sh/insightsProcessed"] !== undefined;
-
 Deno.test("the largest SBOMs that builds leave are pushed whole, several at once, in little memory", async () => {
-  await using scene = await setUp({ DEPENDENCY_TRACK_MAX_CONCURRENT: "4" });
+  await using scene = await startTrackProgram({ DEPENDENCY_TRACK_MAX_CONCURRENT: "4" });
   const packed = largeSbom();
   assert.ok(packed.length > 0.8 * PRODUCERS_LARGEST && packed.length < PRODUCERS_LARGEST, `${packed.length}`);
   const names = Array.from({ length: 8 }, (_, index) => `service-${index}`);
-  for (const name of names) await scene.cluster.create("configmaps", "main", sbom(name, packed));
+  for (const name of names) await scene.cluster.create("configmaps", "main", packedSbom(name, packed));
   for (const name of names) await scene.cluster.until("configmaps", "main", name, isProcessed);
   const sizes = scene.track.projects.flatMap(({ boms }) => boms.map(({ bytes }) => bytes));
   assert.equal(sizes.length, names.length);
@@ -123,16 +76,16 @@ Deno.test("a server with a certificate of a private CA gets SBOMs once the CA is
   const [tls, other] = [await certificates(parts), await certificates(parts)];
   const ca = await mountCa(parts);
   await ca.write(other.caCertificate);
-  const scene = parts.use(await setUp({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
+  const scene = parts.use(await startTrackProgram({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
   const { cluster, track } = scene;
-  await cluster.create("configmaps", "main", sbom("before", gzipSync("{}")));
+  await cluster.create("configmaps", "main", packedSbom("before", gzipSync("{}")));
   assert.match(
     await failure(cluster, "before"),
     /certificate doesn't fit: .*: give the CA that signed it in DEPENDENCY_TRACK_CACERT$/,
   );
   assert.deepEqual(track.calls, []);
   await ca.write(tls.caCertificate);
-  await cluster.create("configmaps", "main", sbom("after", gzipSync("{}")));
+  await cluster.create("configmaps", "main", packedSbom("after", gzipSync("{}")));
   await cluster.until("configmaps", "main", "after", isProcessed);
   assert.deepEqual(track.projects.flatMap(({ boms }) => boms.map(({ bytes }) => bytes)), [2]);
   assert.doesNotMatch(scene.program.log(), /gets nothing until/);
@@ -140,8 +93,8 @@ Deno.test("a server with a certificate of a private CA gets SBOMs once the CA is
 
 Deno.test("without the CA a server gets nothing, and the certificate is named", async () => {
   await using parts = new AsyncDisposableStack();
-  const { cluster, track } = parts.use(await setUp({}, await certificates(parts)));
-  await cluster.create("configmaps", "main", sbom("one", gzipSync("{}")));
+  const { cluster, track } = parts.use(await startTrackProgram({}, await certificates(parts)));
+  await cluster.create("configmaps", "main", packedSbom("one", gzipSync("{}")));
   assert.match(
     await failure(cluster, "one"),
     /certificate doesn't fit: .*: give the CA that signed it in DEPENDENCY_TRACK_CACERT$/,
@@ -153,13 +106,13 @@ Deno.test("CAs that are missing are told at the start, and hold up nothing else"
   await using parts = new AsyncDisposableStack();
   const tls = await certificates(parts);
   const ca = await mountCa(parts);
-  const { cluster, program } = parts.use(await setUp({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
+  const { cluster, program } = parts.use(await startTrackProgram({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
   const lines = program.log().split("\n").filter((line) => line.includes("gets nothing until"));
   assert.deepEqual(lines.length, 1);
   const why =
     /Cannot read \S+ca\.crt for TLS to Dependency-Track: .*: put it there, or correct DEPENDENCY_TRACK_CACERT/;
   assert.match(lines[0] ?? "", why);
-  await cluster.create("configmaps", "main", sbom("one", gzipSync("{}")));
+  await cluster.create("configmaps", "main", packedSbom("one", gzipSync("{}")));
   assert.match(await failure(cluster, "one"), why);
   const core = "core.insights.lagoon.sh/status";
   await cluster.until(
@@ -171,22 +124,22 @@ Deno.test("CAs that are missing are told at the start, and hold up nothing else"
 });
 
 Deno.test("a server's key is in no log line, whatever goes wrong", async () => {
-  await using scene = await setUp({ CONFIGMAP_RECONCILER_MINS_BETWEEN_RETRIES: "1" });
+  await using scene = await startTrackProgram({ CONFIGMAP_RECONCILER_MINS_BETWEEN_RETRIES: "1" });
   for (const [name, status] of [["one", 401], ["two", 500], ["three", 302]] as const) {
     scene.track.fault = () => ({ status });
-    await scene.cluster.create("configmaps", "main", sbom(name, gzipSync("{}")));
+    await scene.cluster.create("configmaps", "main", packedSbom(name, gzipSync("{}")));
     const failed = await untilFailed(scene.cluster, name);
-    assert.doesNotMatch(JSON.stringify(failed), new RegExp(KEY));
+    assert.doesNotMatch(JSON.stringify(failed), new RegExp(TRACK_KEY));
   }
-  assert.ok(scene.track.calls.some(({ key }) => key === KEY));
+  assert.ok(scene.track.calls.some(({ key }) => key === TRACK_KEY));
   assert.match(scene.program.log(), /answered 401/);
-  assert.doesNotMatch(scene.program.log(), new RegExp(KEY));
+  assert.doesNotMatch(scene.program.log(), new RegExp(TRACK_KEY));
 });
 
 Deno.test("a host that the operator does not allow is refused", async () => {
-  await using scene = await setUp();
+  await using scene = await startTrackProgram();
   const annotations = { "dependencytrack.insights.lagoon.sh/custom-endpoint": "https://127.0.0.1:1" };
-  const { metadata, ...rest } = sbom("own", gzipSync("{}"));
+  const { metadata, ...rest } = packedSbom("own", gzipSync("{}"));
   await scene.cluster.create("configmaps", "main", { ...rest, metadata: { ...metadata, annotations } });
   const refused = await scene.cluster.until(
     "configmaps",
