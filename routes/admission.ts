@@ -10,18 +10,16 @@ import { FairGate } from "../lib/fair_gate.ts";
 import { FairShare, LARGEST_PART, type Share } from "../lib/fair_share.ts";
 import { FairTurns } from "../lib/fair_turns.ts";
 
-/** How many environments' large bodies are received at the same time; each takes tens of megabytes on its way. */
-export const LARGE_PLACES = 3;
-
-/** How long a large body waits for that, in milliseconds: less than a whole request may take to arrive. */
-const LARGE_WAIT_MS = 5000;
-
 /** How much there is for all requests together. */
 export interface AdmissionLimits {
   /** How many requests are served at the same time. */
   readonly maxInFlight: number;
   /** Bodies in memory at the same time, in bytes, until their messages are confirmed. */
   readonly maxBufferedBytes: number;
+  /** How many environments' large bodies are received at the same time; each takes tens of megabytes on its way. */
+  readonly maxLargeBodies: number;
+  /** How long a large body waits for that, in milliseconds. */
+  readonly largeBodyWaitMs: number;
 }
 
 /** Lets requests in. */
@@ -30,11 +28,15 @@ export class Admission {
   readonly #places: FairShare;
   readonly #bytes: FairShare;
   readonly #turns: FairTurns;
-  readonly #gate = new FairGate(LARGE_PLACES);
+  readonly #gate: FairGate;
+  readonly #largeWaitMs: number;
 
   /** Makes it with no request inside. */
-  constructor({ maxInFlight, maxBufferedBytes }: AdmissionLimits, clock: Clock) {
+  constructor(limits: AdmissionLimits, clock: Clock) {
+    const { maxInFlight, maxBufferedBytes, maxLargeBodies, largeBodyWaitMs } = limits;
     this.#clock = clock;
+    this.#gate = new FairGate(maxLargeBodies);
+    this.#largeWaitMs = largeBodyWaitMs;
     this.#places = new FairShare({ total: maxInFlight, least: 1 });
     // Whoever is alone may send the largest body, and still there is room for the small ones of others.
     this.#bytes = new FairShare({
@@ -80,7 +82,7 @@ export class Admission {
   }
 
   async #enterLarge(namespace: string): Promise<Disposable> {
-    using limit = deadline(this.#clock, LARGE_WAIT_MS);
+    using limit = deadline(this.#clock, this.#largeWaitMs);
     try {
       return await this.#gate.enter(namespace, limit.signal);
     } catch {

@@ -10,7 +10,7 @@ import type { Environment } from "../lib/lagoon.ts";
 import { bodySource, declaredLength, readBody } from "./body.ts";
 import type { AppEnv, RequestLimits } from "./deps.ts";
 
-/** Bodies above this size, in bytes, are received only few at a time. Most are far below it. */
+/** Bodies above this size, in bytes, are received only few at a time (lib/config/options_web.ts). Most are far below it. */
 const LARGE_BYTES = 64 * 1024;
 
 /** Parts of a body up to this size, in bytes, are taken at once; so are most bodies as a whole. */

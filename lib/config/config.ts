@@ -41,6 +41,8 @@ export interface Config {
     readonly maxJsonDepth: number;
     readonly maxInFlight: number;
     readonly maxBufferedBytes: number;
+    readonly maxLargeBodies: number;
+    readonly largeBodyWaitMs: number;
     readonly maxConnections: number;
     readonly headerTimeoutMs: number;
     readonly requestTimeoutMs: number;
@@ -199,6 +201,8 @@ function assemble(values: Values, readVariable: ReadVariable): Config {
       maxJsonDepth: values.maxJsonDepth,
       maxInFlight: values.maxInFlight,
       maxBufferedBytes: values.maxBufferedBytes,
+      maxLargeBodies: values.maxLargeBodies,
+      largeBodyWaitMs: values.largeBodySeconds * SECOND,
       maxConnections: values.maxConnections,
       headerTimeoutMs: values.headerSeconds * SECOND,
       requestTimeoutMs: values.requestSeconds * SECOND,

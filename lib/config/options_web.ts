@@ -46,6 +46,18 @@ export const WEB_OPTIONS = {
     "16777216",
     "Bodies of requests in memory at the same time, in bytes, until they are confirmed; what would be more is answered with 429. One environment may have four fifths; a request that needs more alone is answered with 413.",
   ),
+  maxLargeBodies: option(
+    "webservice-max-large-bodies",
+    integer(1, 100),
+    "3",
+    "Of how many environments a body above 64 KiB is received at the same time; each takes tens of megabytes on its way. Others wait for their turn.",
+  ),
+  largeBodySeconds: option(
+    "webservice-large-body-wait",
+    integer(1, 60),
+    "5",
+    "How long a body above 64 KiB waits for that, in seconds, before it is answered with 429; as long as a whole request may take to arrive, or less.",
+  ),
   maxConnections: option(
     "webservice-max-connections",
     integer(16, 100_000),

@@ -88,3 +88,24 @@ Deno.test("Requests that fail, and those without a token, take no place for long
   confirm.resolve();
   assert.equal((await running).status, 200);
 });
+
+Deno.test("A large body waits for as long as the operator says while as many as the operator says are received", async () => {
+  const limits = { maxBodyBytes: 200_000, maxLargeBodies: 1, largeBodyWaitMs: 2000 };
+  const app = new TestApp(limits);
+  const large = JSON.stringify([{ name: "n", description: "x".repeat(100_000) }]);
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  const first = app.send("POST /facts", { body: readable });
+  await writer.write(new TextEncoder().encode(large.slice(0, 70_000)));
+  const authorization = tokenOf("second");
+  const second = app.send("POST /facts", { body: large, authorization });
+  await app.untilQueued(1);
+  await app.clock.advance(1999);
+  const third = app.send("POST /facts", { body: [], authorization });
+  assert.equal((await third).status, 200);
+  await app.clock.advance(1);
+  await assertTooMany(await second);
+  await writer.write(new TextEncoder().encode(large.slice(70_000)));
+  await writer.close();
+  assert.equal((await first).status, 200);
+});

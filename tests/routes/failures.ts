@@ -8,7 +8,6 @@ import { systemClock } from "../../lib/clock.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
 import { issueToken } from "../../lib/tokens.ts";
 import type { RequestLimits } from "../../routes/deps.ts";
-import { LARGE_PLACES } from "../../routes/admission.ts";
 import { turn } from "../fixtures/clock.ts";
 import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
 import { CLAIMS, forge, HEADER } from "../fixtures/tokens.ts";
@@ -45,6 +44,8 @@ const LIMITS = {
   maxItemBytes: Number(OPTIONS.maxItemBytes.defaultText),
   maxJsonDepth: Number(OPTIONS.maxJsonDepth.defaultText),
   maxBufferedBytes: Number(OPTIONS.maxBufferedBytes.defaultText),
+  maxLargeBodies: Number(OPTIONS.maxLargeBodies.defaultText),
+  largeBodyWaitMs: Number(OPTIONS.largeBodySeconds.defaultText) * 1000,
 };
 
 /** What the scenarios differ in. */
@@ -171,14 +172,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "too-many-large": app({
     body: endless,
     before: async (app) => {
-      for (let other = 0; other < LARGE_PLACES; other++) {
+      for (let other = 0; other < LIMITS.maxLargeBodies; other++) {
         app.send("POST /facts", { body: endless(), authorization: tokenOf(`other-${other}`) });
       }
       await turn();
     },
     during: async (app) => {
       await app.untilQueued(1);
-      await app.clock.advance(5000);
+      await app.clock.advance(LIMITS.largeBodyWaitMs);
     },
   }),
   "head-too-large": wire((request) => `${request} HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(16_384)}\r\n\r\n`),

@@ -59,6 +59,8 @@ export class TestApp {
         maxJsonDepth: 32,
         maxInFlight: 10,
         maxBufferedBytes: 1_000_000,
+        maxLargeBodies: 3,
+        largeBodyWaitMs: 5000,
         ...limits,
       },
       ...deps,

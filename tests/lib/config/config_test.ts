@@ -43,6 +43,8 @@ Deno.test("buildConfig() makes from defaults what the contract says", () => {
       maxJsonDepth: 32,
       maxInFlight: 256,
       maxBufferedBytes: 16_777_216,
+      maxLargeBodies: 3,
+      largeBodyWaitMs: 5000,
       maxConnections: 512,
       headerTimeoutMs: 5000,
       requestTimeoutMs: 10_000,

@@ -98,6 +98,7 @@ Deno.test("OPTIONS has no other rows than the contract's and those that are ours
     "shutdown-delay",
     "shutdown-grace",
     "webservice-header-timeout",
+    "webservice-large-body-wait",
     "webservice-max-body-bytes",
     "webservice-max-buffered-bytes",
     "webservice-max-connections",
@@ -105,6 +106,7 @@ Deno.test("OPTIONS has no other rows than the contract's and those that are ours
     "webservice-max-item-bytes",
     "webservice-max-items",
     "webservice-max-json-depth",
+    "webservice-max-large-bodies",
     "webservice-request-timeout",
   ]);
 });

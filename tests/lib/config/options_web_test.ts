@@ -12,6 +12,8 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
   "webservice-max-json-depth": ["2", "10001"],
   "webservice-max-in-flight": ["1", "10001"],
   "webservice-max-buffered-bytes": ["1023", "1000000001", "24M"],
+  "webservice-max-large-bodies": ["0", "101"],
+  "webservice-large-body-wait": ["0", "61", "5s"],
   "webservice-max-connections": ["15", "100001"],
   "webservice-header-timeout": ["0", "61", "5s"],
   "webservice-request-timeout": ["0", "301", "10s"],
