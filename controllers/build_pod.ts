@@ -1,6 +1,7 @@
 /**
  * Has the images of an environment scanned when a build has finished (contract §7): creates one scanner pod for each
- * build, in the place of those of earlier builds, and then labels the build's pod as scanned.
+ * build, in the place of those of earlier builds, and then labels the build's pod as scanned. A build that comes to its
+ * turn after a later one is labelled only.
  *
  * @module
  */
@@ -99,7 +100,10 @@ export function createBuildPodReconcile(
     const outcome = await ensureScanner(kube, build, { images, options, signal });
     await label(build, signal);
     metrics.countScan(outcome);
-    log.info("Build is being scanned", { object, images: images.length, outcome });
+    const message = outcome === "superseded"
+      ? "Build not scanned as a later one is"
+      : "Build is being scanned";
+    log.info(message, { object, images: images.length, outcome });
   }
 
   /** With the uid, applying to a pod that is gone is a conflict and does not create one. */

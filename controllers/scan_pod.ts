@@ -59,6 +59,7 @@ const PASSED_ON = new RegExp(
 /** Makes the scanner pod of a build. */
 export function scanPod(build: Pod, images: readonly string[], options: ScanPodOptions): ScanPod {
   const { name, namespace, uid } = build.metadata;
+  const finished = finishedAt(build);
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -66,8 +67,12 @@ export function scanPod(build: Pod, images: readonly string[], options: ScanPodO
       name: `insights-scanner-${name}`,
       namespace,
       labels: SCANNER_LABELS,
-      // Tells after a restart whether this build has its scanner, also when a build before it had the same name.
-      annotations: { [ANNOTATIONS.buildUid]: uid },
+      annotations: {
+        // Tells after a restart whether this build has its scanner, also when a build before it had the same name.
+        [ANNOTATIONS.buildUid]: uid,
+        // The build's pod may be gone when a build before it is looked at.
+        ...(finished === undefined ? {} : { [ANNOTATIONS.buildFinished]: finished }),
+      },
     },
     spec: {
       serviceAccountName: "lagoon-deployer",
@@ -93,6 +98,20 @@ export function scanPod(build: Pod, images: readonly string[], options: ScanPodO
 /** Whether a scanner pod is that of this very build. */
 export function isScannerOf({ metadata }: PartialObject, build: Pod): boolean {
   return metadata.annotations?.[ANNOTATIONS.buildUid] === build.metadata.uid;
+}
+
+/**
+ * Whether a scanner pod is that of a build which finished after this one: it was told of all images that this one left.
+ * When a build was created says less, since two that overlap may finish in the other order. Without both times it is not.
+ */
+export function isScannerOfLater({ metadata }: PartialObject, build: Pod): boolean {
+  const scanned = Date.parse(metadata.annotations?.[ANNOTATIONS.buildFinished] ?? "");
+  return scanned > Date.parse(finishedAt(build) ?? "");
+}
+
+/** When the last of its containers ended; the API server writes all times in UTC, so that they sort as texts. */
+function finishedAt({ status }: Pod): string | undefined {
+  return status?.containerStatuses?.flatMap(({ state }) => state?.terminated?.finishedAt ?? []).sort().at(-1);
 }
 
 function scannerEnv(

@@ -17,7 +17,7 @@ import {
   type Resource,
   RESOURCES,
 } from "../lib/kube/objects.ts";
-import { isScannerOf, SCANNER_LABELS, scanPod, type ScanPodOptions } from "./scan_pod.ts";
+import { isScannerOf, isScannerOfLater, SCANNER_LABELS, scanPod, type ScanPodOptions } from "./scan_pod.ts";
 
 /** What is asked of the API server. */
 export type ScannerRequests = Pick<KubeClient, "getMetadata" | "list" | "create" | "delete">;
@@ -50,9 +50,11 @@ export async function readImages(
 }
 
 /**
- * Sees to it that a build has its one scanner, and that no scanner of another build is left beside a new one.
+ * Sees to it that a build has its one scanner, and that no scanner of another build is left beside a new one; but the
+ * scanner of a build that finished later stays, and is that of both.
  *
  * @returns `found` when it was there already: then only the label was missing, since a run before ended too early.
+ * `superseded` when a later build's was there.
  * @throws {AppError} Code `name-taken` when the name of its scanner belongs to another pod.
  * @throws {KubeError} A conflict when things changed meanwhile, or an earlier pod of that name is still ending.
  */
@@ -60,7 +62,7 @@ export async function ensureScanner(
   kube: ScannerRequests,
   build: Pod,
   { images, options, signal }: ScanRequest,
-): Promise<"created" | "found"> {
+): Promise<"created" | "found" | "superseded"> {
   const { namespace } = build.metadata;
   const scanners = await listAll(kube, RESOURCES.pods, {
     namespace,
@@ -68,6 +70,10 @@ export async function ensureScanner(
     signal,
   });
   if (scanners.some((scanner) => isScannerOf(scanner, build))) return "found";
+  // One that is ending scans nothing any more.
+  const isLater = (scanner: PartialObject) =>
+    !scanner.metadata.deletionTimestamp && isScannerOfLater(scanner, build);
+  if (scanners.some(isLater)) return "superseded";
   for (const scanner of scanners) await remove(kube, scanner, signal);
   const pod = scanPod(build, images, options);
   const key = { namespace, name: pod.metadata.name };

@@ -23,7 +23,7 @@ export const LABELS = {
   deferred: "lagoon.sh/insightsWriteDeferred",
   /** State "given up". */
   givenUp: "insights.lagoon.sh/max-retry-exceeded",
-  /** A finished build, once it has its scanner. */
+  /** A finished build, once it has its scanner, or a later build has one. */
   scanned: "insights.lagoon.sh/scanned",
   /** A scanner pod, with how far it is. */
   scanStatus: "insights.lagoon.sh/scan-status",
@@ -50,6 +50,8 @@ export const ANNOTATIONS = {
   dockerHost: "dockerhost.lagoon.sh/name",
   /** On a scanner pod: the uid of the build's pod that it was made for. */
   buildUid: "insights.lagoon.sh/build-uid",
+  /** On a scanner pod: RFC 3339 time at which that build had finished; missing when nobody knew. */
+  buildFinished: "insights.lagoon.sh/build-finished",
 } as const;
 
 /** The Secret that pods mount to post facts and problems. */

@@ -22,8 +22,11 @@ export type ConfigMapOutcome = "sent" | "skipped" | "burned" | "deferred" | "giv
 /** What was done to a token Secret. */
 export type TokenOutcome = "created" | "repaired" | "foreign";
 
-/** What became of a finished build: it got its scanner, had it already, or has nothing to scan; its namespace went away; or it failed. */
-export type ScanOutcome = "created" | "found" | "nothing" | "gone" | "failed";
+/**
+ * What became of a finished build: it got its scanner, had it already, leaves it to the scanner of a later build, or has
+ * nothing to scan; its namespace went away; or it failed.
+ */
+export type ScanOutcome = "created" | "found" | "superseded" | "nothing" | "gone" | "failed";
 
 /**
  * What became of a message: confirmed, and so delivered; returned, since no queue took it; refused by the broker; not

@@ -87,8 +87,13 @@ export interface Container {
 export interface Pod extends NamespacedObject {
   /** What it runs; at least one container. */
   readonly spec: { readonly containers: readonly Container[] };
-  /** How far it is: `Succeeded` when all containers have ended well. */
-  readonly status?: { readonly phase?: string };
+  /** How far it is: `Succeeded` when all containers have ended well, with the time at which each has. */
+  readonly status?: {
+    readonly phase?: string;
+    readonly containerStatuses?: readonly {
+      readonly state?: { readonly terminated?: { readonly finishedAt?: string } };
+    }[];
+  };
 }
 
 /** `apps/v1/Deployment`. */

@@ -79,6 +79,20 @@ async function createBuild(cluster: TestCluster): Promise<void> {
   await cluster.setStatus("pods", NAMESPACE, KEY.name, { phase: "Succeeded" });
 }
 
+/** Has lists tell that the pod `old` is ending: without a kubelet, no pod does. */
+function withEndingScanner(kube: Kube): Partial<Kube> {
+  return {
+    list: async (...request) => {
+      const page = await kube.list(...request);
+      const ending = { deletionTimestamp: "2026-01-01T00:00:00Z" };
+      const items = [...page.items].map((item) =>
+        item.metadata.name === "old" ? { ...item, metadata: { ...item.metadata, ...ending } } : item
+      );
+      return { ...page, items };
+    },
+  };
+}
+
 const isScanned = (pod?: TestObject) => pod?.metadata.labels?.["insights.lagoon.sh/scanned"] === "true";
 
 Deno.test("the selector leaves out what was scanned and what scans", () => {
@@ -159,17 +173,20 @@ Deno.test("a build that doesn't wait any more when its turn comes is left alone"
   assert.deepEqual(await scene.scanners(), []);
 });
 
+Deno.test("the scanner of a later build that is ending scans nothing any more", async () => {
+  await using scene = await setUp(withEndingScanner);
+  await scene.cluster.setStatus("pods", NAMESPACE, KEY.name, {
+    phase: "Succeeded",
+    containerStatuses: [{ state: { terminated: { finishedAt: "2026-01-01T07:00:00Z" } } }],
+  });
+  const annotations = { "insights.lagoon.sh/build-finished": "2026-01-01T08:00:00Z" };
+  await scene.cluster.create("pods", NAMESPACE, { ...OLD, metadata: { ...OLD.metadata, annotations } });
+  await scene.reconcile(KEY, { signal });
+  assert.equal((await scene.scanners()).length, 1);
+});
+
 Deno.test("an old scanner that is ending already is not deleted once more", async () => {
-  await using scene = await setUp((kube) => ({
-    list: async (...request) => {
-      const page = await kube.list(...request);
-      const ending = { deletionTimestamp: "2026-01-01T00:00:00Z" };
-      const items = [...page.items].map((item) =>
-        item.metadata.name === "old" ? { ...item, metadata: { ...item.metadata, ...ending } } : item
-      );
-      return { ...page, items };
-    },
-  }));
+  await using scene = await setUp(withEndingScanner);
   await scene.cluster.create("pods", NAMESPACE, OLD);
   await scene.reconcile(KEY, { signal });
   assert.equal((await scene.scanners()).length, 1);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isScannerOf, scanPod } from "../../controllers/scan_pod.ts";
+import { isScannerOf, isScannerOfLater, scanPod } from "../../controllers/scan_pod.ts";
 import type { Pod } from "../../lib/kube/objects.ts";
 import { BUILD_ENV, finishedBuild } from "../fixtures/builds.ts";
 import golden from "../fixtures/golden/scanner_pod.json" with { type: "json" };
@@ -64,6 +64,34 @@ Deno.test("the pod is that of its very build, and no build itself", () => {
   const { annotations: _annotations, ...bare } = pod.metadata;
   assert.equal(isScannerOf({ metadata: bare }, build), false);
   assert.equal("lagoon.sh/buildName" in pod.metadata.labels, false);
+});
+
+Deno.test("a scanner tells when its build had finished, and only by that which of two is later", () => {
+  const { metadata, spec } = finishedBuild();
+  const at = (...times: (string | undefined)[]): Pod => ({
+    metadata,
+    spec,
+    status: {
+      phase: "Succeeded",
+      containerStatuses: times.map((time) => ({ state: time ? { terminated: { finishedAt: time } } : {} })),
+    },
+  });
+  const scannerOf = (build: Pod) => ({
+    metadata: { ...scanPod(build, IMAGES, OPTIONS).metadata, uid: "1", resourceVersion: "1" },
+  });
+  const [early, late] = ["2026-01-01T09:59:59Z", "2026-01-01T10:00:00Z"] as const;
+  assert.equal(
+    scannerOf(at(late, undefined, early)).metadata.annotations["insights.lagoon.sh/build-finished"],
+    late,
+  );
+  assert.equal(isScannerOfLater(scannerOf(at(late)), at(early)), true);
+  assert.equal(isScannerOfLater(scannerOf(at(early, late)), at(early)), true);
+  assert.equal(isScannerOfLater(scannerOf(at(early)), at(early)), false);
+  assert.equal(isScannerOfLater(scannerOf(at(early)), at(late)), false);
+  assert.equal(isScannerOfLater(scannerOf(at(late)), finishedBuild()), false);
+  assert.equal(isScannerOfLater(scannerOf(finishedBuild()), at(early)), false);
+  const { annotations: _annotations, ...bare } = scannerOf(at(late)).metadata;
+  assert.equal(isScannerOfLater({ metadata: bare }, at(early)), false);
 });
 
 interface Case {

@@ -28,16 +28,26 @@ const isThere = (object?: TestObject) => object !== undefined;
 async function build(
   cluster: TestCluster,
   namespace: string,
-  { name = BUILD, phase = "Succeeded", labels = {} }: {
+  { name = BUILD, phase = "Succeeded", labels = {}, finishedAt }: {
     name?: string;
     phase?: string;
     labels?: Record<string, string>;
+    finishedAt?: string;
   } = {},
 ): Promise<TestObject> {
   const { metadata, ...pod } = buildPod(name);
   const object = { metadata: { ...metadata, labels: { ...metadata.labels, ...labels } }, ...pod };
   await cluster.create("pods", namespace, object);
-  await cluster.setStatus("pods", namespace, name, { phase });
+  const state = { terminated: { exitCode: 0, finishedAt } };
+  const containerStatuses = [{
+    name: "lagoon-build",
+    image: "",
+    imageID: "",
+    ready: false,
+    restartCount: 0,
+    state,
+  }];
+  await cluster.setStatus("pods", namespace, name, finishedAt ? { phase, containerStatuses } : { phase });
   return (await cluster.get("pods", namespace, name))!;
 }
 
@@ -144,6 +154,25 @@ export function scannerSuite(factory: ClusterFactory): void {
       const names = (await cluster.list("pods", namespace)).map(({ metadata }) => metadata.name);
       assert.deepEqual(names, [SCANNER, BUILD, "site"]);
     });
+
+    // They come to their turn in the order of their names.
+    for (const [last, other, turn] of [["a", "b", "first"], ["b", "a", "last"]] as const) {
+      test(`of builds that wait, the scanner of the one that finished last stays, also when its turn comes ${turn}`, async ({ cluster, namespace, run }) => {
+        await deploy(cluster, namespace);
+        await build(cluster, namespace, { name: last, finishedAt: "2026-01-01T08:00:00Z" });
+        await build(cluster, namespace, { name: other, finishedAt: "2026-01-01T07:00:00Z" });
+        await using program = run(SCAN);
+        for (const name of [last, other]) await cluster.until("pods", namespace, name, isScanned);
+        assert.deepEqual(await scanners(cluster, namespace), [`insights-scanner-${last}`]);
+        const objects = program.log.with("Build not scanned as a later one is").map(({ fields }) =>
+          fields["object"]
+        );
+        assert.equal(objects.includes(`${namespace}/${other}`), turn === "first");
+        await build(cluster, namespace, { name: "later", finishedAt: "2026-01-01T09:00:00Z" });
+        await cluster.until("pods", namespace, "later", isScanned);
+        assert.deepEqual(await scanners(cluster, namespace), ["insights-scanner-later"]);
+      });
+    }
 
     test("a build whose label was not written before a restart keeps the scanner that it has", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
