@@ -1,13 +1,11 @@
 /** Holds the manifests to the program: what they set is what it reads, and what they open is where it listens. */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import denoJson from "../deno.json" with { type: "json" };
 import { buildConfig, type Config } from "../lib/config/config.ts";
 import { OPTIONS } from "../lib/config/options.ts";
 import { readValues } from "../lib/config/read.ts";
 import { createHealthApp } from "../routes/health.ts";
-import { runIn } from "./fixtures/commands.ts";
 import {
   at,
   containerOf,
@@ -16,6 +14,7 @@ import {
   only,
   render,
   type RenderedObject,
+  renderOwn,
   variablesOf,
   VARIANTS,
 } from "./fixtures/manifests.ts";
@@ -295,18 +294,6 @@ Deno.test({
     });
   },
 });
-
-/** Renders an overlay beside those that there are. */
-async function renderOwn(kustomization: string): Promise<RenderedObject[]> {
-  await using stack = new AsyncDisposableStack();
-  const copy = await Deno.makeTempDir();
-  stack.defer(() => Deno.remove(copy, { recursive: true }));
-  await runIn(copy, "cp", ["-r", fileURLToPath(new URL("../manifests", import.meta.url)), "manifests"]);
-  const folder = `${copy}/manifests/overlays/own`;
-  await Deno.mkdir(folder);
-  await Deno.writeTextFile(`${folder}/kustomization.yaml`, kustomization);
-  return await render(folder);
-}
 
 Deno.test({
   ...needsKustomize("the overlay that manifests/README.md shows renders into its own namespace"),

@@ -1,7 +1,7 @@
 /** The kubectl commands of docs/controllers.md and docs/operating.md, run on a real kube-apiserver with an object in each state. */
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
-import { needsCommands } from "../fixtures/commands.ts";
+import { needsCommands, paste } from "../fixtures/commands.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { kubeconfigWith } from "../fixtures/kubeconfig.ts";
 import {
@@ -88,7 +88,7 @@ Deno.test({
           token: api.token,
         }),
       );
-      const run = (command: string) => runCommand(command, `${folder}/kubeconfig`);
+      const run = (command: string) => paste(command, { KUBECONFIG: `${folder}/kubeconfig` });
       assert.match(await run(lease), /^a-pod_1 since 2026-01-01T/);
       assert.deepEqual(namesIn(await run(waiting)), ["pending"]);
       assert.deepEqual(namesIn(await run(deferred)), ["deferred"]);
@@ -112,17 +112,6 @@ Deno.test({
     }
   },
 });
-
-async function runCommand(command: string, kubeconfig: string): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command("bash", {
-    args: ["-c", command],
-    env: { KUBECONFIG: kubeconfig },
-    stdin: "null",
-  }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert.equal(code, 0, `${command}: ${decode(stderr)}`);
-  return decode(stdout);
-}
 
 /** The second column of a table with a namespace in the first. */
 function namesIn(table: string): string[] {
