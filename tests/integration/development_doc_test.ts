@@ -1,7 +1,7 @@
 /** docs/development.md, followed by the letter on a real kube-apiserver: all of its commands but the clone and kind. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { needsCommands } from "../fixtures/commands.ts";
+import { needsCommands, paste } from "../fixtures/commands.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { kubeconfigWith } from "../fixtures/kubeconfig.ts";
 import { startLocalRun } from "../fixtures/local_run.ts";
@@ -18,17 +18,8 @@ async function commandsUnder(heading: string): Promise<string[]> {
 }
 
 /** Runs a command of the document as its reader would, in the clone's folder. */
-async function run(command: string, env: Readonly<Record<string, string>>): Promise<string> {
-  const output = await new Deno.Command("sh", {
-    args: ["-c", command],
-    cwd: ROOT,
-    env: { ...env, NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert.equal(output.code, 0, `${command}: ${decode(output.stderr)}`);
-  return decode(output.stdout);
-}
+const run = (command: string, env: Readonly<Record<string, string>>) =>
+  paste(command, { ...env, NO_COLOR: "1" }, ROOT);
 
 const [, , DEV = "", APPLY = "", GET = "", ...TOO_MANY] = await commandsUnder(
   "From a clone to a processed ConfigMap",
@@ -46,7 +37,7 @@ Deno.test("docs/development.md has five commands from a clone to a processed Con
 });
 
 const apiserver = ignoredWithoutApiserver("the commands of docs/development.md do what it says");
-const commands = needsCommands(["kubectl", "curl"], apiserver.name);
+const commands = needsCommands(["kubectl", "bash", "curl"], apiserver.name);
 
 Deno.test({
   name: commands.name,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { TestCluster } from "../fixtures/cluster.ts";
-import { needsCommands } from "../fixtures/commands.ts";
+import { needsCommands, paste } from "../fixtures/commands.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { kubeconfigWith } from "../fixtures/kubeconfig.ts";
 
@@ -16,7 +16,7 @@ async function readCommands(): Promise<string[]> {
 }
 
 const apiserver = ignoredWithoutApiserver("the commands of manifests/README.md install the program");
-const commands = needsCommands(["kubectl", "openssl"], apiserver.name);
+const commands = needsCommands(["kubectl", "bash", "openssl"], apiserver.name);
 
 Deno.test({
   name: commands.name,
@@ -34,13 +34,7 @@ Deno.test({
       const server = { server: api.url, "certificate-authority-data": btoa(api.caCertificate) };
       await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigWith(server, user));
       for (const command of [namespace, secret, apply, binding]) {
-        const { code, stderr } = await new Deno.Command("sh", {
-          args: ["-c", command],
-          cwd: ROOT,
-          env: { KUBECONFIG: `${folder}/kubeconfig`, HOME: folder },
-          stdin: "null",
-        }).output();
-        assert.equal(code, 0, `${command}: ${new TextDecoder().decode(stderr)}`);
+        await paste(command, { KUBECONFIG: `${folder}/kubeconfig`, HOME: folder }, ROOT);
       }
     } finally {
       await Deno.remove(folder, { recursive: true });
