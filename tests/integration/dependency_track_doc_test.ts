@@ -30,20 +30,22 @@ const KEY = "the-key-that-nobody-may-see";
 const SBOM = sbomConfigMap({ binaryData: { "nginx.cyclonedx.json.gz": gzipSync("{}").toString("base64") } });
 const { name: NAME } = SBOM.metadata;
 const STATUS = "dependencytrack.insights.lagoon.sh/default-status";
+const AUTHORITY = "insights-remote-dependency-track-ca";
 const STOPPED = "dependencytrack.insights.lagoon.sh/default-stopped";
 
 const hasFailed = (object?: TestObject) => object?.metadata.annotations?.[STATUS] === "failure";
 
-/** The document's commands in their order, one that goes on in the next line as one; and its overlay. */
+/** The document's commands in their order, one that goes on in the next line as one; its overlay, and what a CA adds to that. */
 async function readDocument() {
   const text = await Deno.readTextFile(new URL("../../docs/dependency_track.md", import.meta.url));
   const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = ""]) => block.trimEnd());
   const commands = blocks.flatMap((block) => block.split(/(?<!\\)\n/)).filter((line) =>
     !line.startsWith("#")
   );
-  const [overlay = "", ...others] = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml]) => yaml);
+  const [overlay = "", patches = "", ...others] = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)]
+    .map(([, yaml]) => yaml);
   assert.deepEqual(others, []);
-  return { commands, overlay };
+  return { commands, overlay, withAuthority: overlay + patches.replace("patches:\n", "") };
 }
 
 /** What the reader puts in the place of what stands for something; each must be there. */
@@ -106,7 +108,9 @@ async function setUp() {
   const folder = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const server = { server: api.url, "certificate-authority-data": btoa(api.caCertificate) };
-  await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigWith(server, { token: api.token }));
+  const writeFile = (name: string, text: string) => Deno.writeTextFile(`${folder}/${name}`, text);
+  await writeFile("kubeconfig", kubeconfigWith(server, { token: api.token }));
+  await writeFile("ca.crt", api.caCertificate);
   await cluster.createNamespace(OWN_NAMESPACE);
   await cluster.create("secrets", OWN_NAMESPACE, {
     metadata: { name: "insights-remote" },
@@ -116,29 +120,41 @@ async function setUp() {
   const run = (command: string) => paste(command, { KUBECONFIG: `${folder}/kubeconfig` }, folder);
   const apply = async (objects: readonly RenderedObject[]) => {
     const list = { apiVersion: "v1", kind: "List", items: objects };
-    await Deno.writeTextFile(`${folder}/objects.json`, JSON.stringify(list));
+    await writeFile("objects.json", JSON.stringify(list));
     await run("kubectl apply -f objects.json");
   };
   const running = stack.move();
-  return { api, cluster, track, run, apply, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { api, cluster, track, run, apply, writeFile, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 const apiserver = ignoredWithoutApiserver(
   "the commands and the overlay of docs/dependency_track.md do what it says",
 );
 const kustomize = needsKustomize(apiserver.name);
-const commands = needsCommands(["kubectl", "bash"], kustomize.name);
+const installed = needsCommands(["kubectl", "bash"], kustomize.name);
 
 Deno.test({
-  name: commands.name,
-  ignore: apiserver.ignore || kustomize.ignore || commands.ignore,
+  name: installed.name,
+  ignore: apiserver.ignore || kustomize.ignore || installed.ignore,
   fn: async () => {
-    const { commands: [create = "", list = "", again = "", ...others], overlay } = await readDocument();
+    const { commands, ...document } = await readDocument();
+    const [create = "", createAuthority = "", exchangeAuthority = "", list = "", again = "", ...others] =
+      commands;
     assert.deepEqual(others, []);
     await using scene = await setUp();
     const { api, cluster, track, run } = scene;
     await run(filledIn(create, { "https://track.example.com": track.url, "…": KEY }));
-    const objects = await renderOwn(overlay ?? "");
+    await run(createAuthority);
+    await scene.apply(await renderOwn(document.withAuthority));
+    const { data } = (await cluster.get("configmaps", OWN_NAMESPACE, AUTHORITY)) ?? {};
+    assert.deepEqual(data, { "ca.crt": api.caCertificate });
+    await scene.writeFile("ca.crt", "another one");
+    await run(exchangeAuthority);
+    assert.deepEqual((await cluster.get("configmaps", OWN_NAMESPACE, AUTHORITY))?.data, {
+      "ca.crt": "another one",
+    });
+    // On this machine no kubelet mounts it: the rest is done without.
+    const objects = await renderOwn(document.overlay);
     await scene.apply(objects);
     await using pod = await createPod(await identityOf(cluster, api, objects));
     await using program = startAsPod({ ...await kubeletVariables(cluster, objects), ...pod.env });
