@@ -128,6 +128,8 @@ export function trackSuite(factory: ClusterFactory): void {
       await using program = run({ track: toDefault(track) });
       await cluster.create("configmaps", namespace, sbom(namespace));
       await until("the first one is uploaded", () => bomsOf(track, namespace) === 1);
+      // Core is no later than Dependency-Track by any rule: without this it might get the rebuild alone.
+      await program.publisher.untilCount(namespace, 1);
       const labels = { "lagoon.sh/buildName": "lagoon-build-2" };
       const { metadata, ...rebuilt } = sbom(namespace, { labels, text: `${BOM}\n` });
       // As builds do it: first without labels, which then come.
