@@ -39,7 +39,7 @@ export interface ReflectorOptions {
   readonly clock: Clock;
   /** Source of jitter, a number in [0, 1). */
   readonly random: () => number;
-  /** Where interruptions are told. */
+  /** Where lists and interruptions are told. */
   readonly log: Logger;
 }
 
@@ -79,6 +79,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
   /** Reads all pages; tells of everything that is there, and of everything that has gone since the last list. */
   async function list(signal: AbortSignal): Promise<string> {
     const found = new Set<string>();
+    const startedAt = clock.now();
     const resourceVersion = await readPages(signal, (object) => {
       found.add(formatKey(keyOf(object)));
       handler.onObject(object);
@@ -89,6 +90,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
     handler.onListed?.();
     synced = true;
     listedAt = clock.now();
+    log.info("Listed", {
+      resource: resource.plural,
+      objects: found.size,
+      milliseconds: Math.round(listedAt - startedAt),
+    });
     return resourceVersion;
   }
 

@@ -91,7 +91,7 @@ const broken = new KubeError("connection reset", { status: 0 });
 const silence = { watch: [], then: "silence" } as const;
 
 Deno.test("a reflector lists all pages, then watches from there and passes on what changes", async () => {
-  const { story, synced, timers } = await play([
+  const { story, log, synced, timers } = await play([
     { list: ["a", "b"], next: "page2" },
     { list: ["c"], resourceVersion: "12" },
     {
@@ -113,6 +113,11 @@ Deno.test("a reflector lists all pages, then watches from there and passes on wh
   ]);
   assert.equal(synced, true);
   assert.equal(timers, 0);
+  assert.deepEqual(log.with("Listed").map(({ fields }) => fields), [{
+    resource: "configmaps",
+    objects: 3,
+    milliseconds: 0,
+  }]);
 });
 
 Deno.test("a reflector whose watch breaks goes on after its last event or bookmark without a new list", async () => {
