@@ -195,18 +195,26 @@ for (
     CASES,
   )
 ) {
-  Deno.test(`the scanner's variables, sorted by name: ${what}`, () => {
-    const pod = scanPod(finishedBuild(env, annotations), images, { ...OPTIONS, extraEnv });
-    const spec = pod["spec"] as Pod["spec"];
-    const found = (spec.containers[0]?.env ?? []).map((
-      { name, value, valueFrom },
-    ) => [name, value ?? valueFrom]);
+  Deno.test(`the pod is the Go remote's, with its variables sorted by name: ${what}`, () => {
+    const { metadata: { annotations: _annotations, ...metadata }, ...pod } = scanPod(
+      finishedBuild(env, annotations),
+      images,
+      { ...OPTIONS, extraEnv },
+    );
     const all = {
       INSIGHT_SCAN_IMAGES: "a:1",
       NAMESPACE: "proj-main",
       DOCKER_HOST: "docker-host-2.lagoon.svc",
       ...expected,
     };
-    assert.deepEqual(found, Object.entries(all).sort(([one], [other]) => one < other ? -1 : 1));
+    const sorted = Object.entries(all).sort(([one], [other]) => one < other ? -1 : 1);
+    const entries = sorted.map(([name, value]) => ({
+      name,
+      ...(typeof value === "string" ? { value } : value === undefined ? {} : { valueFrom: value }),
+    }));
+    const expectedPod = sent();
+    const [container] = expectedPod.spec.containers;
+    expectedPod.spec.containers = [{ ...container, env: entries }];
+    assert.deepEqual({ ...pod, metadata }, expectedPod);
   });
 }
