@@ -174,6 +174,39 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       assert.equal(bomsOf(own, namespace), 1);
     });
 
+    test("a site's key is in no Event, mark or log line, also when the server sends it back", async ({ cluster, namespace, run }) => {
+      const key = "the-key-that-nobody-may-see";
+      await using own = new DependencyTrack({ key });
+      await createSiteSecret(cluster, namespace, { [SITE_KEY]: key });
+      await using program = run({ track: toSites(own) });
+      const headers = { location: `https://elsewhere.example/?key=${key}`, "www-authenticate": key };
+      const faults = [
+        { status: 302, headers },
+        { status: 401, headers },
+        { status: 503, headers },
+        "echo",
+        "cut",
+      ] as const;
+      for (const [index, fault] of faults.entries()) {
+        own.fault = () => fault;
+        const name = `sbom-${index}`;
+        const annotations = { [ENDPOINT]: own.url };
+        await cluster.create("configmaps", namespace, sbom(namespace, { name, annotations }));
+        await cluster.until("configmaps", namespace, name, has(`${CUSTOM}-status`, "failure"));
+      }
+      await until(
+        "Events tell",
+        async () => (await cluster.list("events", namespace)).length >= faults.length,
+      );
+      assert.ok(own.calls.length >= faults.length && own.calls.every((call) => call.key === key));
+      const told = [
+        await cluster.list("events", namespace),
+        await cluster.list("configmaps", namespace),
+        program.log.lines,
+      ];
+      assert.doesNotMatch(JSON.stringify(told), new RegExp(key));
+    });
+
     test("a site's server that redirects is not followed", async ({ cluster, namespace, run }) => {
       await using own = new DependencyTrack({ key: "site-key" });
       await using inside = new DependencyTrack({ key: "site-key" });
