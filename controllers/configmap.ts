@@ -24,12 +24,13 @@ import {
   type PartialObject,
   RESOURCES,
 } from "../lib/kube/objects.ts";
-import { type Environment, LABELS } from "../lib/lagoon.ts";
+import { LABELS } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Place } from "./configmap_marks.ts";
 import { configMapState, deferralLeft } from "./configmap_state.ts";
 import { isDone } from "./destination.ts";
+import { createEnvironmentReader, type EnvironmentNames } from "./environment_reader.ts";
 import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
 
 /** What the operator can choose. */
@@ -66,7 +67,7 @@ const BROKER_WAIT_MS = 5_000;
 interface Shipment {
   readonly configMap: ConfigMap;
   /** The environment of its namespace; undefined when the namespace doesn't tell. */
-  readonly environment: Pick<Environment, "projectName" | "environmentName"> | undefined;
+  readonly environment: EnvironmentNames | undefined;
 }
 
 /**
@@ -84,6 +85,7 @@ export function createConfigMapReconcile(
   /** Messages that were confirmed and are not marked yet, by object: they are not sent again. */
   const confirmed = new Map<string, string>();
   const budget = new ByteBudget(options.maxBytesInFlight);
+  const readEnvironment = createEnvironmentReader(kube, clock);
 
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     try {
@@ -97,7 +99,7 @@ export function createConfigMapReconcile(
       // At the same time, since nearly everything in line is sent, and two answers one after the other take twice as long.
       const [configMap, environment] = await Promise.all([
         kube.get(RESOURCES.configMaps, key, { signal }),
-        readNamespace(key, signal),
+        readEnvironment(key.namespace, { signal }),
       ]);
       reservation.shrink(payloadBytes(configMap));
       return await settle(configMap, signal, { configMap, environment });
@@ -154,17 +156,6 @@ export function createConfigMapReconcile(
     await outcomes.done(configMap, "success", { signal });
     confirmed.delete(key);
     return {};
-  }
-
-  async function readNamespace(
-    { namespace }: ObjectKey,
-    signal: AbortSignal,
-  ): Promise<Shipment["environment"]> {
-    const key = { namespace: "", name: namespace };
-    const { labels = {} } = (await kube.getMetadata(RESOURCES.namespaces, key, { signal })).metadata;
-    const projectName = labels[LABELS.project];
-    const environmentName = labels[LABELS.environment];
-    return projectName && environmentName ? { projectName, environmentName } : undefined;
   }
 
   return reconcile;

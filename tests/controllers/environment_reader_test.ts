@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { createEnvironmentReader } from "../../controllers/environment_reader.ts";
+import { ManualClock } from "../fixtures/clock.ts";
+
+const { signal } = new AbortController();
+
+/** A reader of namespaces with these labels, and how often it has asked for each. */
+function setUp(labelsOf: (namespace: string) => Record<string, string>) {
+  const clock = new ManualClock();
+  const asked: string[] = [];
+  const read = createEnvironmentReader({
+    getMetadata: (_resource, { name }) => {
+      asked.push(name);
+      return Promise.resolve({
+        metadata: { name, namespace: "", uid: name, resourceVersion: "1", labels: labelsOf(name) },
+      });
+    },
+  }, clock);
+  return { clock, asked, read: (namespace: string) => read(namespace, { signal }) };
+}
+
+const labels = (environment: string) => ({
+  "lagoon.sh/project": "proj",
+  "lagoon.sh/environment": environment,
+});
+
+Deno.test("a namespace is read once in ten seconds, and then tells what its labels are then", async () => {
+  let environment = "main";
+  const { clock, asked, read } = setUp(() => labels(environment));
+  const main = { projectName: "proj", environmentName: "main" };
+  assert.deepEqual(await read("a"), main);
+  environment = "other";
+  await clock.advance(9_999);
+  assert.deepEqual(await read("a"), main);
+  assert.deepEqual(asked, ["a"]);
+  await clock.advance(1);
+  assert.deepEqual(await read("a"), { ...main, environmentName: "other" });
+  assert.deepEqual(asked, ["a", "a"]);
+});
+
+Deno.test("ConfigMaps that are worked on at the same time share a read, and its failure is not remembered", async () => {
+  let fails = true;
+  const { asked, read } = setUp((namespace) => {
+    if (fails) throw new Error("away");
+    return labels(namespace);
+  });
+  const failures = await Promise.allSettled([read("a"), read("a")]);
+  assert.deepEqual(failures.map(({ status }) => status), ["rejected", "rejected"]);
+  fails = false;
+  const found = await Promise.all([read("a"), read("a")]);
+  assert.deepEqual(found.map((names) => names?.environmentName), ["a", "a"]);
+  assert.deepEqual(asked, ["a", "a"]);
+});
+
+Deno.test("a namespace without labels is asked for each time", async () => {
+  let found: Record<string, string> = { "lagoon.sh/project": "proj" };
+  const { read } = setUp(() => found);
+  assert.equal(await read("a"), undefined);
+  found = labels("main");
+  assert.equal((await read("a"))?.environmentName, "main");
+});
+
+Deno.test("what is remembered is bounded, and the oldest goes first", async () => {
+  const { asked, read } = setUp(labels);
+  for (let index = 0; index <= 500; index++) await read(`proj-${index}`);
+  asked.length = 0;
+  assert.equal((await read("proj-500"))?.environmentName, "proj-500");
+  assert.equal((await read("proj-1"))?.environmentName, "proj-1");
+  assert.deepEqual(asked, []);
+  await read("proj-0");
+  assert.deepEqual(asked, ["proj-0"]);
+});
