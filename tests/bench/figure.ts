@@ -30,9 +30,14 @@ export interface Target {
 /** How well a target was reached. */
 export type Verdict = "aim" | "must" | "missed" | "none";
 
-/** The median; of an even number the higher one of the two in the middle. */
+/**
+ * The median; of an even number the mean of the two in the middle.
+ *
+ * @throws {RangeError} Without values.
+ */
 export function median(values: readonly number[]): number {
-  return percentile(values, 0.5);
+  const below = values.map((value) => -value);
+  return (percentile(values, 0.5) - percentile(below, 0.5)) / 2;
 }
 
 /**

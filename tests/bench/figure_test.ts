@@ -8,8 +8,9 @@ function figure(parts: Partial<Figure>): Figure {
 
 Deno.test("the median lies in the middle, whatever the order", () => {
   assert.equal(median([9, 1, 5]), 5);
-  assert.equal(median([10, 9]), 10);
-  assert.equal(median([4, 1, 3, 2]), 3);
+  assert.equal(median([10, 9]), 9.5);
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+  assert.equal(median([7]), 7);
 });
 
 Deno.test("a percentile is one of the values", () => {
