@@ -133,7 +133,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
         );
         assert.match(refused?.metadata.annotations?.[`${CUSTOM}-status-error`] ?? "", why);
         await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "success"));
-        assert.equal(program.publisher.of(namespace).length, 1);
+        await program.publisher.untilCount(namespace, 1);
         const events = () => cluster.list("events", namespace);
         await until("an Event tells", async () => (await events()).length > 0);
         const [event] = await events() as (TestObject & { reason?: string; message?: string })[];
