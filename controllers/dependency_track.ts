@@ -61,6 +61,7 @@ export interface TrackDependencies {
 }
 
 const LONGEST_BACKOFF_MS = 60 * 60 * 1000;
+
 /**
  * Makes the reconcile function of one kind of server.
  *

@@ -28,6 +28,8 @@ const REMEMBERED_MS = 10_000;
 /** Namespaces that are remembered: more than are built in at the same time, and some 100 kB. */
 const MOST_REMEMBERED = 500;
 
+const isWithin = (ageMs: number) => ageMs >= 0 && ageMs < REMEMBERED_MS;
+
 /** Makes a reader that remembers nothing yet. */
 export function createEnvironmentReader(
   kube: Pick<KubeClient, "getMetadata">,
@@ -48,8 +50,8 @@ export function createEnvironmentReader(
 
   return async (namespace, { signal }) => {
     const known = remembered.get(namespace);
-    const age = clock.now() - (known?.readAt ?? 0);
-    if (known && age >= 0 && age < REMEMBERED_MS) return await known.names;
+    // A clock that was set back makes it no younger.
+    if (known && isWithin(clock.now() - known.readAt)) return await known.names;
     remembered.delete(namespace);
     const reading = { names: read(namespace, signal), readAt: clock.now() };
     // Already now, so that ConfigMaps that are worked on at the same time share it.

@@ -36,8 +36,10 @@ export type Verdict = "aim" | "must" | "missed" | "none";
  * @throws {RangeError} Without values.
  */
 export function median(values: readonly number[]): number {
-  const below = values.map((value) => -value);
-  return (percentile(values, 0.5) - percentile(below, 0.5)) / 2;
+  const sorted = [...values].sort((left, right) => left - right);
+  const [lower, upper] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]];
+  if (lower === undefined || upper === undefined) throw new RangeError("There must be values");
+  return (lower + upper) / 2;
 }
 
 /**
