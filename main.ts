@@ -6,7 +6,7 @@
  * @module
  */
 import denoJson from "./deno.json" with { type: "json" };
-import { parseCommand } from "./lib/cli.ts";
+import { parseCommand } from "./lib/config/cli.ts";
 import { systemClock } from "./lib/clock.ts";
 import { runCommand } from "./lib/command.ts";
 import type { Config } from "./lib/config/config.ts";
@@ -17,7 +17,7 @@ import { findCluster } from "./lib/sandbox/cluster.ts";
 import { servicePermissions } from "./lib/sandbox/permissions.ts";
 import { runSandboxed } from "./lib/sandbox/process.ts";
 import type { ServicePort } from "./lib/sandbox/worker.ts";
-import { writeAll } from "./lib/write_all.ts";
+import { writeAll } from "./lib/sandbox/write_all.ts";
 
 const SUCCESS = 0;
 const FAILURE = 1;

@@ -24,7 +24,6 @@ export interface RouteDeps {
   readonly verify: (token: string) => Environment;
   /** Where requests and failures are told. */
   readonly log: Logger;
-  /** Where requests are counted. */
   readonly metrics: Pick<Metrics, "countRequest" | "observe">;
   /** Tells how long requests take, and limits waits for a turn. */
   readonly clock: Clock;

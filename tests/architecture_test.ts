@@ -6,15 +6,15 @@ const ROOT = new URL("../", import.meta.url);
 
 /** The first pattern that a file's path matches is its layer; it may import lower layers and its own. */
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
-  [/^lib\/(errors|lagoon|clock|command|hmac|write_all)\.ts$/, 0],
+  [/^lib\/(errors|lagoon|clock|command|hmac)\.ts$/, 0],
   [
-    /^lib\/(byte_budget|fair_gate|fair_share|fair_turns|give_back|local_run|log|metrics|pem|timeouts|tokens)\.ts$|^lib\/(http|insights|config)\/|^lib\/cli\.ts$/,
+    /^lib\/(byte_budget|fair_gate|fair_share|fair_turns|give_back|log|metrics|timeouts|tokens)\.ts$|^lib\/(config|http|insights|json|tls)\//,
     1,
   ],
   [/^lib\/(kube|broker)\//, 2],
   [/^lib\/dependency_track\//, 3],
   [/^(controllers|routes)\//, 4],
-  [/^lib\/(service|cluster_work|metrics_server)\.ts$/, 5],
+  [/^lib\/service\//, 5],
   [/^lib\/sandbox\//, 6],
   [/^main\.ts$/, 7],
 ];
@@ -82,7 +82,7 @@ Deno.test("controllers and routes don't know each other, and only the outermost 
     path.startsWith("controllers/") && imported.startsWith("routes/") ||
     path.startsWith("routes/") && imported.startsWith("controllers/") ||
     imported.startsWith("lib/config/") &&
-      !/^main\.ts$|^lib\/(service|cluster_work|metrics_server|cli)\.ts$|^lib\/(config|sandbox)\//.test(path);
+      !/^main\.ts$|^lib\/(config|sandbox|service)\//.test(path);
   const wrong = modules.flatMap(({ path, imports }) =>
     imports.filter((imported) => forbidden(path, imported)).map((imported) => `${path} → ${imported}`)
   );
@@ -156,8 +156,8 @@ Deno.test("every file is tested at the same place below tests, or where the list
 /** Files whose behaviour shows only together with others. */
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "main.ts": "tests/integration/program_test.ts",
-  "lib/cluster_work.ts": "tests/integration/replicas_test.ts",
-  "lib/metrics_server.ts": "tests/integration/metrics_test.ts",
+  "lib/service/cluster_work.ts": "tests/integration/replicas_test.ts",
+  "lib/service/metrics_server.ts": "tests/integration/metrics_test.ts",
   "lib/config/secrets.ts": "tests/lib/config/config_test.ts",
   "lib/sandbox/messages.ts": "tests/integration/sandbox_test.ts",
   "lib/sandbox/process.ts": "tests/integration/program_test.ts",

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type PemFile, readPem } from "../pem.ts";
+import { type PemFile, readPem } from "../tls/pem.ts";
 
 /** How to connect with TLS; empty names of files, and an empty server name, stand for none. */
 export interface BrokerTls {

@@ -5,7 +5,7 @@
  * @module
  */
 import { describeError } from "../errors.ts";
-import { readPem } from "../pem.ts";
+import { readPem } from "../tls/pem.ts";
 import { TrackUnavailableError } from "./errors.ts";
 
 /** The CAs that count for a server. */

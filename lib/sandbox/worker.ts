@@ -10,8 +10,8 @@ import { AppError, describeError } from "../errors.ts";
 import { type ClusterAccess, serviceAccountAccess } from "../kube/credentials.ts";
 import { kubeconfigAccess } from "../kube/kubeconfig_access.ts";
 import { createLogger } from "../log.ts";
-import { serve } from "../service.ts";
-import { writeAll } from "../write_all.ts";
+import { serve } from "../service/service.ts";
+import { writeAll } from "./write_all.ts";
 import type { ClusterSource } from "./cluster.ts";
 import type { FromService, ServiceStart, ToService } from "./messages.ts";
 

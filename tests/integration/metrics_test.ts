@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { decodeJwt } from "jose";
 import { createMetrics } from "../../lib/metrics.ts";
-import { startMetricsServer } from "../../lib/metrics_server.ts";
+import { startMetricsServer } from "../../lib/service/metrics_server.ts";
 import { type ApiServer, startApiServer } from "../fixtures/api_server/mod.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
 import { ManualClock } from "../fixtures/clock.ts";

@@ -1,6 +1,6 @@
 /** The sandbox as a wall: hostile code in the very permissions of the service can do nothing, and the service works in them. */
 import assert from "node:assert/strict";
-import { parseCommand } from "../../lib/cli.ts";
+import { parseCommand } from "../../lib/config/cli.ts";
 import { servicePermissions } from "../../lib/sandbox/permissions.ts";
 import type { FromService, ToService } from "../../lib/sandbox/messages.ts";
 import { issueToken } from "../../lib/tokens.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseCommand } from "../../../lib/cli.ts";
+import { parseCommand } from "../../../lib/config/cli.ts";
 import { AppError } from "../../../lib/errors.ts";
 import { findCluster } from "../../../lib/sandbox/cluster.ts";
 

@@ -1,11 +1,11 @@
 /** What a whole program shows only by chance; all else about the service is in tests/integration/program_test.ts. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../lib/clock.ts";
-import { buildConfig } from "../../lib/config/config.ts";
-import { readValues } from "../../lib/config/read.ts";
-import type { ClusterAccess } from "../../lib/kube/credentials.ts";
-import { serve } from "../../lib/service.ts";
-import { MemoryLogger } from "../fixtures/recorders.ts";
+import { systemClock } from "../../../lib/clock.ts";
+import { buildConfig } from "../../../lib/config/config.ts";
+import { readValues } from "../../../lib/config/read.ts";
+import type { ClusterAccess } from "../../../lib/kube/credentials.ts";
+import { serve } from "../../../lib/service/service.ts";
+import { MemoryLogger } from "../../fixtures/recorders.ts";
 
 const VARIABLES: Readonly<Record<string, string>> = {
   INSIGHTS_TOKEN_SECRET: "the-secret-of-the-service-test",

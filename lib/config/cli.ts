@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { buildConfig, type Config, describeValues } from "./config/config.ts";
-import { ConfigError } from "./config/errors.ts";
-import { OPTIONS, type Values } from "./config/options.ts";
-import { readValues, type ReadVariable } from "./config/read.ts";
-import { secretProblems, signingSecret } from "./config/secrets.ts";
-import type { Environment } from "./lagoon.ts";
+import { buildConfig, type Config, describeValues } from "./config.ts";
+import { ConfigError } from "./errors.ts";
+import { OPTIONS, type Values } from "./options.ts";
+import { readValues, type ReadVariable } from "./read.ts";
+import { secretProblems, signingSecret } from "./secrets.ts";
+import type { Environment } from "../lagoon.ts";
 
 /** One run of the program. */
 export type Command =

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readPem } from "../../lib/pem.ts";
-import { createCertificates } from "../fixtures/certificates.ts";
+import { readPem } from "../../../lib/tls/pem.ts";
+import { createCertificates } from "../../fixtures/certificates.ts";
 
 const BROKEN = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
 const FILE = { path: "/tls/file", purpose: "TLS to a test", option: "TEST_CACERT" } as const;

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type Controllers, createControllers } from "../controllers/mod.ts";
-import type { ControllersDependencies } from "../controllers/parts.ts";
-import type { Config } from "./config/config.ts";
-import { operatorsAuthorities } from "./dependency_track/authorities.ts";
-import { describeError } from "./errors.ts";
-import { createKubeClient, type KubeClient } from "./kube/client.ts";
-import type { ClusterAccess } from "./kube/credentials.ts";
-import { createLeaderElection } from "./kube/leader_election.ts";
+import { type Controllers, createControllers } from "../../controllers/mod.ts";
+import type { ControllersDependencies } from "../../controllers/parts.ts";
+import type { Config } from "../config/config.ts";
+import { operatorsAuthorities } from "../dependency_track/authorities.ts";
+import { describeError } from "../errors.ts";
+import { createKubeClient, type KubeClient } from "../kube/client.ts";
+import type { ClusterAccess } from "../kube/credentials.ts";
+import { createLeaderElection } from "../kube/leader_election.ts";
 
 /** What it works with: all that controllers do, but for the API server, which it opens. */
 export interface ClusterWorkDependencies extends Omit<ControllersDependencies, "kube"> {

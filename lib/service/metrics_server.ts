@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { createMetricsApp, METRICS_PATH } from "../routes/metrics.ts";
-import type { Clock } from "./clock.ts";
-import type { Config } from "./config/config.ts";
-import { type HttpServer, type ListenOptions, startHttpServer } from "./http/server.ts";
-import { createAccessReviewer } from "./kube/access_review.ts";
-import { createKubeClient } from "./kube/client.ts";
-import type { ClusterAccess } from "./kube/credentials.ts";
-import type { Logger } from "./log.ts";
-import type { Metrics } from "./metrics.ts";
+import { createMetricsApp, METRICS_PATH } from "../../routes/metrics.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/config.ts";
+import { type HttpServer, type ListenOptions, startHttpServer } from "../http/server.ts";
+import { createAccessReviewer } from "../kube/access_review.ts";
+import { createKubeClient } from "../kube/client.ts";
+import type { ClusterAccess } from "../kube/credentials.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 
 /** What it works with. */
 export interface MetricsServerDependencies {
@@ -56,7 +56,7 @@ async function startSecure(
   const { metrics, clock, log, readTextFile } = dependencies;
   // Only this speaks TLS: the rest of node's TLS and certificates is loaded only here.
   const { certificateFromFiles, createTlsServer, selfSignedCertificate } = await import(
-    "./http/certificate.ts"
+    "../tls/certificate.ts"
   );
   await using stack = new AsyncDisposableStack();
   const access = stack.adopt(await dependencies.openCluster(), (access) => access.close());

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeAll } from "../../lib/write_all.ts";
+import { writeAll } from "../../../lib/sandbox/write_all.ts";
 
 Deno.test("writeAll() goes on until an output that takes little has taken everything", () => {
   const written: number[] = [];

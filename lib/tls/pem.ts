@@ -5,7 +5,7 @@
  * @module
  */
 import { X509Certificate } from "node:crypto";
-import { describeError } from "./errors.ts";
+import { describeError } from "../errors.ts";
 
 /** A file in PEM. */
 export interface PemFile {

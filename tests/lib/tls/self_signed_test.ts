@@ -1,7 +1,7 @@
 /** Looked at by others than its maker: Deno's TLS, node's parser, and the `openssl` command. */
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { createSelfSigned } from "../../../lib/http/self_signed.ts";
+import { createSelfSigned } from "../../../lib/tls/self_signed.ts";
 import { needsCommands } from "../../fixtures/commands.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Logger } from "./log.ts";
+import type { Logger } from "../log.ts";
 
 /**
  * Logs one line with what to run. The command has no double quotes, so that it can be copied from a log line.

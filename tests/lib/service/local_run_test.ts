@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { logHowToReach } from "../../lib/local_run.ts";
-import { MemoryLogger } from "../fixtures/recorders.ts";
+import { logHowToReach } from "../../../lib/service/local_run.ts";
+import { MemoryLogger } from "../../fixtures/recorders.ts";
 
 Deno.test("logHowToReach() names address and command in one line at info, and the command survives a log line's quotes", () => {
   const log = new MemoryLogger();

@@ -8,12 +8,12 @@ import {
   type ReadCertificate,
   selfSignedCertificate,
   type TlsServer,
-} from "../../../lib/http/certificate.ts";
-import { createSelfSigned } from "../../../lib/http/self_signed.ts";
+} from "../../../lib/tls/certificate.ts";
+import { createSelfSigned } from "../../../lib/tls/self_signed.ts";
 import { ManualClock, turn } from "../../fixtures/clock.ts";
 import { parseAnswers, RawClient } from "../../fixtures/raw_client.ts";
 import { MemoryLogger } from "../../fixtures/recorders.ts";
-import { get, HeldApp, startServerWith, type TestServer, untilConnections } from "./fixture.ts";
+import { get, HeldApp, startServerWith, type TestServer, untilConnections } from "../http/fixture.ts";
 
 const okay = () => new Response("okay");
 const PAIR = createSelfSigned("pod-1", Date.now());

@@ -4,22 +4,22 @@
  *
  * @module
  */
-import { createHealthApp } from "../routes/health.ts";
-import { createApp } from "../routes/mod.ts";
-import { createConsolePublisher } from "./broker/console.ts";
-import type { Publisher } from "./broker/publisher.ts";
-import { createRabbitPublisher } from "./broker/rabbitmq.ts";
-import { type Clock, deadline, delay } from "./clock.ts";
+import { createHealthApp } from "../../routes/health.ts";
+import { createApp } from "../../routes/mod.ts";
+import { createConsolePublisher } from "../broker/console.ts";
+import type { Publisher } from "../broker/publisher.ts";
+import { createRabbitPublisher } from "../broker/rabbitmq.ts";
+import { type Clock, deadline, delay } from "../clock.ts";
 import { createClusterWork } from "./cluster_work.ts";
-import type { Config } from "./config/config.ts";
-import { AppError } from "./errors.ts";
-import { type HttpServer, startHttpServer } from "./http/server.ts";
-import type { ClusterAccess } from "./kube/credentials.ts";
+import type { Config } from "../config/config.ts";
+import { AppError } from "../errors.ts";
+import { type HttpServer, startHttpServer } from "../http/server.ts";
+import type { ClusterAccess } from "../kube/credentials.ts";
 import { logHowToReach } from "./local_run.ts";
-import type { Logger } from "./log.ts";
-import { createMetrics, type Metrics } from "./metrics.ts";
+import type { Logger } from "../log.ts";
+import { createMetrics, type Metrics } from "../metrics.ts";
 import { startMetricsServer } from "./metrics_server.ts";
-import { createVerifier } from "./tokens.ts";
+import { createVerifier } from "../tokens.ts";
 
 /** What the service needs from outside. */
 export interface ServiceDependencies {
