@@ -111,13 +111,13 @@ function observe(
 ): void {
   const byName = (read: (lane: TrackLane) => number) =>
     Object.fromEntries(tracks.map((lane) => [lane.destination.name, read(lane)]));
-  metrics.observe("configmaps", () => ({ ...handler.counts(core.destination) }));
-  metrics.observe("sboms_waiting", () =>
+  metrics.registerGauge("configmaps", () => ({ ...handler.counts(core.destination) }));
+  metrics.registerGauge("sboms_waiting", () =>
     byName(({ destination }) => {
       const { pending, deferred } = handler.counts(destination);
       return pending + deferred;
     }));
-  metrics.observe("sboms_in_flight", () => byName(({ pusher }) => pusher.runningCount));
+  metrics.registerGauge("sboms_in_flight", () => byName(({ pusher }) => pusher.runningCount));
 }
 
 /** Each kind of server is a lane of its own, so that a site's holds up nobody else's SBOMs. */

@@ -89,9 +89,9 @@ export function createControllers(
 function observe(controllers: readonly Controller[], { metrics, clock }: ControllersDependencies): void {
   const byName = <Item>(read: (controller: Controller) => readonly (readonly [string, Item])[]) =>
     Object.fromEntries(controllers.flatMap(read));
-  metrics.observe("queue_ready", () => byName(({ name, queue }) => [[name, queue.readyCount]]));
-  metrics.observe("queue_waiting", () => byName(({ name, queue }) => [[name, queue.waitingCount]]));
-  metrics.observe("watch_silence_seconds", () =>
+  metrics.registerGauge("queue_ready", () => byName(({ name, queue }) => [[name, queue.readyCount]]));
+  metrics.registerGauge("queue_waiting", () => byName(({ name, queue }) => [[name, queue.waitingCount]]));
+  metrics.registerGauge("watch_silence_seconds", () =>
     byName(({ reflectors }) =>
       Object.entries(reflectors)
         .filter(([, reflector]) => reflector.lastContact() > 0)
@@ -102,7 +102,7 @@ function observe(controllers: readonly Controller[], { metrics, clock }: Control
 function tokenController(dependencies: Parts, options: NamespaceOptions): Controller {
   const queue = new WorkQueue(dependencies);
   const handlers = tokenHandlers(queue, options);
-  dependencies.metrics.observe("token_secrets", () => {
+  dependencies.metrics.registerGauge("token_secrets", () => {
     const { namespaces, good } = handlers.counts();
     return { current: good, outstanding: namespaces - good };
   });

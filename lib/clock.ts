@@ -1,13 +1,15 @@
 /**
- * Time as something that is passed in, so that tests decide when it goes on.
+ * Time is passed in, so that tests control it.
  *
  * @module
  */
 
 /** The only source of time in the program. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Wall time, in milliseconds since the Unix epoch: for timestamps and expiry. It can jump, so don't measure with it. */
   now(): number;
+  /** Milliseconds since an arbitrary start, never set back: for every duration. */
+  monotonic(): number;
   /**
    * Calls `callback` once after `milliseconds`.
    *
@@ -22,6 +24,7 @@ export const LONGEST_TIMER_MS = 2_147_483_647;
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimer(milliseconds, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(milliseconds, 0), LONGEST_TIMER_MS));
     return () => clearTimeout(timer);
@@ -46,6 +49,23 @@ export function delay(clock: Clock, milliseconds: number, signal: AbortSignal): 
     }
     signal.addEventListener("abort", abort, { once: true });
   });
+}
+
+/**
+ * Waits for a promise, at most until the signal aborts. What the promise stands for goes on.
+ *
+ * @throws The signal's reason when it is or becomes aborted first.
+ */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /**

@@ -64,8 +64,8 @@ export interface Metrics {
   countConnection(outcome: ConnectionOutcome): void;
   /** Counts a request. */
   countRequest(request: AnsweredRequest): void;
-  /** Has a gauge tell, whenever it is read, what `read` gives: by label value where there is a label. */
-  observe(gauge: GaugeName, read: () => Readonly<Record<string, number>>): void;
+  /** Registers a gauge whose values, by label value, `read` returns at each scrape. */
+  registerGauge(gauge: GaugeName, read: () => Readonly<Record<string, number>>): void;
   /** The text that Prometheus reads, and its content type. */
   render(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
@@ -149,7 +149,7 @@ export function createMetrics(): Metrics {
     },
     countConnection: (outcome) => connections.inc({ outcome }),
     countRequest: ({ route, method, code }) => requests.inc({ route, method, code }),
-    observe: (name, read) => {
+    registerGauge: (name, read) => {
       const { help, label } = GAUGES[name];
       new Gauge({
         name: PREFIX + name,

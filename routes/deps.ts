@@ -24,7 +24,7 @@ export interface RouteDeps {
   readonly verify: (token: string) => Environment;
   /** Where requests and failures are told. */
   readonly log: Logger;
-  readonly metrics: Pick<Metrics, "countRequest" | "observe">;
+  readonly metrics: Pick<Metrics, "countRequest" | "registerGauge">;
   /** Tells how long requests take, and limits waits for a turn. */
   readonly clock: Clock;
   /** Makes the id of a request, and so of its message: a different one each time. */

@@ -27,8 +27,8 @@ export function createGuard(
   >,
 ): Guard {
   const admission = new Admission(limits, clock);
-  metrics.observe("requests_in_flight", () => ({ web: admission.requests }));
-  metrics.observe("request_bytes", () => ({ web: admission.bytes }));
+  metrics.registerGauge("requests_in_flight", () => ({ web: admission.requests }));
+  metrics.registerGauge("request_bytes", () => ({ web: admission.bytes }));
   return (answer) =>
     async function guarded(c) {
       refuseMalformedPath(c.req.raw.url);

@@ -13,7 +13,7 @@ Deno.test("docs/metrics.md names every metric with its type and labels, and no o
     [name, type, labels] as const
   );
   const metrics = createMetrics();
-  for (const gauge of Object.keys(GAUGES) as GaugeName[]) metrics.observe(gauge, () => ({ x: 1 }));
+  for (const gauge of Object.keys(GAUGES) as GaugeName[]) metrics.registerGauge(gauge, () => ({ x: 1 }));
   metrics.countConfigMap("sent");
   metrics.countSbom("dependency-track", "sent");
   metrics.countToken("created");

@@ -4,6 +4,7 @@
  * @module
  */
 import { type ChannelModel, connect } from "amqplib";
+import { unlessAborted } from "../clock.ts";
 import { type BrokerTls, readTlsOptions } from "./tls.ts";
 
 /** Where the broker is and who we are there. */
@@ -57,21 +58,12 @@ export async function openConnection(
       ...tls,
     },
   );
-  return await unlessAborted(connecting, signal);
-}
-
-/** The library can't be told to give up: a connection that comes too late is closed again. */
-async function unlessAborted(connecting: Promise<ChannelModel>, signal: AbortSignal): Promise<ChannelModel> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => {
-    connecting.then(destroyConnection, () => {});
-    reject(signal.reason);
-  };
-  signal.addEventListener("abort", onAbort, { once: true });
   try {
-    return await Promise.race([connecting, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
+    return await unlessAborted(connecting, signal);
+  } catch (error) {
+    // The library cannot cancel a connection: one that opens too late is closed.
+    connecting.then(destroyConnection, () => {});
+    throw error;
   }
 }
 

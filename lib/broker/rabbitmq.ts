@@ -30,7 +30,7 @@ export interface RabbitDependencies {
   /** Reads the certificates of TLS. */
   readonly readTextFile: (path: string) => Promise<string>;
   /** Where messages and connections are counted. */
-  readonly metrics: Pick<Metrics, "countPublish" | "countConnection" | "observe">;
+  readonly metrics: Pick<Metrics, "countPublish" | "countConnection" | "registerGauge">;
   /** Where the connection's ups and downs are told. */
   readonly log: Logger;
 }
@@ -182,7 +182,7 @@ export function createRabbitPublisher(
     return isReady();
   }
 
-  metrics.observe("broker_blocked", () => ({ rabbitmq: Number(session?.state() === "blocked") }));
-  metrics.observe("messages_in_flight", () => ({ rabbitmq: session?.inFlight() ?? 0 }));
+  metrics.registerGauge("broker_blocked", () => ({ rabbitmq: Number(session?.state() === "blocked") }));
+  metrics.registerGauge("messages_in_flight", () => ({ rabbitmq: session?.inFlight() ?? 0 }));
   return { run, publish, isReady, waitUntilReady };
 }

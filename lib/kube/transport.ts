@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unlessAborted } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { ClusterAccess } from "./credentials.ts";
 import { KubeError, kubeError, type Status } from "./errors.ts";
@@ -87,18 +88,6 @@ export function readJson<T>(response: Response, signal: AbortSignal): Promise<T>
  */
 export function readText(response: Response, signal: AbortSignal): Promise<string> {
   return unlessAborted(response.text(), signal);
-}
-
-async function unlessAborted<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([reading, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 /** Most of an error's text that is kept when it is not a Status object, as from a proxy in between. */

@@ -115,7 +115,7 @@ function electedWork(
     // A pod's name comes back when a StatefulSet makes the pod again; this process must not be taken for its past.
     identity: `${podName}_${parts.newId()}`,
   });
-  metrics.observe("leader", () => ({ [podName]: Number(election.isLeading()) }));
+  metrics.registerGauge("leader", () => ({ [podName]: Number(election.isLeading()) }));
   const readiness = Object.entries(controllers.checks).map(([name, holds]) =>
     [name, () => !election.isLeading() || holds()] as const
   );

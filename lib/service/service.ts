@@ -62,7 +62,7 @@ export async function serve(
   const { clock, log } = dependencies;
   const metrics = createMetrics();
   const broker = createBroker(config, { ...dependencies, metrics });
-  metrics.observe("broker_ready", () => ({ rabbitmq: Number(broker.publisher.isReady()) }));
+  metrics.registerGauge("broker_ready", () => ({ rabbitmq: Number(broker.publisher.isReady()) }));
   const cluster = await createClusterWork(config, { ...dependencies, publisher: broker.publisher, metrics });
   const stop = new AbortController();
   // It may have been asked for already, while the cluster was being opened.
@@ -89,7 +89,7 @@ export async function serve(
   // Another replica works now: this one starts anew rather than go on half.
   clusterStopped.then((outcome) => outcome === "lost" && stop.abort());
   if (config.web.enabled) web = await startWeb(config, broker.publisher, { ...dependencies, metrics });
-  metrics.observe("http_connections", () => ({ web: web?.connections ?? 0 }));
+  metrics.registerGauge("http_connections", () => ({ web: web?.connections ?? 0 }));
   log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.address.port });
   if (config.local) logHowToReach(log, web?.port);
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { backoff, deadline, delay, LONGEST_TIMER_MS, systemClock } from "../../lib/clock.ts";
+import { backoff, deadline, delay, LONGEST_TIMER_MS, systemClock, unlessAborted } from "../../lib/clock.ts";
 import { ManualClock } from "../fixtures/clock.ts";
 
 Deno.test("delay() resolves when its time has come and not before", async () => {
@@ -63,4 +63,27 @@ Deno.test("systemClock.setTimer() does not fire at once for a time that no timer
   await new Promise<void>((resolve) => systemClock.setTimer(1, resolve));
   cancel();
   assert.equal(fired, false);
+});
+
+Deno.test("unlessAborted() gives the promise's outcome, or the signal's reason when it aborts first", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  assert.equal(await unlessAborted(Promise.resolve(1), signal), 1);
+  await assert.rejects(unlessAborted(Promise.reject(new Error("failed")), signal), { message: "failed" });
+  const pending = unlessAborted(new Promise(() => {}), signal);
+  controller.abort(new Error("stop"));
+  await assert.rejects(pending, { message: "stop" });
+  await assert.rejects(unlessAborted(Promise.resolve(1), signal), { message: "stop" });
+});
+
+Deno.test("Setting the wall clock moves neither monotonic time nor a timer", async () => {
+  const clock = new ManualClock();
+  const startedAt = clock.now();
+  let fired = false;
+  clock.setTimer(1000, () => fired = true);
+  clock.setWallTime(startedAt - 3_600_000);
+  await clock.advance(1000);
+  assert.equal(fired, true);
+  assert.equal(clock.monotonic(), 1000);
+  assert.equal(clock.now(), startedAt - 3_600_000 + 1000);
 });

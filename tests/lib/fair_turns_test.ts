@@ -6,7 +6,11 @@ import { ManualClock } from "../fixtures/clock.ts";
 function setUp(pieceMs: number) {
   const clock = new ManualClock();
   let now = 0;
-  const turns = new FairTurns({ now: () => now, setTimer: (...args) => clock.setTimer(...args) });
+  const turns = new FairTurns({
+    now: () => now,
+    monotonic: () => now,
+    setTimer: (...args) => clock.setTimer(...args),
+  });
   const done: string[] = [];
   const work = (name: string) =>
     turns.run(name[0]!, () => {

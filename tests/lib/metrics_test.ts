@@ -16,10 +16,10 @@ Deno.test("render() gives what was counted, in Prometheus' text format", async (
   assert.ok(text.includes('insights_remote_token_secrets_total{outcome="created"} 1\n'));
 });
 
-Deno.test("observe() reads a gauge's values whenever it is asked, and forgets those that are gone", async () => {
+Deno.test("registerGauge() reads a gauge's values whenever it is asked, and forgets those that are gone", async () => {
   const metrics = createMetrics();
   let values: Record<string, number> = { current: 1, outstanding: 2 };
-  metrics.observe("token_secrets", () => values);
+  metrics.registerGauge("token_secrets", () => values);
   assert.match((await metrics.render()).text, /insights_remote_token_secrets\{state="outstanding"\} 2\n/);
   values = { current: 3 };
   const { text } = await metrics.render();
