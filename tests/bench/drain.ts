@@ -5,6 +5,7 @@
  * @module
  */
 import { CONFIG_MAP_OPTIONS } from "../../lib/config/options_delivery.ts";
+import { programMemory } from "../fixtures/process_memory.ts";
 import { runBareDrain } from "./bare_drain.ts";
 import {
   type ClusterScene,
@@ -18,7 +19,6 @@ import {
 } from "./cluster_scene.ts";
 import type { Figure } from "./figure.ts";
 import { verifyMessages } from "./queue.ts";
-import { residentMib } from "./resident.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** What becomes of a ConfigMap that was sent. */
@@ -106,7 +106,7 @@ export async function programDrain(
   const perSecond = await timeDrain(scene, fill.count, async ({ drained }) => {
     await using program = scene.start({ BURN_AFTER_READING: String(finish === "delete") });
     await drained;
-    peakMib = (await residentMib(program)).peak;
+    peakMib = (await programMemory(program)).peak;
   });
   await verify(scene, fill, finish);
   return { perSecond, peakMib };

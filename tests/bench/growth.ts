@@ -35,7 +35,7 @@ const HOW = {
   large: `the same with ${CONFIG_MAP_BYTES.large} bytes`,
   seconds: "from the program's start as a process, which takes about half a second by itself",
   memory:
-    "resident, in MB of 10^6 bytes; the container of 128 MiB has 134; at rest: ten seconds after the work, " +
+    "charged to a cgroup of 128 MiB, or anonymous where there is none, in MB of 10^6 bytes; at rest: ten seconds after the work, " +
     "or, of a run that was cut off, in the middle of it",
 };
 

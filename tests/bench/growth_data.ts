@@ -13,9 +13,9 @@ export interface GrowthPoint {
   readonly count: number;
   /** From the program's start as a process until it was idle, or until the last ConfigMap was sent and marked. */
   readonly seconds: number;
-  /** Resident memory at its highest, in MB (10^6 bytes). */
+  /** Memory charged at its highest, in MB (10^6 bytes). */
   readonly peakMegabytes: number;
-  /** Resident memory ten seconds after the work. */
+  /** Memory charged ten seconds after the work. */
   readonly restMegabytes: number;
   /** For a drain that was cut off: what was measured before. `seconds` is then what follows from its rate. */
   readonly cutOff?: { readonly sent: number; readonly seconds: number };

@@ -115,10 +115,15 @@ async function untilSent(program: WatchedProgram, count: number, limitSeconds: n
   return sent;
 }
 
+/** Rounded to a tenth. */
+function megabytesOf(mib: number): number {
+  return Math.round(mib * 2 ** 20 / 1e5) / 10;
+}
+
 async function memoryAtRest(program: WatchedProgram) {
   await new Promise((resolve) => setTimeout(resolve, REST_MS));
-  const { peakMegabytes, megabytes } = await program.memory();
-  return { peakMegabytes, restMegabytes: megabytes };
+  const { peak, now } = await program.memory();
+  return { peakMegabytes: megabytesOf(peak), restMegabytes: megabytesOf(now) };
 }
 
 /** What counts as sent is in the queue. */

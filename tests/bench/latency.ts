@@ -52,7 +52,7 @@ export const measureLatency: Scenario = {
       unit: "ms",
       values: all.map((round) => round.program),
       limit: { name: "bare read and confirmed publish, p50", values: all.map(({ bare }) => bare) },
-      target: { of: "ratio", kind: "at most", must: 2.5, aim: 1.5 },
+      target: { of: "ratio", kind: "at most", must: 1.5, aim: 1.2 },
     }];
   },
 };

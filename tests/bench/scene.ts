@@ -44,7 +44,13 @@ export async function createProgramBundle(): Promise<ProgramBundle> {
     start(env) {
       const [webPort = 0, healthPort = 0] = freePorts(2);
       const command = bundleArguments(path);
-      const program = startProgram({ webPort, healthPort, command, env: { ...mallocSettings(), ...env } });
+      const program = startProgram({
+        webPort,
+        healthPort,
+        command,
+        env: { ...mallocSettings(), ...env },
+        isContained: true,
+      });
       // Somebody has to take it.
       program.stdout.pipeTo(new WritableStream()).catch(() => {});
       return program;

@@ -8,7 +8,7 @@
 import { TestCluster } from "../fixtures/cluster.ts";
 import { createPod, type Pod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
-import { residentMemory } from "../fixtures/process_memory.ts";
+import { programMemory } from "../fixtures/process_memory.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 import { createConfigMaps, createNamespaces, type ScaleServer, startEmbedded } from "./large_cluster.ts";
 import { SECRET } from "./scene.ts";
@@ -25,8 +25,8 @@ export interface ScaleOptions {
 
 /** What was seen. */
 export interface ScaleFigures {
-  /** Resident memory at its highest, in MB. */
-  readonly peakMegabytes: number;
+  /** Memory at its highest, in MiB. */
+  readonly peakMib: number;
   /** Requests of the program, by verb and resource. */
   readonly requests: Readonly<Record<string, number>>;
 }
@@ -51,8 +51,8 @@ export async function measureScale(
   const program = parts.use(start(pod));
   await program.untilReady();
   await untilDone(cluster);
-  const { peakMegabytes } = await residentMemory(program);
-  return { peakMegabytes, requests: requests() };
+  const { peak } = await programMemory(program);
+  return { peakMib: peak, requests: requests() };
 }
 
 /** The program is another process: asking again is the only way to learn that it is done. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { freePorts } from "../fixtures/ports.ts";
-import { type ResidentMemory, residentMemory } from "../fixtures/process_memory.ts";
+import { type ProgramMemory, programMemory } from "../fixtures/process_memory.ts";
 import type { ProgramBundle } from "./scene.ts";
 
 /** A program that runs. Disposing of it stops it. */
@@ -12,7 +12,7 @@ export interface WatchedProgram extends AsyncDisposable {
   /** When it was started, as `performance.now()` tells it. */
   readonly startedAt: number;
   /** What it takes of the machine. */
-  memory(): Promise<ResidentMemory>;
+  memory(): Promise<ProgramMemory>;
   /** A metric's value, named with its labels and without the prefix; 0 while there is none. */
   metric(name: string): Promise<number>;
   /**
@@ -44,7 +44,7 @@ export function startWatched(bundle: ProgramBundle, env: Readonly<Record<string,
     ...env,
   });
   let ended = false;
-  void program.process.status.then(() => ended = true);
+  void program.status.then(() => ended = true);
 
   async function until(holds: () => Promise<boolean>, { limitMs, everyMs }: Wait): Promise<void> {
     const limit = performance.now() + limitMs;
@@ -68,7 +68,7 @@ export function startWatched(bundle: ProgramBundle, env: Readonly<Record<string,
 
   return {
     startedAt,
-    memory: () => residentMemory(program),
+    memory: () => programMemory(program),
     async metric(name) {
       const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
       const line = text.split("\n").find((line) => line.startsWith(`insights_remote_${name} `));

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { bundleArguments, makeBundle, mallocSettings } from "../fixtures/bundle.ts";
+import { startChild } from "../fixtures/child_process.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import {
@@ -146,15 +147,13 @@ async function startAsImageDoes(env: Readonly<Record<string, string>>) {
   for (const path of [folder, runtime, bundle, env.SERVICE_ACCOUNT_DIRECTORY!]) await Deno.chmod(path, 0o755);
   const args = bundleArguments(bundle);
   const asUser = Deno.uid() === 0 ? ["--reuid", USER, "--regid", USER, "--clear-groups", runtime] : [];
-  const process = new Deno.Command(Deno.uid() === 0 ? "setpriv" : runtime, {
-    args: [...asUser, ...args],
-    clearEnv: true,
-    // Deno looks for its cache, which the binary has no use for.
-    env: { ...mallocSettings(), DENO_DIR: "/nowhere", ...env },
-    stdin: "null",
-    stdout: "null",
+  // Deno looks for its cache, which the binary has no use for.
+  const variables = Object.entries({ ...mallocSettings(), DENO_DIR: "/nowhere", ...env });
+  const command = Deno.uid() === 0 ? ["setpriv", ...asUser] : [runtime];
+  const process = startChild("env", {
+    args: ["-i", ...variables.map(([name, value]) => `${name}=${value}`), ...command, ...args],
     stderr: "piped",
-  }).spawn();
+  });
   let log = "";
   const logging = (async () => {
     for await (const text of process.stderr.pipeThrough(new TextDecoderStream())) log += text;

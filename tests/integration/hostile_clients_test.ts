@@ -1,7 +1,7 @@
 /** Small runs of what `deno task soak clients` measures in full: hostile clients wear nobody out but themselves. */
 import assert from "node:assert/strict";
 import { needsCommands } from "../fixtures/commands.ts";
-import { CONTAINER_MEGABYTES } from "../fixtures/process_memory.ts";
+import { CONTAINER_MIB } from "../fixtures/cgroup.ts";
 import { type AttackSize, FULL_ATTACKS, measureAttack, startTarget } from "../tools/hostile_clients.ts";
 
 /** As many connections as in full, but where that would take long. */
@@ -31,7 +31,7 @@ Deno.test({
         // A standstill is one wait among many, which 99 of 100 don't show. Where thousands connect at once the kernel may have
         // a client try again after a second, whatever we do.
         if (size[0] === "pipelining") assert.ok(figures.longestMs < 1000, told);
-        assert.ok(figures.peakMegabytes < CONTAINER_MEGABYTES, told);
+        assert.ok(figures.peakMib < CONTAINER_MIB, told);
       });
     }
   },

@@ -57,7 +57,7 @@ Deno.test("`deno task dev` prints messages, logs for people, tells how to reach 
   assert.match(log, /Watcher.*Process started/);
   assert.match(log, /^\d\S* INF Started /m);
   assert.ok(log.includes(`url="http://localhost:${new URL(run.program.webUrl).port}"`));
-  const processes = await descendants(run.program.process.pid);
+  const processes = await descendants(run.program.pid);
   assert.ok(processes.length >= 1);
   await run.program.stop();
   // SIGCONT does nothing to a process that runs, and tells whether there is one.

@@ -239,7 +239,7 @@ Deno.test(
     ] as const;
     for (const [env, expected] of cases) {
       const program = startWithoutCluster(env);
-      assert.equal((await program.process.status).code, 1);
+      assert.equal((await program.status).code, 1);
       await program.stop();
       assert.match(program.log(), expected);
     }

@@ -5,7 +5,7 @@ import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_ap
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { createPod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
-import { residentMemory } from "../fixtures/process_memory.ts";
+import { programMemory } from "../fixtures/process_memory.ts";
 import { startProgram } from "../fixtures/program.ts";
 
 Deno.test({
@@ -28,7 +28,7 @@ Deno.test({
     const output = new Response(program.stdout).text();
     try {
       await program.untilReady();
-      assert.ok((await residentMemory(program)).megabytes < 90);
+      assert.ok((await programMemory(program)).now < 60);
       await cluster.createNamespace("proj-main", LAGOON_NAMESPACE_LABELS);
       await cluster.create("configmaps", "proj-main", sbomConfigMap());
       const { name } = sbomConfigMap().metadata;

@@ -100,7 +100,7 @@ Deno.test("the program prints nothing but messages on standard output, and ends 
 Deno.test("a signal that comes twice at once counts once", async () => {
   await using running = await start();
   await running.program.untilReady();
-  running.program.process.kill("SIGINT");
+  running.program.signal("SIGINT");
   assert.equal(await running.program.stop(), 0);
 });
 
@@ -114,9 +114,9 @@ Deno.test("a second signal, a moment later, ends the program at once", async () 
   });
   const head = ["POST /facts HTTP/1.1", "Host: a", `Authorization: ${issueToken(SECRET, environment)}`];
   await slow.write(new TextEncoder().encode([...head, "Content-Length: 100", "", "["].join("\r\n")));
-  const { process } = running.program;
-  const signals = setInterval(() => process.kill("SIGTERM"), 100);
-  const { code } = await process.status.finally(() => clearInterval(signals));
+  const { program } = running;
+  const signals = setInterval(() => program.signal("SIGTERM"), 100);
+  const { code } = await program.status.finally(() => clearInterval(signals));
   assert.equal(code, 1);
   assert.ok(!running.program.log().includes('"Stopped"'));
 });
@@ -149,7 +149,7 @@ Deno.test("a leader whose Lease somebody else takes stops with code 1, so that i
     body: { spec: { holderIdentity: "somebody-else" } },
     type: "application/merge-patch+json",
   });
-  assert.equal((await program.process.status).code, 1);
+  assert.equal((await program.status).code, 1);
   assert.match(program.log(), /\ninsights-remote: Stopped, since the Lease could not be renewed in time/);
 });
 

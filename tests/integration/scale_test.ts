@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { needsCommands } from "../fixtures/commands.ts";
 import { ignoredWithoutApiserver } from "../fixtures/kube_apiserver.ts";
-import { CONTAINER_MEGABYTES } from "../fixtures/process_memory.ts";
+import { CONTAINER_MIB } from "../fixtures/cgroup.ts";
 import { startReal } from "../bench/large_cluster.ts";
 import { measureScale } from "../bench/start_and_drain.ts";
 
@@ -12,12 +12,11 @@ Deno.test({ ...needsCommands(["openssl", "ps"], NAME), fn: measure });
 
 async function measure(): Promise<void> {
   const startedAt = Date.now();
-  const { requests: { "get namespaces": namespaceReads = 0, ...requests }, peakMegabytes } =
-    await measureScale({
-      namespaces: 1200,
-      configMaps: 150,
-      kilobytes: 300,
-    });
+  const { requests: { "get namespaces": namespaceReads = 0, ...requests }, peakMib } = await measureScale({
+    namespaces: 1200,
+    configMaps: 150,
+    kilobytes: 300,
+  });
   assert.deepEqual(requests, {
     "list configmaps": 1,
     "list namespaces": 2,
@@ -31,7 +30,7 @@ async function measure(): Promise<void> {
   // Once in ten seconds for each of the ten that the ConfigMaps are in, however slow the machine.
   const most = 10 * Math.ceil((Date.now() - startedAt) / 10_000);
   assert.ok(namespaceReads >= 10 && namespaceReads <= most, `${namespaceReads} of at most ${most}`);
-  assert.ok(peakMegabytes < CONTAINER_MEGABYTES, `${peakMegabytes} MB`);
+  assert.ok(peakMib < CONTAINER_MIB, `${peakMib} MiB`);
 }
 
 Deno.test({
@@ -39,10 +38,10 @@ Deno.test({
     "on a real API server, too, the program fits its container during start and drain",
   ),
   fn: async () => {
-    const { peakMegabytes } = await measureScale(
+    const { peakMib } = await measureScale(
       { namespaces: 200, configMaps: 100, kilobytes: 300 },
       startReal,
     );
-    assert.ok(peakMegabytes < CONTAINER_MEGABYTES, `${peakMegabytes} MB`);
+    assert.ok(peakMib < CONTAINER_MIB, `${peakMib} MiB`);
   },
 });

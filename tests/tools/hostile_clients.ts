@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { issueToken } from "../../lib/tokens.ts";
 
 import { type RunningProgram, startWithoutCluster } from "../fixtures/program.ts";
-import { residentMemory } from "../fixtures/process_memory.ts";
+import { programMemory } from "../fixtures/process_memory.ts";
 import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
 import type { AttackFigures } from "./hostile.ts";
 
@@ -29,8 +29,10 @@ export interface HostileFigures extends AttackFigures {
    * others, and does not show in what 99 of 100 waited.
    */
   readonly longestMs: number;
-  /** Resident memory of the program at its highest so far, in MB. */
-  readonly peakMegabytes: number;
+  /** Memory of the program at its highest so far, in MiB. */
+  readonly peakMib: number;
+  /** Processes that the kernel has killed for want of memory. */
+  readonly kills: number;
 }
 
 /** All attacks in full. */
@@ -76,8 +78,8 @@ export async function measureAttack(
   const ended = new AbortController();
   const client = postUntil(port, ended.signal);
   const attacked = await runAttack(attack, count, port).finally(() => ended.abort());
-  const { peakMegabytes } = await residentMemory(program);
-  return { attack, ...attacked, ...await client, peakMegabytes };
+  const { peak } = await programMemory(program);
+  return { attack, ...attacked, ...await client, peakMib: peak, kills: program.cgroup?.kills() ?? 0 };
 }
 
 async function runAttack(attack: string, count: number, port: number): Promise<AttackFigures> {

@@ -5,7 +5,7 @@
  * @module
  */
 import { issueToken } from "../../lib/tokens.ts";
-import { residentMemory } from "../fixtures/process_memory.ts";
+import { programMemory } from "../fixtures/process_memory.ts";
 import { type RunningProgram, startWithoutCluster } from "../fixtures/program.ts";
 import type { PrivateNode } from "../fixtures/rabbitmq_node.ts";
 
@@ -27,10 +27,10 @@ export interface BodiesOptions {
 export interface BodiesFigures extends BodiesOptions {
   /** Answers, by status; `reset` counts connections that broke before an answer. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Resident memory at its highest, in MB. */
-  readonly peakMegabytes: number;
-  /** The same without what the kernel can take back. */
-  readonly peakAnonymousMegabytes: number;
+  /** Memory at its highest, in MiB. */
+  readonly peakMib: number;
+  /** Processes that the kernel has killed for want of memory. */
+  readonly kills: number;
 }
 
 /** Every kind, with a name that says what it is. */
@@ -71,8 +71,8 @@ export async function measureBodies(program: RunningProgram, options: BodiesOpti
       statuses[status] = (statuses[status] ?? 0) + 1;
     }
   }));
-  const { peakMegabytes, peakAnonymousMegabytes } = await residentMemory(program);
-  return { ...options, statuses, peakMegabytes, peakAnonymousMegabytes };
+  const { peak } = await programMemory(program);
+  return { ...options, statuses, peakMib: peak, kills: program.cgroup?.kills() ?? 0 };
 }
 
 function bodyOf(kind: BodyKind): string {

@@ -6,7 +6,7 @@
  */
 import { issueToken } from "../../lib/tokens.ts";
 import { freePorts } from "../fixtures/ports.ts";
-import { residentMemory } from "../fixtures/process_memory.ts";
+import { programMemory } from "../fixtures/process_memory.ts";
 import { startWithoutCluster } from "../fixtures/program.ts";
 
 /** How long it takes. */
@@ -19,10 +19,10 @@ export interface OutageOptions {
 export interface OutageFigures {
   /** Answers, by status; `reset` counts connections that broke before an answer. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Resident memory in MB in the first, second, third and last quarter of the time, on average. */
-  readonly megabytes: readonly number[];
-  /** Resident memory at its highest, in MB. */
-  readonly peakMegabytes: number;
+  /** Memory in MiB in the first, second, third and last quarter of the time, on average. */
+  readonly mib: readonly number[];
+  /** Memory at its highest, in MiB. */
+  readonly peakMib: number;
 }
 
 const SECRET = "the-secret-of-the-outage-run";
@@ -54,11 +54,11 @@ export async function measureOutage({ seconds }: OutageOptions): Promise<OutageF
   const samples: number[] = [];
   while (Date.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, Math.min(1000, seconds * 10)));
-    samples.push((await residentMemory(program)).megabytes);
+    samples.push((await programMemory(program)).now);
   }
   await Promise.all(clients);
-  const { peakMegabytes } = await residentMemory(program);
-  return { statuses, megabytes: quarters(samples), peakMegabytes };
+  const { peak } = await programMemory(program);
+  return { statuses, mib: quarters(samples), peakMib: peak };
 }
 
 /** It is never ready, so that only its port tells that it has started. */
