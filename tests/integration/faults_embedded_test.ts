@@ -65,7 +65,7 @@ test("a watch in which nothing arrives any more is given up after 150 seconds", 
   await scene.create("during");
   await scene.pass(140 * SECOND);
   await collectGarbage();
-  assert.deepEqual(scene.sent(), []);
+  assert.equal(count(scene, "watch", "configmaps"), 1);
   assert.ok(await scene.untilSent("during") <= 15 * SECOND);
   for (const resource of RESOURCES) assert.equal(count(scene, "list", resource), 1);
   await scene.verify(["during"], [/^Watch interrupted: .*No answer within 150 s/]);

@@ -67,11 +67,12 @@ test("answers that never arrive in the middle of a drain lose nothing and repeat
 });
 
 test("connections that go silent are given up, and what was created meanwhile is sent", async (scene) => {
-  const { proxy } = scene;
+  const { proxy, asked } = scene;
   proxy.silence();
+  const { length } = asked;
   await scene.create("during");
   await scene.pass(2 * MINUTE);
-  assert.deepEqual(scene.sent(), []);
+  assert.equal(asked.length, length);
   proxy.restore();
   // A second limit, since a new watch may first meet a connection that was kept for later and is dead, too: in real
   // time those are closed after 90 seconds.

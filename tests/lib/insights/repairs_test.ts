@@ -89,13 +89,25 @@ Deno.test("repairFacts() keeps the last of two facts with the same source and na
   });
 });
 
-Deno.test("repairFacts() compares sources after the default was filled in, and never mixes source and name", () => {
+Deno.test("repairFacts() compares sources after the default was filled in", () => {
   const { items } = repairFacts([{ ...FACT, source: "" }, { ...FACT, source: "InsightsRemoteWebService" }]);
   assert.equal(items.length, 1);
-  assert.equal(
-    repairFacts([{ ...FACT, source: "a", name: "bc" }, { ...FACT, source: "ab", name: "c" }]).items.length,
-    2,
-  );
+});
+
+Deno.test("repairFacts() keeps facts whose source and name are only the same when written together", () => {
+  const long = "x".repeat(100);
+  const pairs = [["a", "bc"], ["ab", "c"], ["a b", "c"], ["a", "b c"], ['a","b', "c"], [
+    "a",
+    'b","c',
+  ]] as const;
+  const facts = [
+    ...pairs,
+    [long, `${long}y`] as const,
+    [`${long}y`, long] as const,
+    [`${long}${long}`, "y"] as const,
+  ]
+    .map(([source, name]) => ({ ...FACT, source, name }));
+  assert.deepEqual(repairFacts(facts), { items: facts, warnings: [] });
 });
 
 Deno.test("repairFacts() cuts name, value and source to 300 characters, and nothing else", () => {

@@ -4,6 +4,7 @@ import { KubeError } from "../../../lib/kube/errors.ts";
 import { formatKey, keyOf, type PartialObject, RESOURCES } from "../../../lib/kube/objects.ts";
 import { createReflector } from "../../../lib/kube/reflector.ts";
 import type { WatchEvent } from "../../../lib/kube/watch_stream.ts";
+import { delay } from "../../../lib/clock.ts";
 import { ManualClock } from "../../fixtures/clock.ts";
 import { until } from "../../fixtures/until.ts";
 import { MemoryLogger } from "../../fixtures/recorders.ts";
@@ -19,7 +20,7 @@ function event(type: WatchEvent["type"], name: string, resourceVersion: string):
 /** What an API server does in turn, one entry for each request; the last watch never ends by itself. */
 type Script = readonly (
   | { list: readonly string[]; resourceVersion?: string; next?: string }
-  | { watch: readonly WatchEvent[]; then?: Error | "silence" }
+  | { watch: readonly WatchEvent[]; lastsMs?: number; then?: Error | "silence" }
   | { fail: Error }
 )[];
 
@@ -58,6 +59,7 @@ async function play(script: Script, advances: readonly number[] = []) {
         if (step && "fail" in step) throw step.fail;
         assert.ok(step && "watch" in step, "the script has no watch here");
         yield* step.watch;
+        if (step.lastsMs !== undefined) await delay(clock, step.lastsMs, signal);
         if (step.then instanceof Error) throw step.then;
         if (step.then !== "silence") return;
         await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
@@ -173,6 +175,25 @@ Deno.test("a reflector waits as long as the server asks, and longer after each f
 Deno.test("a reflector does not storm a server that ends each watch at once", async () => {
   const { story } = await play([{ list: [] }, { watch: [] }, { watch: [] }, silence], [999, 1, 1999, 1]);
   assert.deepEqual(story, ["list", "watch 10", "watch 10", "watch 10"]);
+});
+
+Deno.test("a reflector lists again after an hour, although no watch has failed, and reports what a watch missed", async () => {
+  const MINUTE = 60_000;
+  const { story } = await play([
+    { list: ["a", "b"] },
+    { watch: [], lastsMs: 59 * MINUTE },
+    { watch: [event("MODIFIED", "a", "11")], lastsMs: MINUTE },
+    { list: ["a", "c"], resourceVersion: "20" },
+    { watch: [], lastsMs: 59 * MINUTE },
+    { watch: [], lastsMs: MINUTE },
+    { list: ["a", "c"] },
+    silence,
+  ], [59 * MINUTE, MINUTE, 59 * MINUTE, MINUTE]);
+  assert.deepEqual(story, [
+    ...["list", "+main/a", "+main/b", "watch 10", "watch 10", "+main/a"],
+    ...["list", "+main/a", "+main/c", "-main/b", "watch 20", "watch 20"],
+    ...["list", "+main/a", "+main/c", "watch 10"],
+  ]);
 });
 
 Deno.test("a reflector stops while it waits to try again, and leaves no timer", async () => {
