@@ -42,7 +42,7 @@ export interface TrackTarget {
 
 /** A host that sites may name; without a port the scheme's own. */
 export interface AllowedHost {
-  /** In lower case. */
+  /** As `URL` writes it. */
   readonly hostname: string;
   /** Undefined for 443, or 80 with http. */
   readonly port: number | undefined;
@@ -130,18 +130,14 @@ function checkEndpoint(text: string, { allowedHosts, allowHttp }: CustomTargetOp
     throw endpointError("must be a URL such as https://track.example.com, without user, query or fragment");
   }
   if (url.protocol === "http:" && !allowHttp) throw endpointError("must begin with https://");
-  const isAllowed = allowedHosts.some(({ hostname, port }) =>
-    url.hostname === hostname &&
-    url.port === (port === undefined || isDefaultPort(url, port) ? "" : String(port))
+  const schemePort = url.protocol === "https:" ? 443 : 80;
+  const isAllowed = allowedHosts.some(({ hostname, port = schemePort }) =>
+    url.hostname === hostname && Number(url.port || schemePort) === port
   );
   if (isAllowed) return url;
   throw endpointError(
     "names a host that is not allowed in this cluster: ask the platform's operators for it",
   );
-}
-
-function isDefaultPort({ protocol }: URL, port: number): boolean {
-  return port === (protocol === "https:" ? 443 : 80);
 }
 
 function endpointError(what: string): TrackRefusedError {

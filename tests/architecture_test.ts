@@ -176,7 +176,6 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "controllers/mod.ts": "tests/suites/harness.ts",
   "controllers/configmap_lanes.ts": "tests/suites/harness.ts",
   "controllers/dependency_track.ts": "tests/suites/track_suite.ts",
-  "controllers/dependency_track_targets.ts": "tests/suites/track_site_suite.ts",
   "controllers/outcomes.ts": "tests/suites/configmap_suite.ts",
   "controllers/parts.ts": "tests/suites/harness.ts",
   "lib/config/dependency_track.ts": "tests/lib/config/config_test.ts",

@@ -91,15 +91,18 @@ export const hostPort: ValueKind<{ readonly hostname: string; readonly port: num
   },
 };
 
-/** Hosts, each with or without a port, with commas between them. */
+/** Hosts, each with or without a port, with commas between them; their names become as `URL` writes them. */
 export const hostPorts: ValueKind<
   readonly { readonly hostname: string; readonly port: number | undefined }[]
 > = {
   placeholder: "HOST[:PORT],…",
   parse: (value) =>
-    value.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) =>
-      hostPort.parse(part.toLowerCase())
-    ),
+    value.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
+      const { port } = hostPort.parse(part);
+      const hostname = URL.parse(`https://${part}`)?.hostname;
+      if (hostname === undefined) throw new RangeError("expected the name or the address of a host");
+      return { hostname, port };
+    }),
 };
 
 /** `:8081` for all addresses, `host:8081` for one, `0` for none. */

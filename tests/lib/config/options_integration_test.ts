@@ -12,7 +12,7 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
     "https://u:p@dtrack.example",
   ],
   "dependency-track-version-template": ["{{ .Namespace }}", "{{ .Version", "{{ printf }}", "{{}}"],
-  "dependency-track-allowed-hosts": ["https://a", "a b", "a:0", "a/b", "u@a"],
+  "dependency-track-allowed-hosts": ["https://a", "a b", "a:0", "a/b", "u@a", "a%"],
   "dependency-track-max-concurrent": ["0", "101", "x"],
   "dependency-track-max-sbom-bytes": ["0", "-1"],
   "dependency-track-request-timeout": ["0", "601"],
@@ -28,13 +28,13 @@ for (const [flag, texts] of Object.entries(BAD)) {
   });
 }
 
-Deno.test("hosts that sites may name have ports or not, and any case", () => {
+Deno.test("allowed hosts are written as URLs write them, with or without a port", () => {
   assert.deepEqual(
-    INTEGRATION_OPTIONS.trackAllowedHosts.kind.parse("Track.example.com, b.example:8443,,[fd00::1]:1"),
+    INTEGRATION_OPTIONS.trackAllowedHosts.kind.parse("Track.example.com, bücher.example:8443,,[fd00:0::1]:1"),
     [
       { hostname: "track.example.com", port: undefined },
-      { hostname: "b.example", port: 8443 },
-      { hostname: "fd00::1", port: 1 },
+      { hostname: "xn--bcher-kva.example", port: 8443 },
+      { hostname: "[fd00::1]", port: 1 },
     ],
   );
   assert.deepEqual(INTEGRATION_OPTIONS.trackAllowedHosts.kind.parse(""), []);

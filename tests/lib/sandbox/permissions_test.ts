@@ -53,12 +53,18 @@ Deno.test("Dependency-Track adds the operator's server and the hosts that sites 
     ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true",
     DEPENDENCY_TRACK_API_ENDPOINT: "http://track.lagoon.svc:8081/base",
     DEPENDENCY_TRACK_API_KEY: "key",
-    DEPENDENCY_TRACK_ALLOWED_HOSTS: "a.example,b.example:8443",
+    DEPENDENCY_TRACK_ALLOWED_HOSTS: "a.example,bücher.example:8443,[2606:4700::1]:8443",
     HEALTH_PROBE_BIND_ADDRESS: "0",
     ENABLE_WEBSERVICE: "false",
     RABBITMQ_ENABLED: "false",
   };
-  const net = ["10.0.0.1:443", "a.example:443", "b.example:8443", "track.lagoon.svc:8081"];
+  const net = [
+    "10.0.0.1:443",
+    "[2606:4700::1]:8443",
+    "a.example:443",
+    "track.lagoon.svc:8081",
+    "xn--bcher-kva.example:8443",
+  ];
   assert.deepEqual(permissions(env, IN_POD).net, net);
   const withHttp = permissions({ ...env, DEPENDENCY_TRACK_ALLOW_HTTP: "true" }, IN_POD).net;
   assert.deepEqual(withHttp, [...net, "a.example:80"].sort());
