@@ -7,6 +7,7 @@ import { TestCluster } from "../fixtures/cluster.ts";
 import { kubeconfigText } from "../fixtures/kubeconfig.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
+import { until } from "../fixtures/until.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SECRET = "the-secret-of-the-program-test";
@@ -164,9 +165,7 @@ Deno.test("the program is not ready while the broker is away, and answers posts 
   const [nobody = 0] = freePorts(1);
   await using running = await start({ RABBITMQ_ENABLED: "true", RABBITMQ_ADDRESS: `127.0.0.1:${nobody}` });
   const { program } = running;
-  while (!program.log().includes("Broker not reachable")) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await until("the broker is missed", () => program.log().includes("Broker not reachable"));
   const ready = await fetch(`${program.healthUrl}/readyz`);
   assert.equal(ready.status, 503);
   assert.ok((await ready.json()).failing.includes("broker"));

@@ -75,12 +75,16 @@ export const has = (name: string, value?: string) => (object: TestObject | undef
   return value === undefined ? found !== undefined : found === value;
 };
 
-/** Moves time on in steps, until something has come about: what each sets off takes time of the machine's own clock. */
+/** Steps after which time has passed in vain. */
+const MAX_STEPS = 20_000;
+
+/** Advances the clock in steps until a promise settles, since what each step starts takes real time. */
 export async function pass(clock: ManualClock, stepMs: number, what: Promise<unknown>): Promise<void> {
   let isOver = false;
   const over = () => isOver = true;
   what.then(over, over);
-  while (!isOver) {
+  for (let steps = 0; !isOver; steps++) {
+    if (steps === MAX_STEPS) throw new Error(`Nothing happened in ${MAX_STEPS} steps of ${stepMs} ms`);
     await clock.advance(stepMs);
     const { promise: waited, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, WORK_MS);
