@@ -1,5 +1,5 @@
 /**
- * Puts insights ConfigMaps in line for each destination that waits for them, as the one watch of ConfigMaps tells of them.
+ * Distributes what the watch of ConfigMaps reports to the queues of the destinations that need it.
  *
  * @module
  */
@@ -10,34 +10,31 @@ import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import { configMapState, deferralLeft } from "./configmap_state.ts";
 import { type Destination, isDone } from "./destination.ts";
 
-/** A destination's own queue, so that it waits for no other. */
-export interface Lane {
-  /** Whose it is. */
+/** A destination and its own queue, so that it waits for no other. */
+export interface DestinationQueue {
   readonly destination: Destination;
-  /** What waits for it. */
   readonly queue: WorkQueue;
 }
 
-/** How many ConfigMaps there are in each state that waits for something. */
+/** How many ConfigMaps wait for a destination, by state. */
 export type WaitingCounts = Readonly<Record<"pending" | "deferred", number>>;
 
-/** Sees ConfigMaps, and counts those that are not done. */
+/** Sees ConfigMaps, and counts those that wait. */
 export interface ConfigMapHandler extends ReflectorHandler {
-  /** Those that wait for a destination. */
   counts(destination: Destination): WaitingCounts;
 }
 
 /**
- * Puts ConfigMaps in line: pending ones now, deferred ones at their time.
+ * Queues ConfigMaps: pending ones at once, deferred ones at their time.
  *
- * @param lanes The first one also burns what is processed, and marks what all others have without being marked.
+ * @param queues The first one also burns processed ConfigMaps, and marks those that every destination has.
  */
 export function configMapHandler(
-  lanes: readonly [Lane, ...Lane[]],
+  queues: readonly [DestinationQueue, ...DestinationQueue[]],
   clock: Clock,
   options: { readonly burnAfterReading: boolean; readonly deferredEnabled: boolean },
 ): ConfigMapHandler {
-  const waiting = new Map(lanes.map(({ destination }) => [destination, {
+  const waiting = new Map(queues.map(({ destination }) => [destination, {
     pending: new Set<string>(),
     deferred: new Set<string>(),
   }]));
@@ -49,7 +46,7 @@ export function configMapHandler(
     }
   }
 
-  function look({ destination, queue }: Lane, object: PartialObject): void {
+  function enqueue({ destination, queue }: DestinationQueue, object: PartialObject): void {
     const key = keyOf(object);
     const state = configMapState(object, destination);
     const sets = waiting.get(destination);
@@ -58,20 +55,20 @@ export function configMapHandler(
     if (state.kind === "deferred" && options.deferredEnabled) {
       queue.addAfter(key, deferralLeft(state.untilMs, clock.now()));
     }
-    if (destination !== lanes[0].destination) return;
-    const isLeftOver = state.kind === "done" && lanes.every((lane) => isDone(object, lane.destination));
-    if (isLeftOver || state.kind === "processed" && options.burnAfterReading) queue.add(key);
+    if (destination !== queues[0].destination) return;
+    const isUnmarked = state.kind === "done" && queues.every((other) => isDone(object, other.destination));
+    if (isUnmarked || state.kind === "processed" && options.burnAfterReading) queue.add(key);
   }
 
   return {
     onObject(object) {
       forget(keyOf(object));
-      for (const lane of lanes) look(lane, object);
+      for (const queue of queues) enqueue(queue, object);
     },
     onGone(key) {
       forget(key);
-      // A key that is still in line finds nothing to do when its turn comes.
-      for (const { queue } of lanes) queue.forget(key);
+      // A key that is queued already finds nothing to do.
+      for (const { queue } of queues) queue.forget(key);
     },
     counts(destination) {
       const sets = waiting.get(destination);

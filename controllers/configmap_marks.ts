@@ -1,6 +1,7 @@
 /**
- * What the program writes on an insights ConfigMap: one request for each outcome at a destination, which only takes effect on
- * the very version that was read. It is a server-side apply, the cheapest kind of write, wherever that can do it.
+ * The marks on an insights ConfigMap: which labels and annotations record an outcome, and how they are written. Each outcome is one
+ * request, conditional on the version that was read. It is a server-side apply, the cheapest write, unless a mark has to be
+ * removed that another field manager owns.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { keyOf, type ObjectMeta, type PartialObject, RESOURCES } from "../lib/ku
 import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
 import {
   type Destination,
+  type DestinationScope,
   GIVEN_UP,
   isDone,
   isStopped,
@@ -17,123 +19,123 @@ import {
   type Status,
 } from "./destination.ts";
 
-/** The labels and annotations that stand for an outcome; what of ours is not among them is removed. */
+/** The labels and annotations that record an outcome. Our other marks are removed. */
 export interface Marks {
-  /** By name. */
   readonly labels: Readonly<Record<string, string>>;
-  /** By name. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** A destination that is marked, among all that there are: the marks of the others stay. */
-export interface Place {
-  /** The one. */
-  readonly destination: Destination;
-  /** All, this one among them. */
-  readonly all: readonly Destination[];
-}
-
-/** Longest error text in an annotation, in characters. */
-const LONGEST_ERROR = 1000;
+/** Longest error in an annotation, in characters. */
+const MAX_ERROR_LENGTH = 1000;
 
 const NO_MARKS: Marks = { labels: {}, annotations: {} };
 
-/** Marks of a ConfigMap that needs nothing more of a destination; with the last one it is processed. */
+/** Marks a ConfigMap that a destination has, or doesn't need. Once all have it, it is processed. */
 export function doneMarks(
   object: PartialObject,
-  place: Place,
+  scope: DestinationScope,
   { status, nowMs }: { status: Exclude<Status, "failure">; nowMs: number },
 ): Marks {
-  const { destination } = place;
+  const { destination } = scope;
   const own = {
     [destination.status]: status,
     [destination.retries]: String(retryCount(object, destination)),
   };
-  if (!isDoneElsewhere(object, place)) return together(object, place, own, ending(object, place));
-  // A label's value can't hold the colons of a time; the time stands in the annotation.
-  return together(object, place, own, {
+  if (!isDoneElsewhere(object, scope)) return withOthers(object, scope, own, endMarks(object, scope));
+  // A label's value can't hold a time's colons, so the annotation has the time.
+  return withOthers(object, scope, own, {
     labels: { [LABELS.processed]: "true" },
     annotations: { [ANNOTATIONS.processed]: new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z") },
   });
 }
 
-/** Marks of a ConfigMap that is to be tried again at a time. */
-export function deferredMarks(object: PartialObject, place: Place, untilMs: number, error: string): Marks {
-  const { kind, name } = place.destination.retryAfter;
+/** Marks a ConfigMap that failed, with the time of the next attempt. */
+export function deferredMarks(
+  object: PartialObject,
+  scope: DestinationScope,
+  untilMs: number,
+  error: string,
+): Marks {
+  const { kind, name } = scope.destination.retryAfter;
   const retryAfter = { [name]: String(Math.ceil(untilMs / 1000)) };
-  return together(object, place, failureOf(object, place, error, 1), { ...NO_MARKS, [kind]: retryAfter });
+  return withOthers(object, scope, failureOf(object, scope, error, 1), { ...NO_MARKS, [kind]: retryAfter });
 }
 
-/** Marks of a ConfigMap that has failed as often as the operator allows. */
-export function givenUpMarks(object: PartialObject, place: Place, error: string): Marks {
-  const own = failureOf(object, place, error, 1);
-  if (!waitsElsewhere(object, place)) return together(object, place, own, GIVEN_UP_MARKS);
-  return together(object, place, { ...own, [place.destination.stopped]: GIVEN_UP }, NO_MARKS);
+/** Marks a ConfigMap that used up its retries. */
+export function givenUpMarks(object: PartialObject, scope: DestinationScope, error: string): Marks {
+  const own = failureOf(object, scope, error, 1);
+  if (!waitsElsewhere(object, scope)) return withOthers(object, scope, own, GIVEN_UP_MARKS);
+  return withOthers(object, scope, { ...own, [scope.destination.stopped]: GIVEN_UP }, NO_MARKS);
 }
 
 /**
- * Marks of a ConfigMap that a destination can't take as it is; no label, so that any change to it is seen.
+ * Marks a ConfigMap that a destination can't take as it is. There is no label, so the watch still reports every change.
  *
- * @param isKnown Whether the next look finds out at no cost: then there is no need to remember it.
+ * @param isRemembered Whether to record the refusal, because detecting it again would cost requests.
  */
-export function refusedMarks(object: PartialObject, place: Place, error: string, isKnown: boolean): Marks {
-  const own = failureOf(object, place, error, 0);
-  if (isKnown) return together(object, place, own, NO_MARKS);
-  const stopped = { [place.destination.stopped]: refusalOf(object.metadata) };
-  return together(object, place, { ...own, ...stopped }, ending(object, place));
+export function refusedMarks(
+  object: PartialObject,
+  scope: DestinationScope,
+  error: string,
+  isRemembered: boolean,
+): Marks {
+  const own = failureOf(object, scope, error, 0);
+  if (!isRemembered) return withOthers(object, scope, own, NO_MARKS);
+  const stopped = { [scope.destination.stopped]: refusalOf(object.metadata) };
+  return withOthers(object, scope, { ...own, ...stopped }, endMarks(object, scope));
 }
 
-/** Whether a ConfigMap carries exactly these annotations already. */
+/** Whether a ConfigMap already has these annotations. */
 export function hasAnnotations({ metadata }: PartialObject, { annotations }: Marks): boolean {
   return Object.entries(annotations).every(([name, value]) => metadata.annotations?.[name] === value);
 }
 
 /** Whether every other destination that wants a ConfigMap has it. */
-export function isDoneElsewhere(object: PartialObject, { destination, all }: Place): boolean {
+export function isDoneElsewhere(object: PartialObject, { destination, all }: DestinationScope): boolean {
   return all.every((other) => other === destination || isDone(object, other));
 }
 
-/** Whether another destination is going to try. */
-function waitsElsewhere(object: PartialObject, { destination, all }: Place): boolean {
+/** Whether another destination will make an attempt. */
+function waitsElsewhere(object: PartialObject, { destination, all }: DestinationScope): boolean {
   return all.some((other) => other !== destination && !isDone(object, other) && !isStopped(object, other));
 }
 
 const GIVEN_UP_MARKS: Marks = { labels: { [LABELS.givenUp]: "true" }, annotations: {} };
 
-/** Where this destination tries no more: given up as a whole, when another one was and none waits. */
-function ending(object: PartialObject, place: Place): Marks {
+/** Marks of the whole ConfigMap when this destination makes no more attempts: given up if another one was and none is waiting. */
+function endMarks(object: PartialObject, scope: DestinationScope): Marks {
   const isGivenUp = ({ stopped }: Destination) => object.metadata.annotations?.[stopped] === GIVEN_UP;
-  return place.all.some(isGivenUp) && !waitsElsewhere(object, place) ? GIVEN_UP_MARKS : NO_MARKS;
+  return scope.all.some(isGivenUp) && !waitsElsewhere(object, scope) ? GIVEN_UP_MARKS : NO_MARKS;
 }
 
 function failureOf(
   object: PartialObject,
-  { destination }: Place,
+  { destination }: DestinationScope,
   error: string,
-  more: number,
+  newFailures: number,
 ): Record<string, string> {
   return {
     [destination.status]: "failure",
-    [destination.error]: error.slice(0, LONGEST_ERROR),
-    [destination.retries]: String(retryCount(object, destination) + more),
+    [destination.error]: error.slice(0, MAX_ERROR_LENGTH),
+    [destination.retries]: String(retryCount(object, destination) + newFailures),
   };
 }
 
-/** A destination's own marks with those of the whole, and with those of the others as they are. */
-function together(
+/** A destination's own marks, those of the whole ConfigMap, and those of the other destinations unchanged. */
+function withOthers(
   { metadata }: PartialObject,
-  { destination, all }: Place,
+  { destination, all }: DestinationScope,
   own: Readonly<Record<string, string>>,
   whole: Marks,
 ): Marks {
   const others = all.filter((other) => other !== destination);
-  // Whoever takes the label of the whole away wants all of them to try again.
-  const isReplaced = (value: string) => value === GIVEN_UP && LABELS.givenUp in whole.labels;
+  // Removing the label must make every destination try again.
+  const isRescoped = (value: string) => value === GIVEN_UP && LABELS.givenUp in whole.labels;
   const kept = (kind: "labels" | "annotations") =>
     Object.fromEntries(
       others.flatMap((other) => marksOf(other)[kind]).flatMap((name) => {
         const value = metadata[kind]?.[name];
-        return value === undefined || isReplaced(value) ? [] : [[name, value]];
+        return value === undefined || isRescoped(value) ? [] : [[name, value]];
       }),
     );
   return {
@@ -142,7 +144,7 @@ function together(
   };
 }
 
-/** The names of all that a destination may have written. */
+/** Names of all marks that a destination may have written. */
 function marksOf(
   { status, error, retries, stopped, retryAfter }: Destination,
 ): Record<keyof Marks, string[]> {
@@ -152,7 +154,7 @@ function marksOf(
 }
 
 /**
- * Writes marks, in one request.
+ * Writes marks in one request.
  *
  * @throws {KubeError} A conflict (409) when the ConfigMap has changed since it was read; 404 or 409 when it is gone.
  */
@@ -160,21 +162,21 @@ export async function writeMarks(
   kube: Pick<KubeClient, "apply" | "patch">,
   object: PartialObject,
   marks: Marks,
-  { all, signal }: Pick<Place, "all"> & { readonly signal: AbortSignal },
+  { all, signal }: Pick<DestinationScope, "all"> & { readonly signal: AbortSignal },
 ): Promise<void> {
   const key = keyOf(object);
   // With the uid, applying to an object that is gone is a conflict and does not create one.
   const { uid, resourceVersion } = object.metadata;
-  const leftovers = foreignLeftovers(object, marks, all);
-  const labels = { ...marks.labels, ...removals(leftovers.labels) };
-  const annotations = { ...marks.annotations, ...removals(leftovers.annotations) };
+  const foreign = foreignMarks(object, marks, all);
+  const labels = { ...marks.labels, ...removals(foreign.labels) };
+  const annotations = { ...marks.annotations, ...removals(foreign.annotations) };
   const fields = { metadata: { uid, resourceVersion, labels, annotations } };
-  const hasLeftovers = leftovers.labels.length + leftovers.annotations.length > 0;
-  await kube[hasLeftovers ? "patch" : "apply"](RESOURCES.configMaps, key, fields, { signal });
+  const hasForeign = foreign.labels.length + foreign.annotations.length > 0;
+  await kube[hasForeign ? "patch" : "apply"](RESOURCES.configMaps, key, fields, { signal });
 }
 
-/** Marks of an earlier outcome that apply can't remove, since the Go remote or a person made them. */
-function foreignLeftovers({ metadata }: PartialObject, marks: Marks, all: readonly Destination[]) {
+/** Marks of an earlier outcome that apply can't remove, because the Go remote or a person set them. */
+function foreignMarks({ metadata }: PartialObject, marks: Marks, all: readonly Destination[]) {
   const ours = ownFields(metadata);
   const isLeft = (kind: "labels" | "annotations", name: string) =>
     metadata[kind]?.[name] !== undefined && marks[kind][name] === undefined &&
@@ -184,7 +186,7 @@ function foreignLeftovers({ metadata }: PartialObject, marks: Marks, all: readon
   return { labels: left("labels"), annotations: left("annotations") };
 }
 
-/** Fields of the metadata that our earlier applies own, in the form of FieldsV1. */
+/** Metadata fields that our earlier applies own, as FieldsV1. */
 function ownFields({ managedFields = [] }: ObjectMeta): OwnedFields | undefined {
   const entry = managedFields.find(({ manager, operation }) =>
     manager === FIELD_MANAGER && operation === "Apply"

@@ -1,5 +1,5 @@
 /**
- * Which state of its life an insights ConfigMap is in, read from its labels and annotations alone (contract §2).
+ * The state of an insights ConfigMap, read from its labels and annotations alone (docs/protocol.md, ConfigMaps).
  *
  * @module
  */
@@ -7,26 +7,23 @@ import type { PartialObject } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
 import { type Destination, isDone, isStopped } from "./destination.ts";
 
-/** A state, named as in docs/architecture.md, seen from one destination. */
+/** A state as one destination sees it. */
 export type ConfigMapState =
-  /** To be sent now. */
   | { readonly kind: "pending" }
-  /** To be sent at a time, in milliseconds since the epoch. */
+  /** Sent at a time, in milliseconds since the epoch. */
   | { readonly kind: "deferred"; readonly untilMs: number }
-  /** This destination has it; another may not. */
+  /** This destination has it. Another may not. */
   | { readonly kind: "done" }
-  /** This destination doesn't try again until the ConfigMap changes. */
+  /** This destination makes no attempt until the ConfigMap changes. */
   | { readonly kind: "stopped" }
-  /** Sent to all, by this program or by the Go remote. */
+  /** Every destination has it, or the Go remote sent it. */
   | { readonly kind: "processed" }
-  /** Failed as often as the operator allows. */
   | { readonly kind: "given-up" }
-  /** Not for this destination. */
   | { readonly kind: "unwanted" }
-  /** Not an insights ConfigMap (any more), or on its way out. */
+  /** No longer an insights ConfigMap, or being deleted. */
   | { readonly kind: "unrelated" };
 
-/** Reads the state. */
+/** Reads the state of a ConfigMap. */
 export function configMapState(object: PartialObject, destination: Destination): ConfigMapState {
   const { labels = {}, annotations = {}, deletionTimestamp } = object.metadata;
   if (!(LABELS.insightsType in labels) || deletionTimestamp) return { kind: "unrelated" };
@@ -38,26 +35,24 @@ export function configMapState(object: PartialObject, destination: Destination):
   const { kind, name } = destination.retryAfter;
   const deferred = object.metadata[kind]?.[name];
   if (deferred === undefined) return { kind: "pending" };
-  // A value that is no time can't be waited for; sending again is the safe reading.
+  // A value that is not a time can't be waited for. Sending is safe.
   return { kind: "deferred", untilMs: /^\d+$/.test(deferred) ? Number(deferred) * 1000 : 0 };
 }
 
-/** No operator can configure a longer wait, so a time beyond it was written by a clock that is wrong. */
-const LONGEST_DEFERRAL_MS = 24 * 60 * 60 * 1000;
+/** Longest wait that an operator can configure: a later time comes from a wrong clock. */
+const MAX_DEFERRAL_MS = 24 * 60 * 60 * 1000;
 
 /**
- * How long a deferral still lasts, in milliseconds; 0 when it is over, or can't be meant.
+ * Remaining time of a deferral in milliseconds; 0 when it is over, or too long to be meant.
  *
  * @param untilMs From the state `deferred`.
  */
 export function deferralLeft(untilMs: number, nowMs: number): number {
   const left = untilMs - nowMs;
-  return left > LONGEST_DEFERRAL_MS ? 0 : Math.max(0, left);
+  return left > MAX_DEFERRAL_MS ? 0 : Math.max(0, left);
 }
 
-/**
- * The label selector for ConfigMaps that may need work. Processed ones only matter when they are to be burned.
- */
+/** Selects ConfigMaps that may need work. Processed ones do only if they are burned. */
 export function configMapSelector(burnAfterReading: boolean): string {
   const needed = [LABELS.insightsType, `!${LABELS.givenUp}`];
   return (burnAfterReading ? needed : [...needed, `!${LABELS.processed}`]).join(",");

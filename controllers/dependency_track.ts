@@ -26,10 +26,9 @@ import {
 import { LABELS } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import type { Place } from "./configmap_marks.ts";
 import { configMapState, deferralLeft } from "./configmap_state.ts";
 import type { TrackTarget } from "./dependency_track_targets.ts";
-import { retryCount } from "./destination.ts";
+import { type DestinationScope, retryCount } from "./destination.ts";
 import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
 
 /** What the operator can choose. */
@@ -69,7 +68,7 @@ const LONGEST_BACKOFF_MS = 60 * 60 * 1000;
  */
 export function createTrackReconcile(
   dependencies: TrackDependencies,
-  place: Place,
+  place: DestinationScope,
   target: TrackTarget,
   options: TrackOptions,
 ): Reconcile {

@@ -13,7 +13,7 @@ import { type ObjectMeta, RESOURCES, type Secret } from "../lib/kube/objects.ts"
 import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import { type Destination, trackDestination } from "./destination.ts";
-import type { OutcomeWords } from "./outcomes.ts";
+import type { OutcomeReporting } from "./outcomes.ts";
 
 /** Where an SBOM goes. */
 export interface ResolvedTarget {
@@ -28,7 +28,7 @@ export interface TrackTarget {
   /** Its place on a ConfigMap. */
   readonly destination: Destination;
   /** How failures are told. */
-  readonly words: OutcomeWords;
+  readonly words: OutcomeReporting;
   /**
    * Finds the server of a ConfigMap.
    *

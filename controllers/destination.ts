@@ -1,6 +1,6 @@
 /**
- * The places that an insights ConfigMap goes to. Each keeps its own status, error and retries on the ConfigMap, so that one that
- * has it is not sent it again, and one that fails holds up no other.
+ * The destinations of insights ConfigMaps: Lagoon core, and Dependency-Track servers. Each records its own status, error and
+ * retries on the ConfigMap, so that one that has it never gets it again, and one that fails delays no other.
  *
  * @module
  */
@@ -8,28 +8,35 @@ import { createHash } from "node:crypto";
 import type { ObjectMeta, PartialObject } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
 
-/** A place, and where its state stands on a ConfigMap. */
+/** A destination, and where it records its state on a ConfigMap. */
 export interface Destination {
   /** In log lines and metrics, in kebab-case. */
   readonly name: string;
-  /** Annotation with {@link Status}. */
+  /** Annotation with the {@link Status}. */
   readonly status: string;
-  /** Annotation with why it failed. */
+  /** Annotation with the error of the last failure. */
   readonly error: string;
-  /** Annotation with how often it has failed. */
+  /** Annotation with the number of failures. */
   readonly retries: string;
-  /** Label or annotation with the Unix seconds after which to try again. */
+  /** Label or annotation with the Unix seconds of the next attempt. */
   readonly retryAfter: { readonly kind: "labels" | "annotations"; readonly name: string };
-  /** Annotation that tells, by {@link GIVEN_UP} or {@link refusalOf}, that it is not tried again. */
+  /** Annotation that says why there are no more attempts: {@link GIVEN_UP}, or a value of {@link refusalOf}. */
   readonly stopped: string;
-  /** Whether a ConfigMap is for this place, as far as its metadata tells. */
+  /** Whether a ConfigMap is for this destination, judged by its metadata. */
   wants(metadata: ObjectMeta): boolean;
 }
 
-/** Stopped for good: it has failed as often as the operator allows. */
+/** One destination among all that are enabled: writing its marks keeps the marks of the others. */
+export interface DestinationScope {
+  readonly destination: Destination;
+  /** Includes `destination`. */
+  readonly all: readonly Destination[];
+}
+
+/** Value of {@link Destination.stopped} once the maximum of retries is exceeded. */
 export const GIVEN_UP = "given-up";
 
-/** What became of a ConfigMap at a destination; one that is `skipped` needs no other try. */
+/** Result at a destination; `skipped` needs no other attempt. */
 export type Status = "success" | "failure" | "skipped";
 
 /**
@@ -71,25 +78,25 @@ export function trackDestination(
   };
 }
 
-/** How often sending to a destination has failed so far. */
+/** Number of failed attempts so far. */
 export function retryCount({ metadata }: PartialObject, { retries }: Destination): number {
   const count = Number(metadata.annotations?.[retries] ?? 0);
   return Number.isSafeInteger(count) && count >= 0 ? count : 0;
 }
 
-/** Whether nothing is left to do for a destination. */
+/** Whether a destination needs nothing more: it has the ConfigMap, or doesn't want it. */
 export function isDone({ metadata }: PartialObject, { status, wants }: Destination): boolean {
   const reached = metadata.annotations?.[status];
   return reached === "success" || reached === "skipped" || !wants(metadata);
 }
 
-/** Whether a destination doesn't try again, as things are. */
+/** Whether a destination makes no more attempts while the ConfigMap stays as it is. */
 export function isStopped({ metadata }: PartialObject, { stopped }: Destination): boolean {
   const mark = metadata.annotations?.[stopped];
   return mark === GIVEN_UP || mark === refusalOf(metadata);
 }
 
-/** Stopped until what describes the ConfigMap changes: its labels, but for our marks, and the site's endpoint. */
+/** Value that marks a refusal until the ConfigMap's description changes: its labels, without our marks, and the site's endpoint. */
 export function refusalOf({ labels = {}, annotations = {} }: ObjectMeta): string {
   const marks: readonly string[] = [LABELS.processed, LABELS.deferred, LABELS.givenUp];
   const described = Object.entries(labels).filter(([name]) => !marks.includes(name)).sort();
@@ -99,7 +106,6 @@ export function refusalOf({ labels = {}, annotations = {} }: ObjectMeta): string
   return `refused-${hash.digest("hex").slice(0, 12)}`;
 }
 
-/** The type in the new spelling wins. */
 function isSbom({ labels = {} }: ObjectMeta): boolean {
   return (labels[LABELS.type] ?? (labels[LABELS.insightsType] === "sbom-gz" ? "sbom" : "")) === "sbom";
 }

@@ -1,6 +1,6 @@
 /**
- * Tells which environment a namespace is. A build leaves several ConfigMaps in one namespace at once, and its labels change as
- * good as never: what was read counts for some seconds, so that each of them costs the API server one request less.
+ * Reads which environment a namespace belongs to. A build creates several ConfigMaps in one namespace at once, and its labels
+ * almost never change, so each answer is used for some seconds.
  *
  * @module
  */
@@ -9,33 +9,31 @@ import type { KubeClient } from "../lib/kube/client.ts";
 import { RESOURCES } from "../lib/kube/objects.ts";
 import { type Environment, LABELS } from "../lib/lagoon.ts";
 
-/** What a message says of its environment. */
+/** The names of an environment that a message carries. */
 export type EnvironmentNames = Pick<Environment, "projectName" | "environmentName">;
 
 /**
- * Reads a namespace's labels, unless that was done a moment ago.
+ * Reads a namespace's labels, or reuses a recent answer.
  *
- * @returns `undefined` when they don't tell; that is asked anew each time.
- * @throws {KubeError} When the API server refuses, or there is no such namespace.
+ * @returns `undefined` without Lagoon's labels. That answer is never reused.
+ * @throws {KubeError} If the API server refuses, or the namespace does not exist.
  */
 export type ReadEnvironment = (
   namespace: string,
   options: { readonly signal: AbortSignal },
 ) => Promise<EnvironmentNames | undefined>;
 
-/** Shorter than anybody needs to label a namespace anew and build in it. */
-const REMEMBERED_MS = 10_000;
-/** Namespaces that are remembered: more than are built in at the same time, and some 100 kB. */
-const MOST_REMEMBERED = 500;
+/** Shorter than it takes to relabel a namespace and build in it. */
+const MAX_AGE_MS = 10_000;
+/** More namespaces than are built in at the same time; about 100 kB. */
+const MAX_ENTRIES = 500;
 
-const isWithin = (ageMs: number) => ageMs >= 0 && ageMs < REMEMBERED_MS;
-
-/** Makes a reader that remembers nothing yet. */
+/** Makes a reader with an empty cache. */
 export function createEnvironmentReader(
   kube: Pick<KubeClient, "getMetadata">,
-  clock: Pick<Clock, "now">,
+  clock: Pick<Clock, "monotonic">,
 ): ReadEnvironment {
-  const remembered = new Map<
+  const cache = new Map<
     string,
     { readonly names: ReturnType<ReadEnvironment>; readonly readAt: number }
   >();
@@ -49,20 +47,16 @@ export function createEnvironmentReader(
   }
 
   return async (namespace, { signal }) => {
-    const known = remembered.get(namespace);
-    // A clock that was set back makes it no younger.
-    if (known && isWithin(clock.now() - known.readAt)) return await known.names;
-    remembered.delete(namespace);
-    const reading = { names: read(namespace, signal), readAt: clock.now() };
-    // Already now, so that ConfigMaps that are worked on at the same time share it.
-    remembered.set(namespace, reading);
-    // Those that were read longest ago come first.
-    for (const [oldest] of remembered) {
-      if (remembered.size <= MOST_REMEMBERED) break;
-      remembered.delete(oldest);
-    }
+    const known = cache.get(namespace);
+    if (known && clock.monotonic() - known.readAt < MAX_AGE_MS) return await known.names;
+    cache.delete(namespace);
+    const reading = { names: read(namespace, signal), readAt: clock.monotonic() };
+    // Before the answer arrives, so that concurrent ConfigMaps share one request.
+    cache.set(namespace, reading);
+    const [oldest] = cache.keys();
+    if (cache.size > MAX_ENTRIES && oldest !== undefined) cache.delete(oldest);
     const names = await reading.names.catch(() => undefined);
-    if (!names && remembered.get(namespace) === reading) remembered.delete(namespace);
+    if (!names && cache.get(namespace) === reading) cache.delete(namespace);
     return await reading.names;
   };
 }

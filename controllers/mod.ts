@@ -1,5 +1,5 @@
 /**
- * Wires each controller: reflectors that see changes, a queue, and workers that reconcile.
+ * Builds each controller: reflectors that see changes, a queue, and workers that reconcile.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
   createBuildPodReconcile,
   FINISHED_SELECTOR,
 } from "./build_pod.ts";
-import { createConfigMapControllers, type LanesOptions } from "./configmap_lanes.ts";
+import { type ConfigMapControllersOptions, createConfigMapControllers } from "./configmap_controllers.ts";
 import {
   createNamespaceReconcile,
   type NamespaceOptions,
@@ -25,41 +25,38 @@ import {
 import type { Controller, ControllersDependencies, Parts } from "./parts.ts";
 import type { ScanPodOptions } from "./scan_pod.ts";
 
-/** Which controllers there are; one without options doesn't run. */
+/** Options of each controller; one without options doesn't run. */
 export interface ControllersOptions {
   /** Ships insights ConfigMaps. */
-  readonly configMaps?: LanesOptions | undefined;
+  readonly configMaps?: ConfigMapControllersOptions | undefined;
   /** Keeps token Secrets. */
   readonly tokens?: NamespaceOptions | undefined;
-  /** Has images scanned after builds. */
+  /** Scans images after builds. */
   readonly scanner?: ScanPodOptions | undefined;
 }
 
 /** All controllers together. */
 export interface Controllers {
-  /**
-   * Runs until `signal` aborts and the work in hand is finished; `killSignal` ends that work, too. Never throws.
-   */
+  /** Runs until `signal` aborts and running reconciles have finished; `killSignal` aborts those, too. Never throws. */
   run(options: { signal: AbortSignal; killSignal: AbortSignal }): Promise<void>;
-  /** By name, whether each watch knows of everything and is alive. */
+  /** Readiness checks: whether each watch is synced and alive. */
   readonly checks: Readonly<Record<string, () => boolean>>;
 }
 
-/** A watch that has told us nothing for this long, not even a bookmark, is not to be relied on. */
+/** A watch that was silent for this long, without even a bookmark, can't be relied on. */
 const SILENCE_LIMIT_MS = 5 * 60 * 1000;
-/** Tokens are small and independent of each other, so a few at a time is enough and keeps the API server calm. */
+/** Tokens are small, so few workers are enough and spare the API server. */
 const TOKEN_WORKERS = 4;
-/** Builds of one namespace replace each other's scanner, which takes one at a time; a scan is a few requests. */
+/** One, because builds of a namespace replace each other's scanner. */
 const SCAN_WORKERS = 1;
 
-/** Makes the controllers; nothing is sent before `run`. */
+/** Makes the controllers. They send nothing before `run`. */
 export function createControllers(
   dependencies: ControllersDependencies,
   options: ControllersOptions,
 ): Controllers {
   const { clock, log } = dependencies;
   const controllers: Controller[] = [];
-  // One for all, since it remembers whether Events are forbidden.
   const events = createEventRecorder({ ...dependencies, client: dependencies.kube });
   const parts = { ...dependencies, events };
   if (options.configMaps) controllers.push(...createConfigMapControllers(parts, options.configMaps));
@@ -76,7 +73,7 @@ export function createControllers(
     for (const { queue } of controllers) queue.close();
   }
 
-  observe(controllers, dependencies);
+  registerGauges(controllers, dependencies);
   const reflectors = controllers.flatMap((controller) => Object.entries(controller.reflectors));
   const isAlive = (reflector: Reflector) =>
     reflector.isSynced() && clock.now() - reflector.lastContact() < SILENCE_LIMIT_MS;
@@ -86,7 +83,10 @@ export function createControllers(
   };
 }
 
-function observe(controllers: readonly Controller[], { metrics, clock }: ControllersDependencies): void {
+function registerGauges(
+  controllers: readonly Controller[],
+  { metrics, clock }: ControllersDependencies,
+): void {
   const byName = <Item>(read: (controller: Controller) => readonly (readonly [string, Item])[]) =>
     Object.fromEntries(controllers.flatMap(read));
   metrics.registerGauge("queue_ready", () => byName(({ name, queue }) => [[name, queue.readyCount]]));

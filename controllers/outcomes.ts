@@ -1,5 +1,5 @@
 /**
- * What becomes of a ConfigMap at a destination, written on the ConfigMap, counted and logged: the same for all destinations.
+ * Records the outcome of a ConfigMap at a destination: marks, metrics, a log line, and an Event. All destinations share it.
  *
  * @module
  */
@@ -18,72 +18,64 @@ import {
   hasAnnotations,
   isDoneElsewhere,
   type Marks,
-  type Place,
   refusedMarks,
   writeMarks,
 } from "./configmap_marks.ts";
-import { retryCount } from "./destination.ts";
+import { type DestinationScope, retryCount } from "./destination.ts";
 
-/** What outcomes need. */
+/** What {@link createOutcomes} works with. */
 export interface OutcomeDependencies {
-  /** The API server. */
   readonly kube: Pick<KubeClient, "apply" | "patch" | "delete">;
-  /** Tells a site's developers what is wrong with a ConfigMap. */
   readonly events: EventRecorder;
-  /** Tells when to try again. */
   readonly clock: Pick<Clock, "now">;
-  /** Counts an outcome, and why. */
   readonly count: (outcome: ConfigMapOutcome, code?: string) => void;
-  /** Where each outcome is told. */
   readonly log: Logger;
 }
 
-/** What the operator can choose of it. */
+/** Options that all destinations share. */
 export interface OutcomeOptions {
-  /** Delete a ConfigMap once all destinations have it. */
+  /** Delete a ConfigMap once every destination has it. */
   readonly burnAfterReading: boolean;
-  /** Try again when a deferral is over. */
+  /** Retry deferred ConfigMaps when their time has come. */
   readonly deferredEnabled: boolean;
-  /** How often sending may fail before it is given up; 0 for no limit. */
+  /** Failures before a ConfigMap is given up; 0 for no limit. */
   readonly maxRetries: number;
 }
 
-/** How a destination's outcomes are told. */
-export interface OutcomeWords {
-  /** Reason of the Event about a ConfigMap that can't be taken. */
+/** How a destination reports to a site's developers. */
+export interface OutcomeReporting {
+  /** Reason of the Event about a refused ConfigMap. */
   readonly refusedReason: string;
-  /** Reason of an Event about each failure; without it there is none, since developers can do nothing about it. */
+  /** Reason of the Event about each failure. Without it there is none, because developers can't fix it. */
   readonly failedReason?: string;
-  /** Whether finding out about a refusal costs something, so that it is remembered. */
+  /** Whether to record refusals, because detecting one again would cost requests. */
   readonly remembersRefusals: boolean;
 }
 
-/** Writes outcomes. All throw a `KubeError` when the API server refuses: a conflict when the ConfigMap has changed. */
-export interface Outcomes {
-  /** The destination has it, or needs nothing; it is marked, and burned when it was the last one. */
-  done(object: PartialObject, status: "success" | "skipped", options: Signal): Promise<void>;
-  /** It failed; it is tried again after a time, in milliseconds, or given up. */
-  defer(object: PartialObject, reason: AppError, delayMs: number, options: Signal): Promise<Result>;
-  /** The destination can't take it as it is. */
-  refuse(object: PartialObject, error: TerminalError, options: Signal): Promise<Result>;
-  /** Deletes it, if it is still the one that was read. */
-  burn(object: PartialObject, options: Signal): Promise<void>;
-}
-
-/** What every call takes. */
-export interface Signal {
-  /** Ends it. */
+interface CallOptions {
   readonly signal: AbortSignal;
 }
 
-/** Makes what writes the outcomes of one destination. */
+/** Records outcomes. Every method throws a `KubeError` if the API server refuses: a conflict if the ConfigMap has changed. */
+export interface Outcomes {
+  /** The destination has the ConfigMap or doesn't need it. Marks it, or burns it if this was the last destination. */
+  done(object: PartialObject, status: "success" | "skipped", options: CallOptions): Promise<void>;
+  /** The attempt failed. Schedules the next one, or gives up. */
+  defer(object: PartialObject, reason: AppError, delayMs: number, options: CallOptions): Promise<Result>;
+  /** The destination can't take the ConfigMap as it is. */
+  refuse(object: PartialObject, error: TerminalError, options: CallOptions): Promise<Result>;
+  /** Deletes the ConfigMap if its version is still the one that was read. */
+  burn(object: PartialObject, options: CallOptions): Promise<void>;
+}
+
+/** Makes the recorder of one destination's outcomes. */
 export function createOutcomes(
   { kube, events, clock, count, log }: OutcomeDependencies,
-  place: Place,
-  words: OutcomeWords,
+  scope: DestinationScope,
+  reporting: OutcomeReporting,
   options: OutcomeOptions,
 ): Outcomes {
-  const { destination, all } = place;
+  const { destination, all } = scope;
   const fieldsOf = (object: PartialObject) => ({
     object: formatKey(keyOf(object)),
     destination: destination.name,
@@ -92,7 +84,7 @@ export function createOutcomes(
   const mark = (object: PartialObject, marks: Marks, signal: AbortSignal) =>
     writeMarks(kube, object, marks, { all, signal });
 
-  async function burn(object: PartialObject, { signal }: Signal): Promise<void> {
+  async function burn(object: PartialObject, { signal }: CallOptions): Promise<void> {
     const { uid, resourceVersion } = object.metadata;
     await kube.delete(RESOURCES.configMaps, keyOf(object), { uid, resourceVersion }, { signal });
     count("burned");
@@ -101,11 +93,11 @@ export function createOutcomes(
   async function done(
     object: PartialObject,
     status: "success" | "skipped",
-    { signal }: Signal,
+    { signal }: CallOptions,
   ): Promise<void> {
-    const burned = options.burnAfterReading && isDoneElsewhere(object, place);
+    const burned = options.burnAfterReading && isDoneElsewhere(object, scope);
     if (burned) await burn(object, { signal });
-    else await mark(object, doneMarks(object, place, { status, nowMs: clock.now() }), signal);
+    else await mark(object, doneMarks(object, scope, { status, nowMs: clock.now() }), signal);
     count(status === "success" ? "sent" : "skipped");
     log.info(status === "success" ? "ConfigMap sent" : "ConfigMap skipped", { ...fieldsOf(object), burned });
   }
@@ -114,38 +106,42 @@ export function createOutcomes(
     object: PartialObject,
     reason: AppError,
     delayMs: number,
-    { signal }: Signal,
+    { signal }: CallOptions,
   ): Promise<Result> {
     const failures = retryCount(object, destination) + 1;
     const error = describeError(reason);
     const fields = { ...fieldsOf(object), failures, error };
     if (options.maxRetries > 0 && failures > options.maxRetries) {
-      await mark(object, givenUpMarks(object, place, error), signal);
+      await mark(object, givenUpMarks(object, scope, error), signal);
       count("given_up", reason.code);
       log.error("ConfigMap given up", fields);
-      await tell(object, words.failedReason, error, signal);
+      await warn(object, reporting.failedReason, error, signal);
       return {};
     }
     const untilMs = Math.ceil((clock.now() + delayMs) / 1000) * 1000;
-    await mark(object, deferredMarks(object, place, untilMs, error), signal);
+    await mark(object, deferredMarks(object, scope, untilMs, error), signal);
     count("deferred", reason.code);
     log.warn("ConfigMap deferred", { ...fields, until: new Date(untilMs).toISOString() });
-    await tell(object, words.failedReason, error, signal);
+    await warn(object, reporting.failedReason, error, signal);
     return options.deferredEnabled ? { requeueAfterMs: untilMs - clock.now() } : {};
   }
 
-  async function refuse(object: PartialObject, error: TerminalError, { signal }: Signal): Promise<Result> {
-    const marks = refusedMarks(object, place, error.message, !words.remembersRefusals);
-    // Said already, to this very object: another write would only bring us back here.
+  async function refuse(
+    object: PartialObject,
+    error: TerminalError,
+    { signal }: CallOptions,
+  ): Promise<Result> {
+    const marks = refusedMarks(object, scope, error.message, reporting.remembersRefusals);
+    // Already recorded on this version: writing it again would only trigger another reconcile.
     if (hasAnnotations(object, marks)) return {};
     await mark(object, marks, signal);
     count("refused", error.code);
-    await tell(object, words.refusedReason, error.message, signal);
+    await warn(object, reporting.refusedReason, error.message, signal);
     log.error("ConfigMap refused", { ...fieldsOf(object), code: error.code, error: error.message });
     return {};
   }
 
-  async function tell(object: PartialObject, reason: string | undefined, note: string, signal: AbortSignal) {
+  async function warn(object: PartialObject, reason: string | undefined, note: string, signal: AbortSignal) {
     if (reason) await events.warn({ resource: RESOURCES.configMaps, object }, reason, note, { signal });
   }
 

@@ -1,5 +1,5 @@
 /**
- * What every controller is wired from, and what wiring gives.
+ * What controllers are built from, and what a controller is.
  *
  * @module
  */
@@ -13,44 +13,37 @@ import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 
-/** What the controllers work with. */
+/** Dependencies of all controllers. */
 export interface ControllersDependencies {
-  /** The API server. */
   readonly kube: KubeClient;
-  /** Lagoon core. */
   readonly publisher: Publisher;
-  /** Paces retries, deferrals and watches. */
   readonly clock: Clock;
   /** Source of jitter, a number in [0, 1). */
   readonly random: () => number;
-  /** Makes an id, a different one each time. */
+  /** Returns a unique id. */
   readonly newId: () => string;
-  /** Where outcomes are counted, and the state of queues and watches is told. */
   readonly metrics: Metrics;
-  /** Where outcomes are told. */
   readonly log: Logger;
-  /** Reads the CAs of the operator's Dependency-Track. */
+  /** Reads the CA file of the operator's Dependency-Track. */
   readonly readTextFile: (path: string) => Promise<string>;
-  /** Whether a server that a site names may have an IP address. @default {isPublicAddress} */
+  /** Whether a server that a site names may have this IP address. @default {isPublicAddress} */
   readonly allowsAddress?: (address: string) => boolean;
 }
 
-/** The same, with what the controllers share. */
+/** The dependencies, and what the controllers share. */
 export interface Parts extends ControllersDependencies {
-  /** Remembers whether Events are forbidden. */
+  /** One for all, because it remembers whether Events are forbidden. */
   readonly events: EventRecorder;
 }
 
-/** One controller, ready to run. */
+/** A controller that is ready to run. */
 export interface Controller {
   /** In log lines and metrics. */
   readonly name: string;
-  /** Keys that want a look. */
   readonly queue: WorkQueue;
-  /** What fills the queue, by the name of its check; one may fill several. */
+  /** Fill the queue; the names are those of readiness checks. */
   readonly reflectors: Readonly<Record<string, Reflector>>;
-  /** What is done with a key. */
   readonly reconcile: Reconcile;
-  /** How many keys are worked on at the same time. */
+  /** Keys that are reconciled at the same time. */
   readonly concurrency: number;
 }

@@ -174,7 +174,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "lib/insights/schemas.ts": "tests/lib/insights/posted_list_test.ts",
   "lib/insights/value_scanner.ts": "tests/lib/insights/item_reader_test.ts",
   "controllers/mod.ts": "tests/suites/harness.ts",
-  "controllers/configmap_lanes.ts": "tests/suites/harness.ts",
+  "controllers/configmap_controllers.ts": "tests/suites/harness.ts",
   "controllers/dependency_track.ts": "tests/suites/track_suite.ts",
   "controllers/outcomes.ts": "tests/suites/configmap_suite.ts",
   "controllers/parts.ts": "tests/suites/harness.ts",

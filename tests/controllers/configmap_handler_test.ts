@@ -21,7 +21,7 @@ function configMap(
   };
 }
 
-Deno.test("ConfigMaps that wait are counted by state, each once, until they are done or gone", () => {
+Deno.test("waiting ConfigMaps are counted once by state until they are done or deleted", () => {
   const clock = new ManualClock();
   const queue = new WorkQueue({ clock, random: () => 0 });
   const handler = configMapHandler([{ destination: CORE, queue }], clock, OPTIONS);
@@ -39,7 +39,7 @@ Deno.test("ConfigMaps that wait are counted by state, each once, until they are 
   queue.close();
 });
 
-Deno.test("each destination has its own line, and waits in it only for what it doesn't have", () => {
+Deno.test("each destination has its own queue, which holds only what it still needs", () => {
   const clock = new ManualClock();
   const lane = (destination: typeof CORE) => ({
     destination,
@@ -56,7 +56,7 @@ Deno.test("each destination has its own line, and waits in it only for what it d
   for (const { queue } of lanes) queue.close();
 });
 
-Deno.test("what all destinations have without being marked is left to the first one", () => {
+Deno.test("a ConfigMap that every destination has but that is not marked goes to the first queue", () => {
   const clock = new ManualClock();
   const lane = (destination: typeof CORE) => ({
     destination,

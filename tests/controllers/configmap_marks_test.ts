@@ -1,4 +1,4 @@
-/** How the marks of several destinations go together; what the API server makes of them is in tests/suites/. */
+/** How the marks of several destinations combine. tests/suites/ shows what the API server makes of them. */
 import assert from "node:assert/strict";
 import {
   deferredMarks,
@@ -24,13 +24,13 @@ function configMap({ labels = {}, annotations = {} }: Partial<Marks> = {}): Part
   return { metadata: { ...metadata, labels: { ...SBOM_LABELS, ...labels }, annotations } };
 }
 
-Deno.test("who is given up while another still waits leaves the ConfigMap as a whole alone", () => {
+Deno.test("giving up at one destination does not mark the whole ConfigMap while another one waits", () => {
   const { labels, annotations } = givenUpMarks(configMap(), ofCore, "away");
   assert.deepEqual(labels, {});
   assert.equal(annotations[CORE.stopped], GIVEN_UP);
 });
 
-Deno.test("when the last one is done, a ConfigMap that another was given up for is given up, and all can try again", () => {
+Deno.test("when the last destination is done, a ConfigMap given up at another one is given up as a whole, and removing the label retries all", () => {
   const given = configMap(givenUpMarks(configMap(), ofCore, "away"));
   const { labels, annotations } = doneMarks(given, ofTrack, { status: "success", nowMs: 0 });
   assert.deepEqual(labels, { [LABEL]: "true" });
@@ -42,14 +42,14 @@ Deno.test("when the last one is done, a ConfigMap that another was given up for 
   assert.equal(annotations[CORE.stopped], undefined);
 });
 
-Deno.test("a destination that refuses is no longer waited for, and not forgotten either", () => {
-  const refused = configMap(refusedMarks(configMap(), ofTrack, "no", false));
+Deno.test("a refusal is recorded, and nothing waits for that destination", () => {
+  const refused = configMap(refusedMarks(configMap(), ofTrack, "no", true));
   assert.match(refused.metadata.annotations?.[TRACK.stopped] ?? "", /^refused-/);
   assert.deepEqual(givenUpMarks(refused, ofCore, "away").labels, { [LABEL]: "true" });
   assert.deepEqual(doneMarks(refused, ofCore, { status: "success", nowMs: 0 }).labels, {});
 });
 
-Deno.test("each keeps its own time, and leaves the others' marks as they are", () => {
+Deno.test("each destination has its own retry time, and keeps the marks of the others", () => {
   const first = configMap(deferredMarks(configMap(), ofCore, 5_000, "away"));
   const { labels, annotations } = deferredMarks(first, ofTrack, 9_000, "busy");
   assert.deepEqual(labels, { [DEFERRED]: "5" });

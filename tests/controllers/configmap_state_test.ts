@@ -17,8 +17,8 @@ const enabled = "core.insights.lagoon.sh/enabled";
 
 const STATES: readonly (readonly [story: string, object: PartialObject, optIn: boolean, state: unknown])[] = [
   ["a labelled ConfigMap is pending", configMap(insights), false, { kind: "pending" }],
-  ["without the label it is none of ours", configMap({ a: "b" }), false, { kind: "unrelated" }],
-  ["on its way out it is left alone", configMap(insights, {}, "2026-11-23T10:00:00Z"), false, {
+  ["without the label it is unrelated", configMap({ a: "b" }), false, { kind: "unrelated" }],
+  ["while it is being deleted it is unrelated", configMap(insights, {}, "2026-11-23T10:00:00Z"), false, {
     kind: "unrelated",
   }],
   [
@@ -54,7 +54,7 @@ const STATES: readonly (readonly [story: string, object: PartialObject, optIn: b
     { kind: "deferred", untilMs: 1_795_000_000_000 },
   ],
   [
-    "a deferral that is no time is over",
+    "a deferral that is not a time is over",
     configMap({ ...insights, "lagoon.sh/insightsWriteDeferred": "soon" }),
     false,
     { kind: "deferred", untilMs: 0 },
@@ -63,9 +63,9 @@ const STATES: readonly (readonly [story: string, object: PartialObject, optIn: b
   ["any other value than true is a no", configMap(insights, { [enabled]: "yes" }), false, {
     kind: "unwanted",
   }],
-  ["opting in is needed where the operator says so", configMap(insights), true, { kind: "unwanted" }],
+  ["with opt-in, it is unwanted without the annotation", configMap(insights), true, { kind: "unwanted" }],
   [
-    "what core has is done, also where it is not marked as a whole",
+    "it is done at core even if it is not marked as processed",
     configMap(insights, { "core.insights.lagoon.sh/status": "success" }),
     false,
     { kind: "done" },
@@ -77,20 +77,22 @@ const STATES: readonly (readonly [story: string, object: PartialObject, optIn: b
     { kind: "stopped" },
   ],
   [
-    "refused, and as it was",
+    "refused and unchanged",
     configMap(insights, { "core.insights.lagoon.sh/stopped": refusalOf(configMap(insights).metadata) }),
     false,
     { kind: "stopped" },
   ],
   [
-    "refused, and changed since",
+    "refused and changed since",
     configMap({ ...insights, "lagoon.sh/service": "web" }, {
       "core.insights.lagoon.sh/stopped": refusalOf(configMap(insights).metadata),
     }),
     false,
     { kind: "pending" },
   ],
-  ["who opts in is sent", configMap(insights, { [enabled]: "true" }), true, { kind: "pending" }],
+  ["with opt-in, an explicit yes is sent", configMap(insights, { [enabled]: "true" }), true, {
+    kind: "pending",
+  }],
 ];
 
 for (const [story, object, optIn, state] of STATES) {
@@ -106,7 +108,7 @@ Deno.test("configMapSelector() watches processed ConfigMaps only to burn them", 
   assert.equal(configMapSelector(true), "lagoon.sh/insightsType,!insights.lagoon.sh/max-retry-exceeded");
 });
 
-Deno.test("deferralLeft() takes a time more than a day ahead for the work of a wrong clock", () => {
+Deno.test("deferralLeft() ignores a time more than a day ahead, which a wrong clock wrote", () => {
   const day = 24 * 60 * 60 * 1000;
   assert.equal(deferralLeft(5_000, 2_000), 3_000);
   assert.equal(deferralLeft(2_000, 5_000), 0);

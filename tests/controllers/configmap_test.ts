@@ -1,4 +1,4 @@
-/** What no API server does on demand; all else about ConfigMaps is in tests/suites/configmap_suite.ts. */
+/** Cases that no API server produces on demand. tests/suites/configmap_suite.ts has the others. */
 import assert from "node:assert/strict";
 import {
   type ConfigMapDependencies,
@@ -34,12 +34,12 @@ const NAMESPACE: PartialObject = {
   metadata: { name: "main", uid: "2", resourceVersion: "1", labels: { ...LAGOON_NAMESPACE_LABELS } },
 };
 
-/** An API server that reads back `world.current`, and does with marks what `world.apply` says. */
+/** An API server that returns `world.current`, and answers writes of marks with `world.apply`. */
 function setUp() {
   const publisher = new RecordingPublisher();
   const world = { current: configMap("1"), apply: () => Promise.resolve(NAMESPACE) };
   const kube: ConfigMapDependencies["kube"] = {
-    // The ConfigMap is the only kind that is read whole.
+    // Only the ConfigMap is read whole.
     get: <T>() => Promise.resolve(world.current as T),
     getMetadata: () => Promise.resolve(NAMESPACE),
     apply: () => world.apply(),
@@ -63,7 +63,7 @@ function setUp() {
 
 const lostAnswer = () => Promise.reject(new KubeError("connection reset", { status: 0 }));
 
-Deno.test("a mark that failed is written again without sending again", async () => {
+Deno.test("after a failed mark, the mark is written again and the message is not sent again", async () => {
   const { world, publisher, reconcile } = setUp();
   world.apply = lostAnswer;
   await assert.rejects(reconcile(KEY, { signal }), KubeError);
@@ -73,7 +73,7 @@ Deno.test("a mark that failed is written again without sending again", async () 
   assert.equal(publisher.messages.length, 1);
 });
 
-Deno.test("a rebuild with the same content is sent, also when the answer to the first one's mark was lost", async () => {
+Deno.test("a rebuild with the same content is sent, even if the answer to the first mark was lost", async () => {
   const { world, publisher, reconcile } = setUp();
   world.apply = lostAnswer;
   await assert.rejects(reconcile(KEY, { signal }), KubeError);
@@ -84,4 +84,16 @@ Deno.test("a rebuild with the same content is sent, also when the answer to the 
   await reconcile(KEY, { signal });
   assert.equal(publisher.messages.length, 2);
   assert.equal(publisher.messages[0]?.id, publisher.messages[1]?.id);
+});
+
+Deno.test("after a lost mark, another build with the same content is sent", async () => {
+  const { world, publisher, reconcile } = setUp();
+  world.apply = lostAnswer;
+  world.current = configMap("1", { "lagoon.sh/buildName": "lagoon-build-1" });
+  await assert.rejects(reconcile(KEY, { signal }), KubeError);
+  world.apply = () => Promise.resolve(NAMESPACE);
+  world.current = configMap("2", { "lagoon.sh/buildName": "lagoon-build-2" });
+  await reconcile(KEY, { signal });
+  assert.equal(publisher.messages.length, 2);
+  assert.notEqual(publisher.messages[0]?.id, publisher.messages[1]?.id);
 });

@@ -18,7 +18,7 @@ function configMap(labels: Record<string, string>, annotations: Record<string, s
   };
 }
 
-Deno.test("retryCount() reads a destination's own annotation and takes anything odd for none", () => {
+Deno.test("retryCount() reads the destination's annotation, and 0 for any other value", () => {
   const count = (value: string) =>
     retryCount(configMap(insights, { "insights.lagoon.sh/retries": value }), CORE);
   assert.deepEqual(["3", "0", "-1", "x", "1.5", ""].map(count), [3, 0, 0, 0, 0, 0]);
@@ -26,7 +26,7 @@ Deno.test("retryCount() reads a destination's own annotation and takes anything 
   assert.equal(retryCount(configMap(insights, { "insights.lagoon.sh/retries": "3" }), TRACK), 0);
 });
 
-Deno.test("Dependency-Track wants SBOMs, in the old and in the new spelling", () => {
+Deno.test("Dependency-Track wants SBOMs, by the old and the new type label", () => {
   const wants = (labels: Record<string, string>) => TRACK.wants(configMap(labels).metadata);
   assert.equal(wants(insights), true);
   assert.equal(wants({ "lagoon.sh/insightsType": "image-gz" }), false);
@@ -34,14 +34,14 @@ Deno.test("Dependency-Track wants SBOMs, in the old and in the new spelling", ()
   assert.equal(wants({ "lagoon.sh/insightsType": "x", "insights.lagoon.sh/type": "sbom" }), true);
 });
 
-Deno.test("a destination is done with what it has, has skipped, or doesn't want", () => {
+Deno.test("a destination is done if it has, has skipped, or doesn't want a ConfigMap", () => {
   const done = (status: string) => isDone(configMap(insights, { [TRACK.status]: status }), TRACK);
   assert.deepEqual(["success", "skipped", "failure"].map(done), [true, true, false]);
   assert.equal(isDone(configMap({ "lagoon.sh/insightsType": "image-gz" }), TRACK), true);
   assert.equal(isDone(configMap(insights), TRACK), false);
 });
 
-Deno.test("a refusal stands for labels and the site's endpoint, not for our own marks or anything else", () => {
+Deno.test("a refusal depends on labels and the site's endpoint, not on our own marks", () => {
   const of = (labels: Record<string, string>, annotations: Record<string, string> = {}) =>
     refusalOf(configMap(labels, annotations).metadata);
   const first = of(insights);

@@ -4,7 +4,7 @@ import { ManualClock } from "../fixtures/clock.ts";
 
 const { signal } = new AbortController();
 
-/** A reader of namespaces with these labels, and how often it has asked for each. */
+/** A reader of namespaces with these labels, and the number of requests for each. */
 function setUp(labelsOf: (namespace: string) => Record<string, string>) {
   const clock = new ManualClock();
   const asked: string[] = [];
@@ -24,7 +24,7 @@ const labels = (environment: string) => ({
   "lagoon.sh/environment": environment,
 });
 
-Deno.test("a namespace is read once in ten seconds, and then tells what its labels are then", async () => {
+Deno.test("a namespace is read at most once in ten seconds, and a later read sees new labels", async () => {
   let environment = "main";
   const { clock, asked, read } = setUp(() => labels(environment));
   const main = { projectName: "proj", environmentName: "main" };
@@ -38,7 +38,7 @@ Deno.test("a namespace is read once in ten seconds, and then tells what its labe
   assert.deepEqual(asked, ["a", "a"]);
 });
 
-Deno.test("ConfigMaps that are worked on at the same time share a read, and its failure is not remembered", async () => {
+Deno.test("concurrent reads share one request, and a failure is not cached", async () => {
   let fails = true;
   const { asked, read } = setUp((namespace) => {
     if (fails) throw new Error("away");
@@ -52,7 +52,7 @@ Deno.test("ConfigMaps that are worked on at the same time share a read, and its 
   assert.deepEqual(asked, ["a", "a"]);
 });
 
-Deno.test("a namespace without labels is asked for each time", async () => {
+Deno.test("a namespace without labels is read every time", async () => {
   let found: Record<string, string> = { "lagoon.sh/project": "proj" };
   const { read } = setUp(() => found);
   assert.equal(await read("a"), undefined);
@@ -60,7 +60,7 @@ Deno.test("a namespace without labels is asked for each time", async () => {
   assert.equal((await read("a"))?.environmentName, "main");
 });
 
-Deno.test("what is remembered is bounded, and the oldest goes first", async () => {
+Deno.test("the cache is bounded and evicts the oldest entry", async () => {
   const { asked, read } = setUp(labels);
   for (let index = 0; index <= 500; index++) await read(`proj-${index}`);
   asked.length = 0;

@@ -1,5 +1,5 @@
 /**
- * What becomes of insights ConfigMaps, on any API server.
+ * The life of insights ConfigMaps, on any API server.
  *
  * @module
  */
@@ -38,7 +38,6 @@ function isGone(object: TestObject | undefined): boolean {
   return object === undefined;
 }
 
-/** Registers the suite. */
 export function configMapSuite(factory: ClusterFactory): void {
   describeSuite(factory, (test) => {
     test("a build's ConfigMap is sent once it is labelled, and marked processed", async ({ cluster, namespace, run }) => {
@@ -65,7 +64,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.deepEqual(marked?.binaryData, SBOM_DATA);
     });
 
-    test("ConfigMaps that waited before the start are sent, and marked ones not again after a restart", async ({ cluster, namespace, run }) => {
+    test("ConfigMaps from before the start are sent, and marked ones are not sent again after a restart", async ({ cluster, namespace, run }) => {
       const publisher = new RecordingPublisher();
       for (const name of ["a", "b", "c"]) {
         await cluster.create("configmaps", namespace, sbomConfigMap({ name }));
@@ -81,7 +80,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(publisher.of(namespace).length, 4);
     });
 
-    test("what the Go remote has marked stays as it is", async ({ cluster, namespace, run }) => {
+    test("a ConfigMap marked by the Go remote is left alone", async ({ cluster, namespace, run }) => {
       const annotations = { ...BUILD_ANNOTATIONS, [PROCESSED]: "2026-11-23T09:34:33Z", [STATUS]: "success" };
       const before = await cluster.create("configmaps", namespace, sbomConfigMap({ annotations }));
       await using program = run();
@@ -92,7 +91,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
     });
 
-    test("without a confirm it is deferred five minutes, and goes again at that very time", async ({ cluster, namespace, run }) => {
+    test("without a confirm it is deferred for five minutes, and sent again at that time", async ({ cluster, namespace, run }) => {
       const clock = new ManualClock();
       const publisher = new RecordingPublisher();
       publisher.confirming = false;
@@ -115,7 +114,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(processed?.metadata.annotations?.[RETRIES], "1");
     });
 
-    test("a broker that is away defers without anything being sent, and counts the failures", async ({ cluster, namespace, run }) => {
+    test("without a broker it is deferred, nothing is sent, and the failures are counted", async ({ cluster, namespace, run }) => {
       const clock = new ManualClock();
       const publisher = new RecordingPublisher();
       publisher.ready = false;
@@ -134,7 +133,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(second?.metadata.annotations?.[STATUS_ERROR], "the broker is not reachable");
     });
 
-    test("a deferred ConfigMap is not forgotten over a restart", async ({ cluster, namespace, run }) => {
+    test("a deferred ConfigMap is sent after a restart", async ({ cluster, namespace, run }) => {
       const clock = new ManualClock();
       const labels = { ...SBOM_LABELS, [DEFERRED]: String(clock.now() / 1000 + 60) };
       await cluster.create("configmaps", namespace, sbomConfigMap({ labels }));
@@ -145,13 +144,13 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(program.publisher.of(namespace).length, 1);
       await clock.advance(1);
       const processed = await cluster.until("configmaps", namespace, NAME, isProcessed);
-      // Another manager's label, which server-side apply alone would have left.
+      // A label of another field manager, which server-side apply alone leaves in place.
       assert.equal(processed?.metadata.labels?.[DEFERRED], undefined);
       const message = program.publisher.of(namespace)[1];
       assert.deepEqual(message?.labels, SBOM_LABELS);
     });
 
-    test("a deferral that only a wrong clock can have written is over", async ({ cluster, namespace, run }) => {
+    test("a deferral too far in the future counts as over", async ({ cluster, namespace, run }) => {
       const labels = { ...SBOM_LABELS, [DEFERRED]: String(Math.ceil(Date.now() / 1000) + 30 * 24 * 3600) };
       await cluster.create("configmaps", namespace, sbomConfigMap({ labels }));
       await using program = run();
@@ -159,7 +158,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(program.publisher.of(namespace).length, 1);
     });
 
-    test("after the configured number of retries it is given up", async ({ cluster, namespace, run }) => {
+    test("it is given up after the configured number of retries", async ({ cluster, namespace, run }) => {
       const clock = new ManualClock();
       const publisher = new RecordingPublisher();
       publisher.confirming = false;
@@ -173,7 +172,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(object?.metadata.annotations?.[STATUS], "failure");
     });
 
-    test("a rebuild, which wipes our marks, is sent again", async ({ cluster, namespace, run }) => {
+    test("a rebuild, which removes our marks, is sent", async ({ cluster, namespace, run }) => {
       await using program = run();
       await cluster.create("configmaps", namespace, sbomConfigMap());
       await cluster.until("configmaps", namespace, NAME, isProcessed);
@@ -188,7 +187,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       ]);
     });
 
-    test("a rebuild with the very same content is sent again", async ({ cluster, namespace, run }) => {
+    test("a rebuild with the same content is sent", async ({ cluster, namespace, run }) => {
       await using program = run();
       await cluster.create("configmaps", namespace, sbomConfigMap());
       await cluster.until("configmaps", namespace, NAME, isProcessed);
@@ -197,7 +196,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(program.publisher.of(namespace).length, 2);
     });
 
-    test("what is deferred while it waits in line is left until its time", async ({ cluster, namespace, run }) => {
+    test("a ConfigMap that is deferred while it is queued waits for its time", async ({ cluster, namespace, run }) => {
       const publisher = new RecordingPublisher();
       const release = Promise.withResolvers<void>();
       const busy = Promise.withResolvers<void>();
@@ -211,7 +210,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       await using _program = run({ publisher });
       await busy.promise;
       const inAnHour = String(Math.ceil(Date.now() / 1000) + 3600);
-      // Both workers are busy: the third waits in line.
+      // Both workers are busy, so the third one stays queued.
       await cluster.create("configmaps", namespace, sbomConfigMap({ name: "third" }));
       await cluster.mark("configmaps", namespace, "third", { labels: { [DEFERRED]: inAnHour } });
       release.resolve();
@@ -221,7 +220,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.ok(!isProcessed(await cluster.get("configmaps", namespace, "third")));
     });
 
-    test("a rebuild that arrives while the old data is being sent is sent, too", async ({ cluster, namespace, run }) => {
+    test("a rebuild that arrives while the old data is being sent is sent as well", async ({ cluster, namespace, run }) => {
       const publisher = new RecordingPublisher();
       publisher.beforeConfirm = async () => {
         publisher.beforeConfirm = () => {};
@@ -234,7 +233,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.deepEqual(processed?.binaryData, REBUILT_DATA);
     });
 
-    test("an annotation that arrives while it is being sent doesn't make it go twice", async ({ cluster, namespace, run }) => {
+    test("an annotation that arrives while it is being sent does not send it twice", async ({ cluster, namespace, run }) => {
       const publisher = new RecordingPublisher();
       publisher.beforeConfirm = async () => {
         publisher.beforeConfirm = () => {};
@@ -246,7 +245,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(publisher.of(namespace).length, 1);
     });
 
-    test("one that is deleted while it is being sent does not come back", async ({ cluster, namespace, run }) => {
+    test("a ConfigMap deleted while it is being sent is not created again", async ({ cluster, namespace, run }) => {
       const publisher = new RecordingPublisher();
       publisher.beforeConfirm = async ({ body }) => {
         if (new TextDecoder().decode(body).includes(SBOM_DATA["nginx.cyclonedx.json.gz"]!)) {
@@ -265,7 +264,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(await cluster.get("configmaps", namespace, NAME), undefined);
     });
 
-    test("with burn after reading it is deleted once confirmed", async ({ cluster, namespace, run }) => {
+    test("with burn after reading it is deleted after the confirm", async ({ cluster, namespace, run }) => {
       const publisher = new RecordingPublisher();
       publisher.beforeConfirm = async () => {
         assert.ok(await cluster.get("configmaps", namespace, NAME), "deleted before the confirm");
@@ -276,7 +275,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       await cluster.until("configmaps", namespace, NAME, isGone);
     });
 
-    test("with burn after reading, what an earlier run or the Go remote left marked is deleted unsent", async ({ cluster, namespace, run }) => {
+    test("with burn after reading, ConfigMaps marked by an earlier run or the Go remote are deleted unsent", async ({ cluster, namespace, run }) => {
       const labels = { ...SBOM_LABELS, [PROCESSED]: "true" };
       await cluster.create("configmaps", namespace, sbomConfigMap({ name: "ours", labels }));
       const annotations = { ...BUILD_ANNOTATIONS, [PROCESSED]: "2026-11-23T09:34:33Z" };
@@ -312,7 +311,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       ["without a service", { labels: without(SBOM_LABELS, "lagoon.sh/service") }, /must name its service/],
     ] as const;
     for (const [what, parts, why] of POISON) {
-      test(`a ConfigMap ${what} is refused with an Event, and sent once it is mended`, async ({ cluster, namespace, run }) => {
+      test(`a ConfigMap ${what} is refused with an Event, and sent once it is fixed`, async ({ cluster, namespace, run }) => {
         await using program = run({ configMaps: { burnAfterReading: true } });
         await cluster.create("configmaps", namespace, sbomConfigMap(parts));
         const refused = await cluster.until(
@@ -347,7 +346,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       });
     }
 
-    test("what is annotated not to go to core is left untouched", async ({ cluster, namespace, run }) => {
+    test("a ConfigMap annotated as not for core is left alone", async ({ cluster, namespace, run }) => {
       const annotations = { "core.insights.lagoon.sh/enabled": "false" };
       const before = await cluster.create("configmaps", namespace, sbomConfigMap({ annotations }));
       await using program = run({ configMaps: { burnAfterReading: true } });
@@ -358,7 +357,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(after?.metadata.resourceVersion, before.metadata.resourceVersion);
     });
 
-    test("in a namespace without Lagoon's labels it is deferred until they are there", async ({ cluster, bareNamespace, run }) => {
+    test("in a namespace without Lagoon's labels it is deferred until the labels exist", async ({ cluster, bareNamespace, run }) => {
       const namespace = await bareNamespace();
       const clock = new ManualClock();
       await using program = run({ clock });
@@ -373,7 +372,7 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.deepEqual([message?.project, message?.environment], ["other", "dev"]);
     });
 
-    test("what core has already, by the Go remote's status, is marked and not sent again", async ({ cluster, namespace, run }) => {
+    test("a ConfigMap that core has by the Go remote's status is marked and not sent again", async ({ cluster, namespace, run }) => {
       const annotations = { ...BUILD_ANNOTATIONS, [STATUS]: "success", [RETRIES]: "1" };
       const labels = { ...SBOM_LABELS, [DEFERRED]: "1700000000" };
       await cluster.create("configmaps", namespace, sbomConfigMap({ labels, annotations }));

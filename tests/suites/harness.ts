@@ -1,10 +1,13 @@
 /**
- * What the reconcile suite runs on: a cluster, embedded or real, and the program's controllers against it.
+ * The ground of the reconcile suites: a cluster, embedded or real, and the program's controllers in it.
  *
  * @module
  */
 import { createControllers } from "../../controllers/mod.ts";
-import type { LanesOptions, TrackLanesOptions } from "../../controllers/configmap_lanes.ts";
+import type {
+  ConfigMapControllersOptions,
+  TrackLanesOptions,
+} from "../../controllers/configmap_controllers.ts";
 import type { NamespaceOptions } from "../../controllers/namespace.ts";
 import type { ScanPodOptions } from "../../controllers/scan_pod.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
@@ -17,48 +20,45 @@ import { MemoryLogger, RecordingPublisher } from "../fixtures/recorders.ts";
 /** Signs the suite's tokens. */
 export const SECRET = "the-secret-of-the-reconcile-suite";
 
-/** Starts the cluster that a suite shares. */
 export interface ClusterFactory {
-  /** Named in each test. */
+  /** Part of each test's name. */
   readonly name: string;
-  /** Ignores tests where the cluster can't be started; adds the reason to their names. */
+  /** Ignores tests without this cluster, with the reason in their names. */
   readonly guard?: (name: string) => { name: string; ignore: boolean };
   start(): Promise<StartedCluster>;
 }
 
-/** A cluster that runs. */
+/** A running cluster. */
 export interface StartedCluster extends AsyncDisposable {
-  /** The tests' own hands in it. */
+  /** Full access for the tests. */
   readonly cluster: TestCluster;
-  /** Who the program is there; the same as the tests without it. */
+  /** The program's own token; without it, the program has the access of the tests. */
   readonly programToken?: string;
 }
 
-/** What a test gets. */
 export interface Scene {
   readonly cluster: TestCluster;
-  /** A namespace of its own, which is a Lagoon environment. */
+  /** The test's own namespace, a Lagoon environment. */
   readonly namespace: string;
-  /** Another one, without labels. */
+  /** Creates a namespace without labels. */
   bareNamespace(): Promise<string>;
-  /** Starts the controllers; dispose of them to stop them in order. */
+  /** Starts the controllers; disposing of them stops them in order. */
   run(options?: RunOptions): Program;
 }
 
-/** Options of the controllers, each with a default. */
 export interface RunOptions {
-  readonly configMaps?: Partial<LanesOptions>;
-  /** Dependency-Track; off without it. */
+  readonly configMaps?: Partial<ConfigMapControllersOptions>;
+  /** @default off */
   readonly track?: Partial<TrackLanesOptions>;
-  /** Of servers that sites name; all are by default, since the stand-in is on this machine. */
+  /** For servers that sites name. @default all, because the stand-in has a loopback address */
   readonly allowsAddress?: (address: string) => boolean;
   readonly tokens?: Partial<NamespaceOptions> | false;
-  /** The build scanner; off without it. */
+  /** @default off */
   readonly scanner?: ScanPodOptions;
   readonly clock?: Clock;
   readonly publisher?: RecordingPublisher;
   readonly log?: MemoryLogger;
-  /** Who the program is, instead of the factory's choice. */
+  /** The program's token, instead of the factory's. */
   readonly token?: string | undefined;
 }
 
@@ -69,7 +69,7 @@ export interface Program extends AsyncDisposable {
   readonly metrics: Metrics;
 }
 
-const CONFIG_MAPS: LanesOptions = {
+const CONFIG_MAPS: ConfigMapControllersOptions = {
   burnAfterReading: false,
   deferredEnabled: true,
   maxRetries: 0,
@@ -95,10 +95,10 @@ const TRACK: TrackLanesOptions = {
   pollMs: 50,
 };
 
-/** Of the namespaces of all suites, since some share a cluster. */
+/** Numbers namespaces over all suites, because some share a cluster. */
 let count = 0;
 
-/** Registers tests that share one cluster, each in a namespace of its own. */
+/** Registers tests that share one cluster. Each has its own namespace. */
 export function describeSuite(
   factory: ClusterFactory,
   define: (test: (story: string, run: (scene: Scene) => Promise<void>) => void) => void,
@@ -129,7 +129,7 @@ export function describeSuite(
   });
 }
 
-/** Starts the controllers in a cluster; dispose of them to stop them in order. */
+/** Starts the controllers in a cluster; disposing of them stops them in order. */
 export function startProgram(cluster: TestCluster, options: RunOptions): Program {
   const { clock = systemClock, publisher = new RecordingPublisher(), log = new MemoryLogger() } = options;
   const metrics = createMetrics();

@@ -4,7 +4,7 @@
  * @module
  */
 import { gzipSync } from "node:zlib";
-import type { TrackLanesOptions } from "../../controllers/configmap_lanes.ts";
+import type { TrackLanesOptions } from "../../controllers/configmap_controllers.ts";
 import type { ManualClock } from "../fixtures/clock.ts";
 import type { TestObject } from "../fixtures/cluster.ts";
 import type { DependencyTrack, KeptProject } from "../fixtures/dependency_track.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { TrackLanesOptions } from "../../controllers/configmap_lanes.ts";
+import type { TrackLanesOptions } from "../../controllers/configmap_controllers.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
 import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";

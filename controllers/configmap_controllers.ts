@@ -1,6 +1,6 @@
 /**
- * Wires the destinations of insights ConfigMaps: one watch, and for each destination a queue and workers of its own. Another
- * destination is another lane here (docs/architecture.md).
+ * Builds the controllers of insights ConfigMaps: one watch, and for each destination its own queue and workers. To add a destination,
+ * add a queue and a reconcile function here (docs/architecture.md).
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { RESOURCES } from "../lib/kube/objects.ts";
 import { createReflector } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
 import { type ConfigMapOptions, createConfigMapReconcile } from "./configmap.ts";
-import { type ConfigMapHandler, configMapHandler, type Lane } from "./configmap_handler.ts";
+import { type ConfigMapHandler, configMapHandler, type DestinationQueue } from "./configmap_handler.ts";
 import { configMapSelector } from "./configmap_state.ts";
 import { createTrackReconcile } from "./dependency_track.ts";
 import {
@@ -24,9 +24,9 @@ import {
 import { coreDestination } from "./destination.ts";
 import type { Controller, Parts } from "./parts.ts";
 
-/** What the operator can choose. */
-export interface LanesOptions extends ConfigMapOptions {
-  /** How many ConfigMaps are sent to Lagoon core at the same time. */
+/** Options of all destinations. */
+export interface ConfigMapControllersOptions extends ConfigMapOptions {
+  /** ConfigMaps that are sent to Lagoon core at the same time. */
   readonly maxConcurrent: number;
   /** Send only ConfigMaps to core whose annotation asks for it. */
   readonly coreOptIn: boolean;
@@ -52,13 +52,19 @@ export interface TrackLanesOptions extends Omit<PusherOptions, "clock" | "newId"
   readonly maxConcurrent: number;
 }
 
-/** Makes the controllers of all destinations; core comes first, and watches for all. */
-export function createConfigMapControllers(parts: Parts, options: LanesOptions): readonly Controller[] {
-  const core: Lane = { destination: coreDestination(options.coreOptIn), queue: new WorkQueue(parts) };
+/** Makes the controllers of all destinations. That of Lagoon core comes first, and its watch fills every queue. */
+export function createConfigMapControllers(
+  parts: Parts,
+  options: ConfigMapControllersOptions,
+): readonly Controller[] {
+  const core: DestinationQueue = {
+    destination: coreDestination(options.coreOptIn),
+    queue: new WorkQueue(parts),
+  };
   const tracks = options.track ? trackLanes(parts, options.track) : [];
   const all = [core, ...tracks].map(({ destination }) => destination);
   const handler = configMapHandler([core, ...tracks], parts.clock, options);
-  observe(parts, core, tracks, handler);
+  registerGauges(parts, core, tracks, handler);
   const watch = createReflector({
     ...parts,
     client: parts.kube,
@@ -87,13 +93,13 @@ export function createConfigMapControllers(parts: Parts, options: LanesOptions):
   ];
 }
 
-interface TrackLane extends Lane {
+interface TrackQueue extends DestinationQueue {
   readonly target: TrackTarget;
   readonly pusher: Pusher;
   readonly track: TrackLanesOptions;
 }
 
-function trackLanes(parts: Parts, track: TrackLanesOptions): TrackLane[] {
+function trackLanes(parts: Parts, track: TrackLanesOptions): TrackQueue[] {
   return trackTargets(parts, track).map((target) => ({
     destination: target.destination,
     queue: new WorkQueue(parts),
@@ -103,13 +109,13 @@ function trackLanes(parts: Parts, track: TrackLanesOptions): TrackLane[] {
   }));
 }
 
-function observe(
+function registerGauges(
   { metrics }: Parts,
-  core: Lane,
-  tracks: readonly TrackLane[],
+  core: DestinationQueue,
+  tracks: readonly TrackQueue[],
   handler: ConfigMapHandler,
 ): void {
-  const byName = (read: (lane: TrackLane) => number) =>
+  const byName = (read: (lane: TrackQueue) => number) =>
     Object.fromEntries(tracks.map((lane) => [lane.destination.name, read(lane)]));
   metrics.registerGauge("configmaps", () => ({ ...handler.counts(core.destination) }));
   metrics.registerGauge("sboms_waiting", () =>
