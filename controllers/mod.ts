@@ -55,7 +55,7 @@ export function createControllers(
   dependencies: ControllersDependencies,
   options: ControllersOptions,
 ): Controllers {
-  const { clock, log } = dependencies;
+  const { log } = dependencies;
   const controllers: Controller[] = [];
   const events = createEventRecorder({ ...dependencies, client: dependencies.kube });
   const parts = { ...dependencies, events };
@@ -76,27 +76,28 @@ export function createControllers(
   registerGauges(controllers, dependencies);
   const reflectors = controllers.flatMap((controller) => Object.entries(controller.reflectors));
   const isAlive = (reflector: Reflector) =>
-    reflector.isSynced() && clock.now() - reflector.lastContact() < SILENCE_LIMIT_MS;
+    reflector.isSynced() && (reflector.silenceMs() ?? Infinity) < SILENCE_LIMIT_MS;
   return {
     run,
     checks: Object.fromEntries(reflectors.map(([name, reflector]) => [name, () => isAlive(reflector)])),
   };
 }
 
-function registerGauges(
-  controllers: readonly Controller[],
-  { metrics, clock }: ControllersDependencies,
-): void {
+function registerGauges(controllers: readonly Controller[], { metrics }: ControllersDependencies): void {
   const byName = <Item>(read: (controller: Controller) => readonly (readonly [string, Item])[]) =>
     Object.fromEntries(controllers.flatMap(read));
   metrics.registerGauge("queue_ready", () => byName(({ name, queue }) => [[name, queue.readyCount]]));
   metrics.registerGauge("queue_waiting", () => byName(({ name, queue }) => [[name, queue.waitingCount]]));
-  metrics.registerGauge("watch_silence_seconds", () =>
-    byName(({ reflectors }) =>
-      Object.entries(reflectors)
-        .filter(([, reflector]) => reflector.lastContact() > 0)
-        .map(([name, reflector]) => [name, (clock.now() - reflector.lastContact()) / 1000])
-    ));
+  metrics.registerGauge(
+    "watch_silence_seconds",
+    () =>
+      byName(({ reflectors }) =>
+        Object.entries(reflectors).flatMap(([name, reflector]) => {
+          const silenceMs = reflector.silenceMs();
+          return silenceMs === undefined ? [] : [[name, silenceMs / 1000]];
+        })
+      ),
+  );
 }
 
 function tokenController(dependencies: Parts, options: NamespaceOptions): Controller {

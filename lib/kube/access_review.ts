@@ -1,7 +1,7 @@
 /**
- * Whether Kubernetes allows the holder of a token to read a path: a TokenReview tells who it is, and a
- * SubjectAccessReview what they may do. Answers are kept for a while, and questions are limited, so that nobody can ask the
- * API server more than a little by sending us tokens.
+ * Asks Kubernetes whether a token's holder may read a path: a TokenReview identifies the holder, and a
+ * SubjectAccessReview checks their permission. Verdicts are cached and questions are limited, so that unknown tokens
+ * cannot load the API server.
  *
  * @module
  */
@@ -12,153 +12,115 @@ import type { Logger } from "../log.ts";
 import type { KubeClient } from "./client.ts";
 import { isForbidden } from "./errors.ts";
 import { RESOURCES } from "./objects.ts";
+import { createRateLimit } from "./rate_limit.ts";
 
-/** May read it; is somebody who may not; or is nobody that Kubernetes knows. */
+/** The holder may read the path, may not, or is not authenticated. */
 export type Verdict = "allowed" | "forbidden" | "unknown";
 
 /** Reviews tokens. */
 export interface AccessReviewer {
   /**
-   * Tells whether a token's holder may `get` the path.
+   * Checks whether a token's holder may `get` the path.
    *
-   * @throws {AppError} Code `too-many-reviews` when so many tokens are new that the API server is not asked about this
-   * one, and `access-not-reviewed` when it could not be asked.
+   * @throws {AppError} Code `too-many-reviews` when there are too many new tokens to ask about this one, and
+   * `access-not-reviewed` when the API server cannot answer.
    */
   review(token: string): Promise<Verdict>;
 }
 
-/** What {@link createAccessReviewer} needs. */
+/** Options of {@link createAccessReviewer}. */
 export interface AccessReviewerOptions {
-  /** Asks the API server. */
   readonly client: Pick<KubeClient, "ask">;
-  /** What is to be read, such as `/metrics`. */
+  /** Such as `/metrics`. */
   readonly path: string;
-  /** Time. */
   readonly clock: Clock;
-  /** Told once when the API server can't be asked, and once when it can again. */
   readonly log: Logger;
-  /** Ends questions that are on their way. */
+  /** Ends requests to the API server. */
   readonly signal: AbortSignal;
 }
 
-/** How long an answer counts, in milliseconds. */
-const ALLOWED_MS = 60_000;
-const REFUSED_MS = 30_000;
+const ALLOWED_TTL_MS = 60_000;
+const DENIED_TTL_MS = 30_000;
+/** Per cache. */
+const MAX_CACHED = 128;
+/** For new tokens. */
+const RATE_LIMIT = { burst: 20, intervalMs: 500 };
+const MAX_CONCURRENT = 4;
 
-/** Most answers that are kept, of those that allow and of the others. */
-const MOST_ANSWERS = 128;
-
-/** So many new tokens at once, and then one in each interval. */
-const BURST = 20;
-const INTERVAL_MS = 500;
-
-/** Most tokens that are asked about at the same time. */
-const MOST_AT_ONCE = 4;
-
-interface Answer {
+interface CachedVerdict {
   readonly verdict: Verdict;
-  readonly until: number;
+  /** In monotonic milliseconds. */
+  readonly expiresAt: number;
 }
 
-/** Makes a reviewer. It keeps hashes of tokens, and no token. */
+/** Makes a reviewer. Its cache holds hashes of tokens, never tokens. */
 export function createAccessReviewer(options: AccessReviewerOptions): AccessReviewer {
   const { clock } = options;
-  // Apart, so that no number of tokens that are refused drives out one that is allowed.
-  const allowed = new Map<string, Answer>();
-  const refused = new Map<string, Answer>();
-  const asking = new Map<string, Promise<Verdict>>();
-  const takeTurn = createAllowance(clock);
-  const ask = createQuestion(options);
+  // Two caches, so that no number of denied tokens evicts an allowed one.
+  const allowed = new Map<string, CachedVerdict>();
+  const denied = new Map<string, CachedVerdict>();
+  const pending = new Map<string, Promise<Verdict>>();
+  const isWithinRate = createRateLimit({ clock, ...RATE_LIMIT });
+  const ask = loggedReview(options);
 
-  /** Who was allowed is asked about again whatever others send: there are few of them. */
+  /** Tokens that were allowed before are exempt from the limits: there are few. */
   function mayAsk(key: string): boolean {
-    return allowed.has(key) || asking.size < MOST_AT_ONCE && takeTurn();
+    return allowed.has(key) || pending.size < MAX_CONCURRENT && isWithinRate();
   }
 
-  async function askAndKeep(key: string, token: string): Promise<Verdict> {
+  async function askAndCache(key: string, token: string): Promise<Verdict> {
     try {
       const verdict = await ask(token);
-      const isAllowed = verdict === "allowed";
+      const [cache, ttlMs] = verdict === "allowed" ? [allowed, ALLOWED_TTL_MS] : [denied, DENIED_TTL_MS];
       allowed.delete(key);
-      keep(isAllowed ? allowed : refused, key, {
-        verdict,
-        until: clock.now() + (isAllowed ? ALLOWED_MS : REFUSED_MS),
-      });
+      cache.set(key, { verdict, expiresAt: clock.monotonic() + ttlMs });
+      const [oldest] = cache.keys();
+      if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
       return verdict;
     } finally {
-      asking.delete(key);
+      pending.delete(key);
     }
   }
 
   return {
     async review(token) {
       const key = createHash("sha256").update(token).digest("base64");
-      const answer = allowed.get(key) ?? refused.get(key);
-      if (answer !== undefined && clock.now() < answer.until) return answer.verdict;
-      const asked = asking.get(key);
-      if (asked !== undefined) return await asked;
-      if (!mayAsk(key)) {
-        throw new AppError("too-many-reviews", "Too many tokens are new: send the request again later");
+      const cached = allowed.get(key) ?? denied.get(key);
+      if (cached !== undefined && clock.monotonic() < cached.expiresAt) return cached.verdict;
+      let answer = pending.get(key);
+      if (answer === undefined) {
+        if (!mayAsk(key)) throw new AppError("too-many-reviews", "Too many new tokens: retry later");
+        answer = askAndCache(key, token);
+        pending.set(key, answer);
       }
-      const question = askAndKeep(key, token);
-      asking.set(key, question);
-      return await question;
+      return await answer;
     },
   };
 }
 
-function keep(answers: Map<string, Answer>, key: string, answer: Answer): void {
-  answers.set(key, answer);
-  const [oldest] = answers.keys();
-  if (answers.size > MOST_ANSWERS && oldest !== undefined) answers.delete(oldest);
-}
-
-function createAllowance(clock: Clock): () => boolean {
-  let count = BURST;
-  let at = clock.now();
-  return () => {
-    const intervals = Math.floor((clock.now() - at) / INTERVAL_MS);
-    count = Math.min(BURST, count + intervals);
-    at += intervals * INTERVAL_MS;
-    if (count === 0) return false;
-    count--;
-    return true;
-  };
-}
-
-/** The two questions, and what the log tells when they can't be asked. */
-function createQuestion(options: AccessReviewerOptions): (token: string) => Promise<Verdict> {
-  const { log, path } = options;
+/** Reviews a token, and logs when reviews start to fail and when they work again. */
+function loggedReview(options: AccessReviewerOptions): (token: string) => Promise<Verdict> {
+  const { log, path, signal } = options;
   let failing = false;
-
-  function fail(error: unknown): AppError {
-    if (!failing && !options.signal.aborted) {
-      log.warn(
-        isForbidden(error) ? "Reviews of tokens are forbidden" : "Token not reviewed",
-        {
-          path,
-          error: describeError(error),
-          ...(isForbidden(error) && { help: RIGHTS_HELP }),
-        },
-      );
-    }
-    failing = true;
-    return new AppError("access-not-reviewed", "Cannot find out who may read this", { cause: error });
-  }
 
   return async (token) => {
     try {
-      const verdict = await judge(options, token);
-      if (failing) log.info("Tokens are reviewed again", { path });
+      const verdict = await reviewToken(options, token);
+      if (failing) log.info("Token reviews work again", { path });
       failing = false;
       return verdict;
     } catch (error) {
-      throw fail(error);
+      if (!failing && !signal.aborted) {
+        const help = isForbidden(error) && { help: PERMISSIONS_HELP };
+        log.warn("Token review failed", { path, error: describeError(error), ...help });
+      }
+      failing = true;
+      throw new AppError("access-not-reviewed", "Cannot check who may read this", { cause: error });
     }
   };
 }
 
-const RIGHTS_HELP =
+const PERMISSIONS_HELP =
   "Grant the verb create on tokenreviews.authentication.k8s.io and subjectaccessreviews.authorization.k8s.io, " +
   "or set METRICS_SECURE=false and let only Prometheus reach the address";
 
@@ -172,11 +134,7 @@ interface TokenReviewStatus {
   };
 }
 
-interface SubjectAccessReviewStatus {
-  readonly allowed: boolean;
-}
-
-async function judge({ client, path, signal }: AccessReviewerOptions, token: string): Promise<Verdict> {
+async function reviewToken({ client, path, signal }: AccessReviewerOptions, token: string): Promise<Verdict> {
   const { authenticated, user } = await client.ask<TokenReviewStatus>(
     RESOURCES.tokenReviews,
     { token },
@@ -184,7 +142,7 @@ async function judge({ client, path, signal }: AccessReviewerOptions, token: str
   );
   if (authenticated !== true || user === undefined) return "unknown";
   const { username, uid, groups, extra } = user;
-  const { allowed } = await client.ask<SubjectAccessReviewStatus>(
+  const { allowed } = await client.ask<{ readonly allowed: boolean }>(
     RESOURCES.subjectAccessReviews,
     { user: username, uid, groups, extra, nonResourceAttributes: { path, verb: "get" } },
     { signal },

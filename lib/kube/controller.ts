@@ -1,6 +1,6 @@
 /**
- * Workers that take keys from a queue and reconcile them. What a reconcile asks for by its result or its error is
- * obeyed here and nowhere else.
+ * Workers that take keys from a queue and reconcile them. What a reconcile asks for, by its result or its error,
+ * is carried out here.
  *
  * @module
  */
@@ -12,35 +12,32 @@ import type { WorkQueue } from "./work_queue.ts";
 
 /** What a reconcile asks for. */
 export interface Result {
-  /** Come back after this time, in milliseconds; without it when the object changes. */
+  /** Reconcile again after this time; otherwise only when the object changes. */
   readonly requeueAfterMs?: number;
 }
 
 /**
- * Brings one object to where it should be. It reads the world and not an event, and may be called at any time.
- * Throwing asks for another try after a backoff, a {@link TerminalError} for none.
+ * Brings one object to its desired state. It reads current state rather than an event, and may be called at any time.
+ * An error asks for a retry after a backoff, except a {@link TerminalError}.
  */
 export type Reconcile = (key: ObjectKey, options: { signal: AbortSignal }) => Promise<Result>;
 
 /** Options of {@link runController}. */
 export interface ControllerOptions {
-  /** Name in log lines. */
+  /** For logs. */
   readonly name: string;
-  /** Where the keys come from. */
   readonly queue: WorkQueue;
-  /** What is done with a key. */
   readonly reconcile: Reconcile;
-  /** How many keys are worked on at the same time. */
+  /** Number of keys that are reconciled at the same time. */
   readonly concurrency: number;
-  /** Where failures are told. */
   readonly log: Logger;
-  /** Stops taking keys; what is being worked on is finished. */
+  /** No more keys are taken; reconciles in progress finish. */
   readonly signal: AbortSignal;
-  /** Ends what is being worked on, too. */
+  /** Ends reconciles in progress, too. */
   readonly killSignal: AbortSignal;
 }
 
-/** Works until the signal aborts, and resolves when the last worker has finished; never throws. */
+/** Runs until the signal aborts, and resolves when the last worker has finished; never throws. */
 export async function runController(options: ControllerOptions): Promise<void> {
   await Promise.all(Array.from({ length: options.concurrency }, () => work(options)));
 }
@@ -61,15 +58,15 @@ async function reconcileOne(key: ObjectKey, options: ControllerOptions): Promise
     queue.forget(key);
     if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
   } catch (error) {
-    // The server asks us to leave it alone, not only about this object.
+    // Retry-After is about the whole server, not about this object.
     if (error instanceof KubeError && error.retryAfterMs) queue.hold(error.retryAfterMs);
     if (killSignal.aborted) {
       log.warn("Reconcile stopped by shutdown", fields);
     } else if (error instanceof TerminalError) {
       queue.forget(key);
-      log.error("Reconcile refused", { ...fields, code: error.code, error: describeError(error) });
+      log.error("Reconcile failed, no retry", { ...fields, code: error.code, error: describeError(error) });
     } else if (isConflict(error)) {
-      // Somebody wrote in between; that is everyday, and reading again is all it takes.
+      // Another writer was first: common, and fixed by reading again.
       queue.retry(key);
       log.debug("Reconcile met a newer object", fields);
     } else {

@@ -1,5 +1,5 @@
 /**
- * Kubernetes Events: how the program tells the developers of a site what is wrong with one of their objects.
+ * Kubernetes Events tell a site's developers what is wrong with one of their objects.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import type { Logger } from "../log.ts";
 import type { KubeClient } from "./client.ts";
 import { isForbidden, isNamespaceTerminating } from "./errors.ts";
 import { formatKey, keyOf, type PartialObject, type Resource, RESOURCES } from "./objects.ts";
+import { createRateLimit } from "./rate_limit.ts";
 
 /** Writes Events. */
 export interface EventRecorder {
@@ -23,37 +24,24 @@ export interface EventRecorder {
 
 /** What an Event is about. */
 export interface Subject {
-  /** Its kind. */
   readonly resource: Resource<PartialObject>;
-  /** Its metadata. */
   readonly object: PartialObject;
 }
 
-/** So many Events at once, and then one in each interval: a cluster of bad ConfigMaps must not flood etcd. */
-const BURST = 25;
-const INTERVAL_MS = 10_000;
-/** Longest note that the API server takes. */
-const LONGEST_NOTE = 1024;
+/** Many bad ConfigMaps must not flood etcd. */
+const RATE_LIMIT = { burst: 25, intervalMs: 10_000 };
+/** The API server's limit. */
+const MAX_NOTE_CHARACTERS = 1024;
 
 /**
- * Makes a recorder. Once RBAC has forbidden an Event, one line says so, and no other is tried. Events beyond a rate are
- * left out; what they say stands in the log and on the object, too.
+ * Makes a recorder. Once RBAC has forbidden an Event, it logs that and writes no more. It drops Events beyond a rate:
+ * what they say is also in the log and on the object.
  */
 export function createEventRecorder(
   { client, clock, log }: { client: Pick<KubeClient, "create">; clock: Clock; log: Logger },
 ): EventRecorder {
+  const isWithinRate = createRateLimit({ clock, ...RATE_LIMIT });
   let forbidden = false;
-  /** Events that may be written now, as of a time; grows by one in each interval. */
-  const allowance = { count: BURST, at: clock.now() };
-
-  function takeAllowance(): boolean {
-    const intervals = Math.floor((clock.now() - allowance.at) / INTERVAL_MS);
-    allowance.count = Math.min(BURST, allowance.count + intervals);
-    allowance.at += intervals * INTERVAL_MS;
-    if (allowance.count === 0) return false;
-    allowance.count--;
-    return true;
-  }
 
   async function warn(
     { resource, object }: Subject,
@@ -61,22 +49,17 @@ export function createEventRecorder(
     note: string,
     { signal }: { signal: AbortSignal },
   ): Promise<void> {
-    if (forbidden || !takeAllowance()) return;
+    if (forbidden || !isWithinRate()) return;
     const { namespace, name } = keyOf(object);
+    const { uid, resourceVersion } = object.metadata;
+    const { apiVersion, kind } = resource;
     const time = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
     const event = {
       metadata: { generateName: `${name}.` },
-      involvedObject: {
-        apiVersion: resource.apiVersion,
-        kind: resource.kind,
-        namespace,
-        name,
-        uid: object.metadata.uid,
-        resourceVersion: object.metadata.resourceVersion,
-      },
+      involvedObject: { apiVersion, kind, namespace, name, uid, resourceVersion },
       type: "Warning",
       reason,
-      message: note.slice(0, LONGEST_NOTE),
+      message: note.slice(0, MAX_NOTE_CHARACTERS),
       source: { component: "insights-remote" },
       firstTimestamp: time,
       lastTimestamp: time,
@@ -85,10 +68,10 @@ export function createEventRecorder(
     try {
       await client.create(RESOURCES.events, { namespace, name: "" }, event, { signal });
     } catch (error) {
-      // Several may have been on their way when the first one was forbidden.
+      // Another Event in flight may have been forbidden first.
       if (signal.aborted || forbidden) return;
       forbidden = isForbidden(error) && !isNamespaceTerminating(error);
-      log.warn(forbidden ? "Events are forbidden and left out from now on" : "Event not written", {
+      log.warn(forbidden ? "Events are forbidden: no more are written" : "Event not written", {
         object: formatKey({ namespace, name }),
         reason,
         error: describeError(error),

@@ -1,6 +1,6 @@
 /**
- * A Lease as a lock: who may take it, and writes that fail when somebody else was quicker. When to try, and what
- * holding it means, is not known here.
+ * A Lease as a lock: who may take it, and writes that fail if another candidate wrote first. leader_election.ts
+ * decides when to try.
  *
  * @module
  */
@@ -11,42 +11,40 @@ import { type Lease, type ObjectKey, RESOURCES } from "./objects.ts";
 
 /** Options of {@link createLeaseLock}. */
 export interface LeaseLockOptions {
-  /** The API server. */
   readonly client: Pick<KubeClient, "get" | "create" | "patch">;
-  /** The Lease, which is created when it is not there. */
+  /** The Lease, which is created if it is missing. */
   readonly key: ObjectKey;
-  /** Who we are; unique among all candidates. */
+  /** Unique among all candidates. */
   readonly identity: string;
-  /** Measures how long others hold the Lease, and limits requests. */
   readonly clock: Clock;
-  /** For this long without a renewal the others leave the Lease to us; whole seconds are written. */
+  /** After this time without a renewal, other candidates take the Lease; a whole number of seconds. */
   readonly leaseMs: number;
-  /** Limit for one request. */
+  /** Timeout of one request. */
   readonly requestMs: number;
 }
 
 /** Options of {@link LeaseLock.claim}. */
 export interface ClaimOptions {
-  /** A leader keeps only what is still its own, a candidate takes what is free. */
+  /** A leader keeps only a Lease that is still its own; a candidate takes one that is free. */
   readonly renewing: boolean;
-  /** Ends what comes before the write, but not the write: nobody would know whether it was made. */
+  /** Ends the claim before its write. It doesn't end the write, whose outcome would then be unknown. */
   readonly stop: AbortSignal;
-  /** Ends the write, too. */
-  readonly kill: AbortSignal;
+  /** Ends the claim at once, even during its write. */
+  readonly kill?: AbortSignal;
 }
 
-/** A Lease as one candidate sees it; disposing of it ends its timer. */
-export interface LeaseLock extends Disposable {
+/** A Lease as one candidate sees it. */
+export interface LeaseLock {
   /**
    * Takes or renews the Lease.
    *
-   * @returns False when it is somebody else's.
-   * @throws What the client throws; then the Lease may be ours or not.
+   * @returns False when another candidate holds it.
+   * @throws What the client throws; it is then unknown whether the Lease is ours.
    */
   claim(options: ClaimOptions): Promise<boolean>;
-  /** Gives the Lease up, if it is ours, within the limit for one request. */
+  /** Releases the Lease if it is ours, within the timeout of one request. */
   release(): Promise<void>;
-  /** Who held it when it was last read; empty for nobody. */
+  /** The holder when the Lease was last read; empty for none. */
   holder(): string;
 }
 
@@ -57,28 +55,25 @@ interface Version {
   readonly spec: LeaseSpec;
 }
 
-/** Makes a lock; nothing is sent before the first call. */
+/** Makes a lock; it sends nothing before the first call. */
 export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
   const { client, key, identity, clock, leaseMs, requestMs } = options;
-  const leaseDurationSeconds = Math.ceil(leaseMs / 1000);
-  /** As our latest write that was answered left it; it saves the read, and one that is outdated conflicts. */
-  let held: Version | undefined;
-  let seen = { record: "", holder: "", expired: false, cancel: () => {} };
+  const leaseDurationSeconds = leaseMs / 1000;
+  /** Our latest write. It saves a read; if it is outdated, the next write conflicts. */
+  let written: Version | undefined;
+  /** `expiresAt` is monotonic, from when we saw the record change: its own times are by another machine's clock. */
+  let seen = { record: "", holder: "", expiresAt: 0 };
 
-  /** Counts from when we saw the record change: the times in it are by another machine's clock. */
   function observe(spec: LeaseSpec): void {
     const record = JSON.stringify(spec);
     if (record === seen.record) return;
-    seen.cancel();
-    const next = { record, holder: spec.holderIdentity ?? "", expired: false, cancel: () => {} };
     const lastsMs = (spec.leaseDurationSeconds ?? leaseDurationSeconds) * 1000;
-    next.cancel = clock.setTimer(lastsMs, () => next.expired = true);
-    seen = next;
+    seen = { record, holder: spec.holderIdentity ?? "", expiresAt: clock.monotonic() + lastsMs };
   }
 
-  /** Also for a Lease that was deleted: its holder works on until it has failed to renew it. */
+  /** Holds for a deleted Lease, too: its holder works on until a renewal fails. */
   function isFree(): boolean {
-    return seen.holder === "" || seen.holder === identity || seen.expired;
+    return seen.holder === "" || seen.holder === identity || clock.monotonic() >= seen.expiresAt;
   }
 
   function claimed(before: LeaseSpec | undefined): LeaseSpec {
@@ -106,27 +101,32 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
     }
   }
 
-  async function write(before: Version | undefined, spec: LeaseSpec, signal: AbortSignal): Promise<void> {
+  async function write(before: Version | undefined, spec: LeaseSpec, signal?: AbortSignal): Promise<void> {
     using limit = deadline(clock, requestMs, signal);
-    const options = { signal: limit.signal };
-    const condition = { resourceVersion: before?.resourceVersion ?? "" };
     const { metadata } = before
-      ? await client.patch(RESOURCES.leases, key, { metadata: condition, spec }, options)
-      : await client.create(RESOURCES.leases, key, { spec }, options);
-    held = { resourceVersion: metadata.resourceVersion, spec };
+      ? await client.patch(
+        RESOURCES.leases,
+        key,
+        { metadata: { resourceVersion: before.resourceVersion }, spec },
+        { signal: limit.signal },
+      )
+      : await client.create(RESOURCES.leases, key, { spec }, { signal: limit.signal });
+    written = { resourceVersion: metadata.resourceVersion, spec };
   }
 
-  /** Writes what `decide` makes of the Lease; false when that is nothing. */
+  /** Writes the spec that `decide` makes of the current one; false when it makes none. */
   async function change(
     decide: (spec: LeaseSpec | undefined) => LeaseSpec | undefined,
     { stop, kill }: Pick<ClaimOptions, "stop" | "kill">,
   ): Promise<boolean> {
-    const known = held;
-    const next = known && decide(known.spec);
+    const next = written && decide(written.spec);
     try {
-      if (next) return await write(known, next, kill).then(() => true);
+      if (next) {
+        await write(written, next, kill);
+        return true;
+      }
     } catch (error) {
-      // Then somebody has written or deleted it, and who holds it now can be read at once.
+      // Another candidate wrote or deleted the Lease: read it.
       if (!isConflict(error) && !isNotFound(error)) throw error;
     }
     const before = await read(stop);
@@ -137,24 +137,28 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
   }
 
   return {
-    claim: ({ renewing, stop, kill }) => {
+    claim: async ({ renewing, ...signals }) => {
       const mayKeep = (spec?: LeaseSpec) => spec === undefined || spec.holderIdentity === identity;
-      const mayTake = (spec?: LeaseSpec) => renewing ? mayKeep(spec) : isFree();
-      return change((spec) => mayTake(spec) ? claimed(spec) : undefined, { stop, kill });
+      return await change(
+        (spec) => (renewing ? mayKeep(spec) : isFree()) ? claimed(spec) : undefined,
+        signals,
+      );
     },
     release: async () => {
       using limit = deadline(clock, requestMs);
-      const released = { holderIdentity: "", leaseDurationSeconds: 1 };
-      const decide = (spec?: LeaseSpec) =>
-        spec?.holderIdentity === identity ? { ...claimed(spec), ...released } : undefined;
-      await change(decide, { stop: limit.signal, kill: limit.signal });
+      await change(
+        (spec) =>
+          spec?.holderIdentity === identity
+            ? { ...claimed(spec), holderIdentity: "", leaseDurationSeconds: 1 }
+            : undefined,
+        { stop: limit.signal, kill: limit.signal },
+      );
     },
     holder: () => seen.holder,
-    [Symbol.dispose]: () => seen.cancel(),
   };
 }
 
-/** The API server refuses another number of digits than six. */
+/** The API server requires exactly six digits after the second. */
 function microTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace("Z", "000Z");
 }

@@ -1,6 +1,6 @@
 /**
- * List and watch, for good: tells a handler about every object of one resource that matches a selector, and goes
- * on through everything that ends a watch. It keeps the objects' names, not the objects.
+ * Lists and watches one resource for as long as the program runs, and passes every object that matches a selector to a
+ * handler. It recovers from whatever ends a watch. It keeps the objects' names, not the objects.
  *
  * @module
  */
@@ -9,108 +9,97 @@ import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { KubeClient } from "./client.ts";
 import { isGone, KubeError } from "./errors.ts";
-import { formatKey, keyOf, type ObjectKey, type PartialObject, type Resource } from "./objects.ts";
+import { formatKey, keyOf, type ObjectKey, parseKey, type PartialObject, type Resource } from "./objects.ts";
 
-/** Takes what a reflector sees. It must not throw, and returns at once. */
+/** Handles what a reflector sees. It must not throw, and must return quickly. */
 export interface ReflectorHandler {
-  /** The object is there: new, changed, or just seen again by a new list. */
+  /** The object is new, has changed, or was listed again. */
   onObject(object: PartialObject): void;
-  /** The object is gone, or doesn't match the selector any more. */
+  /** The object was deleted, or no longer matches the selector. */
   onGone(key: ObjectKey): void;
-  /** A whole list has gone through. */
+  /** A complete list has been passed on. */
   onListed?(): void;
 }
 
 /** Options of {@link createReflector}. */
 export interface ReflectorOptions {
-  /** The API server. */
   readonly client: Pick<KubeClient, "list" | "watch">;
-  /** What is watched. */
   readonly resource: Resource<PartialObject>;
-  /** Which of them, by label. */
   readonly labelSelector?: string;
-  /** Which of them, by field. */
   readonly fieldSelector?: string;
-  /** The handler is given the whole objects; for kinds whose objects are small. @default {false} */
+  /** Whole objects instead of metadata; for kinds whose objects are small. @default {false} */
   readonly whole?: boolean;
-  /** Who is told. */
   readonly handler: ReflectorHandler;
-  /** Paces retries. */
   readonly clock: Clock;
-  /** Source of jitter, a number in [0, 1). */
+  /** Source of jitter: a number in [0, 1). */
   readonly random: () => number;
-  /** Where lists and interruptions are told. */
   readonly log: Logger;
 }
 
-/** A running list and watch. */
+/** A list and watch. */
 export interface Reflector {
   /** Lists and watches until the signal aborts; never throws. */
   run(options: { signal: AbortSignal }): Promise<void>;
-  /** Whether a whole list has gone through, so that the handler knows of everything. */
+  /** Whether a complete list has been passed on, so that the handler knows every object. */
   isSynced(): boolean;
-  /** When the API server last told us anything, in milliseconds since the epoch; 0 before that. */
-  lastContact(): number;
+  /** Milliseconds since the API server last sent anything; `undefined` before it has. */
+  silenceMs(): number | undefined;
 }
 
-/** Objects in a page: large enough for few requests, which cost the API server most, small enough for little memory. */
+/** Objects per page: few requests, which are the larger cost for the API server, and little memory. */
 const PAGE_SIZE = 1000;
-/** A watch lasts about 2 minutes; a different time for each keeps them from ending together. */
+/** The server ends a watch after this time. The spread keeps watches from ending together. */
 const WATCH_SECONDS = { least: 100, spread: 40 };
-/** Nothing need come in a watch while nothing changes, but its end must: one that is silent for longer is dead. */
+/** A watch that is silent for longer than its server-side timeout is dead. */
 const WATCH_IDLE_MS = 150_000;
-/** A whole new list this often, in case a server forgot to tell of a change. */
+/** Safety net for changes that no watch reported. */
 const RELIST_MS = 60 * 60 * 1000;
-/** A second at least between two requests that did not go well. */
 const RETRY = { baseMs: 2_000, capMs: 30_000 };
-/** A watch that ends sooner than this did not go well, even if it ended without an error. */
+/** A watch that ends sooner counts as a failure, even if it ended without an error. */
 const SHORT_WATCH_MS = 1_000;
 
-/** Makes a reflector; nothing is sent before `run`. */
+/** Makes a reflector; it sends nothing before `run`. */
 export function createReflector(options: ReflectorOptions): Reflector {
   const { client, resource, handler, clock, log } = options;
   const { labelSelector, fieldSelector, whole = false } = options;
   const selection = { labelSelector, fieldSelector, whole };
   let known = new Set<string>();
   let synced = false;
-  let contact = 0;
+  let contactAt: number | undefined;
   let listedAt = 0;
 
-  /** Reads all pages; tells of everything that is there, and of everything that has gone since the last list. */
+  /** Reads all pages, and reports what has gone since the last list; returns the version to watch from. */
   async function list(signal: AbortSignal): Promise<string> {
     const found = new Set<string>();
-    const startedAt = clock.now();
+    const startedAt = clock.monotonic();
     const resourceVersion = await readPages(signal, (object) => {
       found.add(formatKey(keyOf(object)));
       handler.onObject(object);
     });
-    const gone = [...known].filter((key) => !found.has(key));
+    const gone = known.difference(found);
     known = found;
     for (const key of gone) handler.onGone(parseKey(key));
     handler.onListed?.();
     synced = true;
-    listedAt = clock.now();
-    log.info("Listed", {
-      resource: resource.plural,
-      objects: found.size,
-      milliseconds: Math.round(listedAt - startedAt),
-    });
+    listedAt = clock.monotonic();
+    const milliseconds = Math.round(listedAt - startedAt);
+    log.info("Listed", { resource: resource.plural, objects: found.size, milliseconds });
     return resourceVersion;
   }
 
-  /** The answer is where a watch begins. While one page is told of, the API server makes the next one. */
+  /** Handles one page while the API server prepares the next. */
   async function readPages(signal: AbortSignal, onObject: (object: PartialObject) => void): Promise<string> {
     const read = (continueToken?: string) =>
       client.list(resource, { ...selection, limit: PAGE_SIZE, continueToken, signal });
     let page = await read();
     for (;;) {
-      contact = clock.now();
+      contactAt = clock.monotonic();
       const { items, continueToken, resourceVersion } = page;
       const next = continueToken === undefined ? undefined : read(continueToken);
       if (next) {
-        // Its failure is met below, unless a handler fails first.
+        // Awaited below, unless a handler throws first.
         next.catch(() => {});
-        // Requests go out when everything else has had its turn.
+        // Lets the request out before the handlers run.
         await nextTurn();
       }
       for (const object of items) onObject(object);
@@ -119,7 +108,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     }
   }
 
-  /** Watches once; the answer is where the next watch begins. */
+  /** Watches until the watch ends; `onSeen` gets the version to resume from. */
   async function watch(resourceVersion: string, signal: AbortSignal, onSeen: (version: string) => void) {
     const timeoutSeconds = WATCH_SECONDS.least + Math.floor(options.random() * WATCH_SECONDS.spread);
     const events = client.watch(resource, {
@@ -127,11 +116,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
       resourceVersion,
       timeoutSeconds,
       idleMs: WATCH_IDLE_MS,
-      onOpen: () => contact = clock.now(),
+      onOpen: () => contactAt = clock.monotonic(),
       signal,
     });
     for await (const { type, object } of events) {
-      contact = clock.now();
+      contactAt = clock.monotonic();
       if (type === "DELETED") {
         known.delete(formatKey(keyOf(object)));
         handler.onGone(keyOf(object));
@@ -139,7 +128,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
         known.add(formatKey(keyOf(object)));
         handler.onObject(object);
       }
-      // Only now, so that a handler that fails is told of this object again.
+      // After the handler, so that the object comes again if the handler throws.
       onSeen(object.metadata.resourceVersion);
     }
   }
@@ -148,44 +137,38 @@ export function createReflector(options: ReflectorOptions): Reflector {
     let resourceVersion: string | undefined;
     let failures = 0;
     while (!signal.aborted) {
-      const startedAt = clock.now();
+      const startedAt = clock.monotonic();
+      const elapsedMs = () => clock.monotonic() - startedAt;
       try {
-        if (resourceVersion === undefined || clock.now() - listedAt >= RELIST_MS) {
+        if (resourceVersion === undefined || clock.monotonic() - listedAt >= RELIST_MS) {
           resourceVersion = await list(signal);
         }
         await watch(resourceVersion, signal, (version) => resourceVersion = version);
-        if (clock.now() - startedAt >= SHORT_WATCH_MS) failures = 0;
+        if (elapsedMs() >= SHORT_WATCH_MS) failures = 0;
         else await pause(failures++, undefined, signal);
       } catch (error) {
         if (signal.aborted) return;
-        // Listing again is the remedy for both ways in which a version or a page's token becomes too old.
+        // The version to watch from or a page's token has expired.
         if (isGone(error)) resourceVersion = undefined;
-        if (clock.now() - startedAt >= RETRY.capMs) failures = 0;
+        if (elapsedMs() >= RETRY.capMs) failures = 0;
         await pause(failures++, error, signal);
       }
     }
   }
 
   async function pause(failures: number, error: unknown, signal: AbortSignal): Promise<void> {
-    const asked = error instanceof KubeError ? error.retryAfterMs ?? 0 : 0;
-    const waitMs = Math.max(asked, backoff(failures, { ...RETRY, random: options.random }));
+    const retryAfterMs = error instanceof KubeError ? error.retryAfterMs ?? 0 : 0;
+    const retryMs = Math.max(retryAfterMs, backoff(failures, { ...RETRY, random: options.random }));
     if (error !== undefined) {
-      log.warn("Watch interrupted", {
-        resource: resource.plural,
-        error: describeError(error),
-        retryMs: waitMs,
-      });
+      log.warn("Watch interrupted", { resource: resource.plural, error: describeError(error), retryMs });
     }
-    // An abort ends the wait and, as its only error, the loop.
-    await delay(clock, waitMs, signal).catch(() => {});
+    // Only an abort rejects, and that ends the loop.
+    await delay(clock, retryMs, signal).catch(() => {});
   }
 
-  return { run, isSynced: () => synced, lastContact: () => contact };
-}
-
-function parseKey(text: string): ObjectKey {
-  const slash = text.indexOf("/");
-  return slash < 0
-    ? { namespace: "", name: text }
-    : { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
+  return {
+    run,
+    isSynced: () => synced,
+    silenceMs: () => contactAt === undefined ? undefined : clock.monotonic() - contactAt,
+  };
 }

@@ -1,6 +1,6 @@
 /**
- * The keys of objects that want a look. A key waits here once however often it is added, is never handed out
- * twice at the same time, and runs again when it was added meanwhile. Namespaces take turns.
+ * A queue of object keys to reconcile. A key is queued once however often it is added, is never handed out twice at
+ * the same time, and runs again if it was added meanwhile. Namespaces take turns.
  *
  * @module
  */
@@ -9,61 +9,56 @@ import { formatKey, type ObjectKey } from "./objects.ts";
 
 /** Options of {@link WorkQueue}. */
 export interface WorkQueueOptions {
-  /** Tells when a key's time has come. */
   readonly clock: Clock;
-  /** Source of jitter, a number in [0, 1). */
+  /** Source of jitter: a number in [0, 1). */
   readonly random: () => number;
 }
 
-/** Wait before a key that failed is tried again, per key. */
+/** Backoff of a key that failed. */
 const RETRY = { baseMs: 500, capMs: 60_000 };
 
-/**
- * A fair, delaying, rate-limited queue of object keys.
- *
- * @example
- * ```ts
- * // with WorkQueue from this file and systemClock from lib/clock.ts
- * const queue = new WorkQueue({ clock: systemClock, random: Math.random });
- * queue.add({ namespace: "main", name: "web" });
- * const key = await queue.get(new AbortController().signal);
- * if (key) queue.done(key);
- * ```
- */
+/** A timer, and the monotonic time at which it fires. */
+interface Timer {
+  readonly at: number;
+  readonly cancel: () => void;
+}
+
+/** A fair queue with delays and backoff. */
 export class WorkQueue {
-  readonly #options: WorkQueueOptions;
-  /** Keys to hand out, by namespace; the namespace whose turn is next comes first. No entry is empty. */
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  /** By namespace; the namespace whose turn is next comes first. No entry is empty. */
   readonly #ready = new Map<string, Map<string, ObjectKey>>();
-  /** Keys that are being worked on. */
+  /** Keys that are being reconciled. */
   readonly #active = new Set<string>();
-  /** Keys that were added while being worked on; each is in #active too. */
+  /** Keys that were added while they were in #active. */
   readonly #again = new Map<string, ObjectKey>();
-  /** Keys whose time has not come, with that time in milliseconds since the epoch. */
-  readonly #waiting = new Map<string, { key: ObjectKey; at: number }>();
-  /** How often in a row each key has failed. */
+  /** Keys that are added later. */
+  readonly #delayed = new Map<string, Timer>();
+  /** Consecutive failures by key. */
   readonly #failures = new Map<string, number>();
-  /** Callers of get() that wait for a key. */
-  readonly #takers = new Set<() => void>();
-  #timer: { at: number; cancel: () => void } | undefined;
-  /** Until when, in milliseconds since the epoch, nothing is handed out. */
-  #hold: { until: number; cancel: () => void } | undefined;
+  /** Wakes each caller of get() that waits. */
+  readonly #waiters = new Set<() => void>();
+  /** Until it fires, no key is handed out. */
+  #hold: Timer | undefined;
 
   /** Makes an empty queue. */
-  constructor(options: WorkQueueOptions) {
-    this.#options = options;
+  constructor({ clock, random }: WorkQueueOptions) {
+    this.#clock = clock;
+    this.#random = random;
   }
 
-  /** Keys that could be handed out now. */
+  /** Number of keys that could be handed out now. */
   get readyCount(): number {
     return this.#ready.values().reduce((sum, keys) => sum + keys.size, 0);
   }
 
-  /** Keys whose time has not come yet. */
+  /** Number of keys that are added later. */
   get waitingCount(): number {
-    return this.#waiting.size;
+    return this.#delayed.size;
   }
 
-  /** Puts a key in line, unless it is there already. */
+  /** Queues a key, unless it is queued already. */
   add(key: ObjectKey): void {
     const id = formatKey(key);
     if (this.#active.has(id)) {
@@ -73,60 +68,64 @@ export class WorkQueue {
     const keys = this.#ready.get(key.namespace);
     if (keys) keys.set(id, key);
     else this.#ready.set(key.namespace, new Map([[id, key]]));
-    this.#takers.values().next().value?.();
+    this.#waiters.values().next().value?.();
   }
 
-  /** Puts a key in line after a time; the earliest of several times counts. */
+  /** Queues a key after a time; the earliest of several times counts. */
   addAfter(key: ObjectKey, milliseconds: number): void {
     if (milliseconds <= 0) return this.add(key);
     const id = formatKey(key);
-    const at = this.#options.clock.now() + milliseconds;
-    const earlier = this.#waiting.get(id);
+    const at = this.#clock.monotonic() + milliseconds;
+    const earlier = this.#delayed.get(id);
     if (earlier && earlier.at <= at) return;
-    this.#waiting.set(id, { key, at });
-    this.#setTimer(at);
+    earlier?.cancel();
+    const cancel = this.#clock.setTimer(milliseconds, () => {
+      this.#delayed.delete(id);
+      this.add(key);
+    });
+    this.#delayed.set(id, { at, cancel });
   }
 
-  /** Puts a key in line again after it failed, later each time, until {@link forget}. */
+  /** Queues a key that failed, later after each failure until {@link forget}. */
   retry(key: ObjectKey): void {
     const id = formatKey(key);
     const failures = this.#failures.get(id) ?? 0;
     this.#failures.set(id, failures + 1);
-    this.addAfter(key, backoff(failures, { ...RETRY, random: this.#options.random }));
+    this.addAfter(key, backoff(failures, { ...RETRY, random: this.#random }));
   }
 
-  /** Says that a key has succeeded, or needs no more tries. */
+  /** Resets a key's backoff. */
   forget(key: ObjectKey): void {
     this.#failures.delete(formatKey(key));
   }
 
-  /** Hands out no key for a time, in milliseconds; keys can be added meanwhile. */
+  /** Hands out no key for a time; keys can still be added. The longest of several times counts. */
   hold(milliseconds: number): void {
-    const until = this.#options.clock.now() + milliseconds;
-    if (this.#hold && this.#hold.until >= until) return;
+    const at = this.#clock.monotonic() + milliseconds;
+    if (this.#hold && this.#hold.at >= at) return;
     this.#hold?.cancel();
-    const cancel = this.#options.clock.setTimer(milliseconds, () => {
+    const cancel = this.#clock.setTimer(milliseconds, () => {
       this.#hold = undefined;
-      for (const take of [...this.#takers]) take();
+      for (const wake of [...this.#waiters]) wake();
     });
-    this.#hold = { until, cancel };
+    this.#hold = { at, cancel };
   }
 
   /**
-   * Takes the next key; call {@link done} with it when the work is over.
+   * Waits for the next key. Call {@link done} when its reconcile has ended.
    *
    * @returns `undefined` when the signal aborts.
    */
   async get(signal: AbortSignal): Promise<ObjectKey | undefined> {
-    for (;;) {
-      if (signal.aborted) return undefined;
+    while (!signal.aborted) {
       const key = this.#take();
       if (key) return key;
       await this.#nextAdd(signal);
     }
+    return undefined;
   }
 
-  /** Ends the work on a key that {@link get} gave. */
+  /** Ends the work on a key from {@link get}. */
   done(key: ObjectKey): void {
     const id = formatKey(key);
     this.#active.delete(id);
@@ -136,13 +135,12 @@ export class WorkQueue {
     this.add(again);
   }
 
-  /** Cancels the timers; keys that wait for their time are not handed out any more. */
+  /** Cancels all timers; delayed keys are dropped. */
   close(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    for (const { cancel } of this.#delayed.values()) cancel();
+    this.#delayed.clear();
     this.#hold?.cancel();
     this.#hold = undefined;
-    this.#waiting.clear();
   }
 
   #take(): ObjectKey | undefined {
@@ -151,7 +149,7 @@ export class WorkQueue {
     const [namespace, keys] = next;
     const [id, key] = keys.entries().next().value as [string, ObjectKey];
     keys.delete(id);
-    // To the end of the line, so that a namespace with thousands of keys doesn't hold up the others.
+    // Re-insert the namespace as last, so that one with thousands of keys doesn't delay the others.
     this.#ready.delete(namespace);
     if (keys.size > 0) this.#ready.set(namespace, keys);
     this.#active.add(id);
@@ -160,35 +158,13 @@ export class WorkQueue {
 
   #nextAdd(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const finish = () => {
-        this.#takers.delete(finish);
-        signal.removeEventListener("abort", finish);
+      const wake = () => {
+        this.#waiters.delete(wake);
+        signal.removeEventListener("abort", wake);
         resolve();
       };
-      this.#takers.add(finish);
-      signal.addEventListener("abort", finish, { once: true });
+      this.#waiters.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
     });
-  }
-
-  #setTimer(at: number): void {
-    if (this.#timer && this.#timer.at <= at) return;
-    this.#timer?.cancel();
-    const cancel = this.#options.clock.setTimer(at - this.#options.clock.now(), () => this.#releaseDue());
-    this.#timer = { at, cancel };
-  }
-
-  #releaseDue(): void {
-    this.#timer = undefined;
-    const now = this.#options.clock.now();
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const [id, { key, at }] of this.#waiting) {
-      if (at <= now) {
-        this.#waiting.delete(id);
-        this.add(key);
-      } else {
-        earliest = Math.min(earliest, at);
-      }
-    }
-    if (earliest < Number.POSITIVE_INFINITY) this.#setTimer(earliest);
   }
 }

@@ -296,7 +296,7 @@ describeSuite(factory("with the chart's role"), (test) => {
     await log.until((line) => isAboutUs(line) && line.message === "ConfigMap refused", 2);
     await log.until((line) => isAboutUs(line) && line.message === "Secret of that name is somebody else's");
     await cluster.until("configmaps", namespace, "good", (object) => object === undefined);
-    assert.equal(log.with("Events are forbidden and left out from now on").length, 1);
+    assert.equal(log.with("Events are forbidden: no more are written").length, 1);
     assert.deepEqual(log.lines.filter(({ message }) => /not written|interrupted|failed/.test(message)), []);
     assert.deepEqual(await cluster.list("events", namespace), []);
     const refused = await cluster.get("configmaps", namespace, "first");

@@ -1,4 +1,4 @@
-/** The reviewer's own rules; what Kubernetes answers is in tests/integration/metrics_test.ts. */
+/** The reviewer's own rules; tests/integration/metrics_test.ts covers what Kubernetes answers. */
 import assert from "node:assert/strict";
 import { type AccessReviewer, createAccessReviewer } from "../../../lib/kube/access_review.ts";
 import { KubeError } from "../../../lib/kube/errors.ts";
@@ -10,15 +10,12 @@ const USER = { username: "prometheus", uid: "7", groups: ["monitoring"], extra: 
 
 /** An API server that knows some tokens. */
 class Reviews {
-  /** Tokens of those who may read metrics. */
   readonly readers = new Set<string>();
-  /** Tokens of others. */
   readonly strangers = new Set<string>();
-  /** What was asked, in order. */
   readonly asked: { readonly plural: string; readonly spec: Record<string, unknown> }[] = [];
-  /** What every question ends with. */
+  /** Every request fails with it. */
   failure: Error | undefined;
-  /** Questions wait for it. */
+  /** Requests wait for it. */
   held: Promise<void> | undefined;
 
   readonly ask = async <Status>({ plural }: Resource<PartialObject>, spec: unknown): Promise<Status> => {
@@ -47,7 +44,7 @@ function setUp() {
   return { client, clock, log, stop, reviewer };
 }
 
-/** Reviews tokens one after the other; gives the codes of failures among the verdicts. */
+/** Reviews tokens in turn; returns verdicts, and the codes of failures. */
 async function reviewAll(reviewer: AccessReviewer, tokens: readonly string[]): Promise<string[]> {
   const outcomes: string[] = [];
   for (const token of tokens) {
@@ -59,7 +56,7 @@ async function reviewAll(reviewer: AccessReviewer, tokens: readonly string[]): P
 const numbered = (count: number, name = "bad") =>
   Array.from({ length: count }, (_, index) => `${name}-${index}`);
 
-Deno.test("a token is whose TokenReview says, and may what the SubjectAccessReview of that user says", async () => {
+Deno.test("TokenReview identifies the user, and SubjectAccessReview gives the verdict", async () => {
   const { client, reviewer } = setUp();
   assert.deepEqual(await reviewAll(reviewer, ["good", "other", "bad"]), ["allowed", "forbidden", "unknown"]);
   const nonResourceAttributes = { path: "/metrics", verb: "get" };
@@ -70,7 +67,7 @@ Deno.test("a token is whose TokenReview says, and may what the SubjectAccessRevi
   ]);
 });
 
-Deno.test("an answer that allows counts for a minute, and any other for half a minute", async () => {
+Deno.test("an allowed verdict is cached for 60 seconds, any other for 30", async () => {
   const { client, clock, reviewer } = setUp();
   await reviewAll(reviewer, ["good", "other", "bad"]);
   client.readers.delete("good");
@@ -84,7 +81,7 @@ Deno.test("an answer that allows counts for a minute, and any other for half a m
   assert.deepEqual(await reviewAll(reviewer, ["good"]), ["unknown"]);
 });
 
-Deno.test("who isn't allowed any more is one of the others: asked about once in half a minute", async () => {
+Deno.test("a holder who loses the permission is cached as denied", async () => {
   const { client, clock, reviewer } = setUp();
   await reviewer.review("good");
   client.readers.delete("good");
@@ -94,14 +91,14 @@ Deno.test("who isn't allowed any more is one of the others: asked about once in 
   assert.equal(client.asked.length, 1);
 });
 
-Deno.test("requests with the same token at the same time are one question", async () => {
+Deno.test("concurrent requests with the same token share one review", async () => {
   const { client, reviewer } = setUp();
   const verdicts = await Promise.all(Array.from({ length: 50 }, () => reviewer.review("good")));
   assert.deepEqual(new Set(verdicts), new Set(["allowed"]));
   assert.equal(client.asked.length, 2);
 });
 
-Deno.test("a flood of tokens is a trickle of questions, and who was allowed is served all the while", async () => {
+Deno.test("a flood of new tokens causes few reviews, and an allowed token keeps working", async () => {
   const { client, clock, reviewer } = setUp();
   await reviewer.review("good");
   client.asked.length = 0;
@@ -110,7 +107,7 @@ Deno.test("a flood of tokens is a trickle of questions, and who was allowed is s
     assert.equal(await reviewer.review("good"), "allowed");
     await clock.advance(1000);
   }
-  // 20 at once, 2 a second, and the allowed one's second review, which is two questions.
+  // A burst of 20, 2 per second, and the second review of the allowed token, which takes two requests.
   assert.equal(client.asked.length, 20 - 1 + 2 * 89 + 2);
   assert.deepEqual(await reviewAll(reviewer, numbered(3, "more")), [
     "unknown",
@@ -119,7 +116,7 @@ Deno.test("a flood of tokens is a trickle of questions, and who was allowed is s
   ]);
 });
 
-Deno.test("at most four new tokens are asked about at the same time", async () => {
+Deno.test("at most four reviews of new tokens run at the same time", async () => {
   const { client, reviewer } = setUp();
   const { promise, resolve } = Promise.withResolvers<void>();
   client.held = promise;
@@ -134,7 +131,7 @@ Deno.test("at most four new tokens are asked about at the same time", async () =
   ]);
 });
 
-Deno.test("of those who were allowed, the latest 128 keep their precedence over new tokens", async () => {
+Deno.test("the latest 128 allowed tokens are exempt from the rate limit", async () => {
   const { client, clock, reviewer } = setUp();
   const readers = numbered(129, "reader");
   for (const reader of readers) {
@@ -147,7 +144,7 @@ Deno.test("of those who were allowed, the latest 128 keep their precedence over 
   assert.deepEqual(await reviewAll(reviewer, readers.slice(0, 2)), ["too-many-reviews", "allowed"]);
 });
 
-Deno.test("reviews that are forbidden are told once, with what to do, until they work again", async () => {
+Deno.test("forbidden reviews are logged once, with the remedy, until they work again", async () => {
   const { client, log, reviewer } = setUp();
   const forbidden = new KubeError("Cannot create tokenreviews as the API server answered 403: no", {
     status: 403,
@@ -155,21 +152,21 @@ Deno.test("reviews that are forbidden are told once, with what to do, until they
   client.failure = forbidden;
   const failed = Array.from({ length: 3 }, () => "access-not-reviewed");
   assert.deepEqual(await reviewAll(reviewer, ["good", "good", "secret-token"]), failed);
-  const [line, ...others] = log.with("Reviews of tokens are forbidden");
+  const [line, ...others] = log.with("Token review failed");
   assert.deepEqual(others, []);
   assert.equal(line?.level, "warn");
   assert.match(String(line?.fields.error), /create tokenreviews/);
   assert.match(String(line?.fields.help), /subjectaccessreviews.*METRICS_SECURE=false/);
   client.failure = undefined;
   assert.deepEqual(await reviewAll(reviewer, ["good"]), ["allowed"]);
-  assert.equal(log.with("Tokens are reviewed again").length, 1);
+  assert.equal(log.with("Token reviews work again").length, 1);
   client.failure = new KubeError("Cannot create tokenreviews: unreachable", { status: 0 });
   assert.deepEqual(await reviewAll(reviewer, ["secret-token"]), ["access-not-reviewed"]);
-  assert.equal(log.with("Token not reviewed").length, 1);
+  assert.deepEqual(log.with("Token review failed").map(({ fields }) => "help" in fields), [true, false]);
   assert.doesNotMatch(JSON.stringify(log.lines), /secret-token|good/);
 });
 
-Deno.test("who was allowed isn't any more when the answer is too old and there is no other", async () => {
+Deno.test("an expired verdict is not used when the API server is unreachable", async () => {
   const { client, clock, reviewer } = setUp();
   await reviewer.review("good");
   client.failure = new KubeError("unreachable", { status: 0 });
@@ -177,7 +174,7 @@ Deno.test("who was allowed isn't any more when the answer is too old and there i
   assert.deepEqual(await reviewAll(reviewer, ["good"]), ["access-not-reviewed"]);
 });
 
-Deno.test("a question that the end of the program cuts off is told to nobody", async () => {
+Deno.test("a review that ends with the program is not logged", async () => {
   const { client, log, reviewer, stop } = setUp();
   client.failure = new Error("aborted");
   stop.abort();

@@ -8,7 +8,7 @@ import { MemoryLogger } from "../../fixtures/recorders.ts";
 
 const key = { namespace: "main", name: "web" };
 
-/** Runs one worker on one key through what the reconciles do in turn. */
+/** Runs one worker on one key; each reconcile has the next outcome. */
 async function run(...outcomes: readonly (() => ReturnType<Reconcile>)[]) {
   const clock = new ManualClock();
   const queue = new WorkQueue({ clock, random: () => 1 });
@@ -37,19 +37,19 @@ async function run(...outcomes: readonly (() => ReturnType<Reconcile>)[]) {
   return { times, levels: log.lines.map(({ level }) => level) };
 }
 
-Deno.test("runController() comes back when a reconcile asks for it, and not otherwise", async () => {
+Deno.test("runController() requeues only when the reconcile asks for it", async () => {
   const { times } = await run(() => Promise.resolve({ requeueAfterMs: 60_000 }));
   assert.deepEqual(times, [0, 60_000]);
 });
 
-Deno.test("runController() retries a failure later each time, and starts over after a success", async () => {
+Deno.test("runController() backs off after failures, and resets the backoff after a success", async () => {
   const fail = () => Promise.reject(new Error("broken"));
   const { times, levels } = await run(fail, fail, () => Promise.resolve({ requeueAfterMs: 1000 }), fail);
   assert.deepEqual(times, [0, 500, 1500, 2500, 3000]);
   assert.deepEqual(levels, ["error", "error", "error"]);
 });
 
-Deno.test("runController() takes no key while the API server asks to be left alone", async () => {
+Deno.test("runController() takes no key until Retry-After has passed", async () => {
   const busy = () => Promise.reject(new KubeError("busy", { status: 429, retryAfterMs: 20_000 }));
   const { times } = await run(busy, () => Promise.resolve({}));
   assert.deepEqual(times, [0, 20_000]);
@@ -61,13 +61,13 @@ Deno.test("runController() does not retry a terminal error", async () => {
   assert.deepEqual(levels, ["error"]);
 });
 
-Deno.test("runController() retries a conflict without making a noise", async () => {
+Deno.test("runController() retries a conflict and logs it at debug", async () => {
   const { times, levels } = await run(() => Promise.reject(new KubeError("newer", { status: 409 })));
   assert.deepEqual(times, [0, 500]);
   assert.deepEqual(levels, ["debug"]);
 });
 
-Deno.test("runController() finishes the work in hand when it is stopped, and takes no more", async () => {
+Deno.test("runController() finishes the reconcile in progress when it stops, and takes no more keys", async () => {
   const queue = new WorkQueue({ clock: new ManualClock(), random: () => 1 });
   const controller = new AbortController();
   const work = Promise.withResolvers<Record<never, never>>();

@@ -10,7 +10,7 @@ import {
   kubeError,
 } from "../../../lib/kube/errors.ts";
 
-Deno.test("kubeError() tells what was asked, of which object, and what the server said", () => {
+Deno.test("kubeError() names the request, its object, and the server's message", () => {
   const error = kubeError(
     "get configmaps main/web",
     { message: "not found", reason: "NotFound", code: 404 },
@@ -21,14 +21,14 @@ Deno.test("kubeError() tells what was asked, of which object, and what the serve
   assert.equal(error.reason, "NotFound");
 });
 
-Deno.test("kubeError() takes the time to wait from the header, else from the Status object", () => {
+Deno.test("kubeError() takes the wait from the header, else from the Status object", () => {
   assert.equal(kubeError("list", {}, 429, "7").retryAfterMs, 7000);
   assert.equal(kubeError("list", { details: { retryAfterSeconds: 3 } }, 429).retryAfterMs, 3000);
   assert.equal(kubeError("list", {}, 500).retryAfterMs, undefined);
   assert.equal(kubeError("list", {}, 503, "Wed, 21 Oct 2026 07:28:00 GMT").retryAfterMs, undefined);
 });
 
-Deno.test("the predicates tell the statuses apart", () => {
+Deno.test("the predicates distinguish statuses", () => {
   const predicates = [isForbidden, isNotFound, isConflict, isGone, isInvalid];
   const table = [403, 404, 409, 410, 422, 500].map((status) =>
     predicates.map((holds) => holds(kubeError("x", {}, status)))
@@ -44,13 +44,13 @@ Deno.test("the predicates tell the statuses apart", () => {
   assert.equal(isNotFound(new Error("404")), false);
 });
 
-Deno.test("isNamespaceTerminating() knows the one forbidden thing that is no mistake", () => {
+Deno.test("isNamespaceTerminating() distinguishes a terminating namespace from a missing permission", () => {
   const body = { details: { causes: [{ reason: "NamespaceTerminating" }] } };
   assert.equal(isNamespaceTerminating(kubeError("create secrets", body, 403)), true);
   assert.equal(isNamespaceTerminating(kubeError("create secrets", {}, 403)), false);
 });
 
-Deno.test("isOverQuota() knows a quota's refusals by their words", () => {
+Deno.test("isOverQuota() recognises the API server's quota messages", () => {
   const refusal = (status: number, message: string) => kubeError("create pods", { message }, status);
   assert.equal(
     isOverQuota(refusal(403, 'pods "a" is forbidden: exceeded quota: few, requested: pods=1')),

@@ -23,7 +23,7 @@ function setUp(answer: () => Promise<typeof object> = () => Promise.resolve(obje
   return { clock, created, log, recorder: createEventRecorder({ client, clock, log }) };
 }
 
-Deno.test("an Event names its object, the reason and what to do", async () => {
+Deno.test("an Event has its object, the reason and the note", async () => {
   const { created, recorder } = setUp();
   await recorder.warn(subject, "InsightsRefused", "Set the label", { signal });
   assert.deepEqual(created, [{
@@ -46,14 +46,14 @@ Deno.test("an Event names its object, the reason and what to do", async () => {
   }]);
 });
 
-Deno.test("a recorder that is forbidden to write says so once and is silent from then on", async () => {
+Deno.test("a recorder logs once that Events are forbidden, and writes no more", async () => {
   const { created, log, recorder } = setUp(() => Promise.reject(new KubeError("no", { status: 403 })));
   for (let i = 0; i < 3; i++) await recorder.warn(subject, "InsightsRefused", "x", { signal });
   assert.equal(created.length, 1);
-  assert.equal(log.with("Events are forbidden and left out from now on").length, 1);
+  assert.equal(log.with("Events are forbidden: no more are written").length, 1);
 });
 
-Deno.test("a recorder goes on after a failure that is not for good", async () => {
+Deno.test("a recorder continues after a temporary failure", async () => {
   const failures = [
     new KubeError("busy", { status: 500 }),
     new KubeError("leaving", { status: 403, causes: ["NamespaceTerminating"] }),
@@ -66,13 +66,13 @@ Deno.test("a recorder goes on after a failure that is not for good", async () =>
   }
 });
 
-Deno.test("a note is cut to what the API server takes", async () => {
+Deno.test("a note is cut to the API server's limit", async () => {
   const { created, recorder } = setUp();
   await recorder.warn(subject, "InsightsRefused", "x".repeat(2000), { signal });
   assert.equal(String(created[0]!["message"]).length, 1024);
 });
 
-Deno.test("Events are limited to a burst, and one in ten seconds after that", async () => {
+Deno.test("Events are limited to a burst of 25, then one in 10 seconds", async () => {
   const { clock, created, recorder } = setUp();
   const warnOften = async () => {
     for (let i = 0; i < 40; i++) await recorder.warn(subject, "InsightsRefused", "x", { signal });
@@ -87,7 +87,7 @@ Deno.test("Events are limited to a burst, and one in ten seconds after that", as
   assert.equal(await warnOften(), 25);
 });
 
-Deno.test("Events that are forbidden while others are under way are told of once", async () => {
+Deno.test("several Events in flight that are forbidden are logged once", async () => {
   const { log, recorder } = setUp(() => Promise.reject(new KubeError("no", { status: 403 })));
   await Promise.all([1, 2, 3].map(() => recorder.warn(subject, "InsightsRefused", "x", { signal })));
   assert.equal(log.lines.length, 1);

@@ -34,13 +34,13 @@ function renew(lock: LeaseLock): Promise<boolean> {
   return lock.claim({ renewing: true, stop: NEVER, kill: NEVER });
 }
 
-Deno.test("a Lease that is not there is created, with times of six digits", async () => {
+Deno.test("a missing Lease is created, with times of six digits", async () => {
   const { server, lock } = setUp();
   assert.equal(await take(lock), true);
   assert.deepEqual(server.spec, leaseOf("us", { leaseTransitions: 0 }));
 });
 
-Deno.test("a Lease without a holder is taken at once, and counts as passed on", async () => {
+Deno.test("a Lease without a holder is taken at once, as a transition", async () => {
   const { clock, server, lock } = setUp(leaseOf("", { leaseDurationSeconds: 1 }));
   await clock.advance(7);
   assert.equal(await take(lock), true);
@@ -48,14 +48,14 @@ Deno.test("a Lease without a holder is taken at once, and counts as passed on", 
   assert.deepEqual(server.spec, leaseOf("us", { leaseTransitions: 4, acquireTime: now, renewTime: now }));
 });
 
-Deno.test("a Lease that is ours from before a restart is taken at once, and does not count as passed on", async () => {
+Deno.test("our own Lease from before a restart is taken at once, without a transition", async () => {
   const { clock, server, lock } = setUp(leaseOf("us"));
   await clock.advance(1000);
   assert.equal(await take(lock), true);
   assert.deepEqual(server.spec, leaseOf("us", { renewTime: "2026-11-23T10:00:01.000000Z" }));
 });
 
-Deno.test("somebody else's Lease is free when it has not changed for its duration by our clock, whatever its times say", async () => {
+Deno.test("another candidate's Lease is free when it has not changed for its duration by our clock, whatever its times say", async () => {
   for (const renewTime of ["1970-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z"]) {
     const { clock, server, lock } = setUp(leaseOf("them", { renewTime }));
     assert.equal(await take(lock), false);
@@ -67,7 +67,16 @@ Deno.test("somebody else's Lease is free when it has not changed for its duratio
   }
 });
 
-Deno.test("somebody else's Lease is theirs anew with each change that we see", async () => {
+Deno.test("another candidate's Lease lasts for its duration although the wall clock is set forward", async () => {
+  const { clock, lock } = setUp(leaseOf("them"));
+  assert.equal(await take(lock), false);
+  clock.setWallTime(Date.parse("2027-01-01T00:00:00Z"));
+  assert.equal(await take(lock), false);
+  await clock.advance(15_000);
+  assert.equal(await take(lock), true);
+});
+
+Deno.test("each observed change renews another candidate's Lease", async () => {
   const { clock, server, lock } = setUp(leaseOf("them"));
   assert.equal(await take(lock), false);
   await clock.advance(14_000);
@@ -79,7 +88,7 @@ Deno.test("somebody else's Lease is theirs anew with each change that we see", a
   assert.equal(await take(lock), true);
 });
 
-Deno.test("the holder's own duration counts, not ours", async () => {
+Deno.test("the holder's duration counts, not ours", async () => {
   const { clock, lock } = setUp(leaseOf("them", { leaseDurationSeconds: 60 }));
   assert.equal(await take(lock), false);
   await clock.advance(59_999);
@@ -88,7 +97,7 @@ Deno.test("the holder's own duration counts, not ours", async () => {
   assert.equal(await take(lock), true);
 });
 
-Deno.test("a Lease that is deleted stays with its last holder for its duration", async () => {
+Deno.test("a deleted Lease belongs to its last holder for its duration", async () => {
   const { clock, server, lock } = setUp(leaseOf("them"));
   assert.equal(await take(lock), false);
   server.spec = undefined;
@@ -99,7 +108,7 @@ Deno.test("a Lease that is deleted stays with its last holder for its duration",
   assert.equal(server.spec?.["holderIdentity"], "us");
 });
 
-Deno.test("a renewal creates our Lease again when it was deleted", async () => {
+Deno.test("a renewal creates our deleted Lease again", async () => {
   const { server, lock } = setUp();
   await take(lock);
   server.spec = undefined;
@@ -107,7 +116,7 @@ Deno.test("a renewal creates our Lease again when it was deleted", async () => {
   assert.equal(server.spec?.["holderIdentity"], "us");
 });
 
-Deno.test("a renewal finds out at once that somebody else has the Lease, even one that is over, or nobody", async () => {
+Deno.test("a renewal detects that another candidate or nobody holds the Lease, even an expired one", async () => {
   for (const holder of ["them", ""]) {
     const { server, lock } = setUp();
     await take(lock);
@@ -117,7 +126,7 @@ Deno.test("a renewal finds out at once that somebody else has the Lease, even on
   }
 });
 
-Deno.test("a renewal goes on from our own write that was made without an answer, and one of other fields", async () => {
+Deno.test("a renewal continues after our own unanswered write, and after a write of other fields", async () => {
   const { clock, server, link, lock } = setUp();
   await take(lock);
   await clock.advance(1000);
@@ -133,7 +142,7 @@ Deno.test("a renewal goes on from our own write that was made without an answer,
   assert.equal(server.spec.strategy, "theirs");
 });
 
-Deno.test("of two that take a Lease at once, one gets it and the other a conflict", async () => {
+Deno.test("of two concurrent claims, one succeeds and the other conflicts", async () => {
   for (const spec of [undefined, leaseOf("")]) {
     const { clock, server, lock } = setUp(spec);
     const rival = createLeaseLock({
@@ -170,7 +179,7 @@ Deno.test("a stop ends a claim before its write, but not the write", async () =>
   assert.equal(await late, true);
 });
 
-Deno.test("a release leaves the Lease without a holder for others to take at once", async () => {
+Deno.test("a release leaves the Lease without a holder, with a duration of one second", async () => {
   const { server, lock, clock } = setUp();
   await take(lock);
   await clock.advance(1000);
@@ -182,7 +191,7 @@ Deno.test("a release leaves the Lease without a holder for others to take at onc
   );
 });
 
-Deno.test("a release leaves a Lease alone that is somebody else's by now, or was deleted", async () => {
+Deno.test("a release doesn't touch a Lease that another candidate holds or that was deleted", async () => {
   for (const spec of [leaseOf("them"), undefined]) {
     const { server, lock } = setUp();
     await take(lock);
@@ -201,7 +210,7 @@ Deno.test("a release works after a renewal that failed", async () => {
   assert.equal(server.spec?.holderIdentity, "");
 });
 
-Deno.test("a release takes no longer than one request may", async () => {
+Deno.test("a release takes no longer than the timeout of one request", async () => {
   const { clock, server, link, lock } = setUp();
   await take(lock);
   // A conflict, a read and a write together take 6 s.
@@ -210,6 +219,5 @@ Deno.test("a release takes no longer than one request may", async () => {
   const released = assert.rejects(lock.release(), { name: "TimeoutError" });
   await clock.advance(5000);
   await released;
-  lock[Symbol.dispose]();
   assert.equal(clock.pending, 0);
 });

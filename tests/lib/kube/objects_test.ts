@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { formatKey, keyOf, resourcePath, RESOURCES } from "../../../lib/kube/objects.ts";
+import { formatKey, keyOf, parseKey, resourcePath, RESOURCES } from "../../../lib/kube/objects.ts";
 
-Deno.test("resourcePath() leads to a collection, to that of a namespace, and to one object", () => {
+Deno.test("resourcePath() gives the path of a collection, of a namespace's collection, and of one object", () => {
   const { configMaps, namespaces } = RESOURCES;
   assert.equal(resourcePath(configMaps), "/api/v1/configmaps");
   assert.equal(
@@ -19,15 +19,18 @@ Deno.test("resourcePath() leads to a collection, to that of a namespace, and to 
   );
 });
 
-Deno.test("resourcePath() can't be led astray by a name", () => {
+Deno.test("resourcePath() encodes names", () => {
   assert.equal(
     resourcePath(RESOURCES.secrets, { namespace: "a/b", name: "../c?d" }),
     "/api/v1/namespaces/a%2Fb/secrets/..%2Fc%3Fd",
   );
 });
 
-Deno.test("formatKey() and keyOf() name an object with its namespace, if it has one", () => {
+Deno.test("formatKey() writes namespace and name, and parseKey() reads them", () => {
   const metadata = { name: "web", uid: "1", resourceVersion: "1" };
   assert.equal(formatKey(keyOf({ metadata: { ...metadata, namespace: "main" } })), "main/web");
   assert.equal(formatKey(keyOf({ metadata })), "web");
+  for (const key of [{ namespace: "main", name: "web" }, { namespace: "", name: "web" }]) {
+    assert.deepEqual(parseKey(formatKey(key)), key);
+  }
 });

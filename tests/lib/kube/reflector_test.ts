@@ -17,14 +17,14 @@ function event(type: WatchEvent["type"], name: string, resourceVersion: string):
   return { type, object: object(name, resourceVersion) };
 }
 
-/** What an API server does in turn, one entry for each request; the last watch never ends by itself. */
+/** The API server's answers, one per request. The last watch never ends by itself. */
 type Script = readonly (
   | { list: readonly string[]; resourceVersion?: string; next?: string }
   | { watch: readonly WatchEvent[]; lastsMs?: number; then?: Error | "silence" }
   | { fail: Error }
 )[];
 
-/** Runs a reflector through a script; `story` tells what was asked of the server and what the handler was told. */
+/** Runs a reflector through a script; `story` lists its requests and the handler's calls. */
 async function play(script: Script, advances: readonly number[] = []) {
   const story: string[] = [];
   const clock = new ManualClock();
@@ -92,7 +92,7 @@ const gone = new KubeError("too old", { status: 410, reason: "Expired" });
 const broken = new KubeError("connection reset", { status: 0 });
 const silence = { watch: [], then: "silence" } as const;
 
-Deno.test("a reflector lists all pages, then watches from there and passes on what changes", async () => {
+Deno.test("a reflector lists all pages, watches from there, and passes on changes", async () => {
   const { story, log, synced, timers } = await play([
     { list: ["a", "b"], next: "page2" },
     { list: ["c"], resourceVersion: "12" },
@@ -101,7 +101,7 @@ Deno.test("a reflector lists all pages, then watches from there and passes on wh
       then: "silence",
     },
   ]);
-  // The next page is on its way while this one is told of.
+  // The next page is requested before this one is handled.
   assert.deepEqual(story, [
     "list",
     "list page2",
@@ -122,7 +122,7 @@ Deno.test("a reflector lists all pages, then watches from there and passes on wh
   }]);
 });
 
-Deno.test("a reflector whose watch breaks goes on after its last event or bookmark without a new list", async () => {
+Deno.test("a reflector resumes a broken watch from its last event or bookmark, without a new list", async () => {
   const { story } = await play([
     { list: ["a"] },
     { watch: [event("MODIFIED", "a", "11"), event("BOOKMARK", "", "20")], then: broken },
@@ -131,7 +131,7 @@ Deno.test("a reflector whose watch breaks goes on after its last event or bookma
   assert.deepEqual(story, ["list", "+main/a", "watch 10", "+main/a", "watch 20"]);
 });
 
-Deno.test("a reflector lists again when its version is too old, as status and in the stream, and tells what has gone", async () => {
+Deno.test("a reflector lists again when its version has expired, by status or by event, and reports what has gone", async () => {
   for (const then of [{ watch: [], then: gone }, { fail: gone }]) {
     const { story } = await play([
       { list: ["a", "b"] },
@@ -152,7 +152,7 @@ Deno.test("a reflector lists again when its version is too old, as status and in
   }
 });
 
-Deno.test("a reflector starts its list over when a page's token has expired", async () => {
+Deno.test("a reflector restarts its list when a page's token has expired", async () => {
   const { story } = await play([
     { list: ["a"], next: "page2" },
     { fail: gone },
@@ -162,7 +162,7 @@ Deno.test("a reflector starts its list over when a page's token has expired", as
   assert.deepEqual(story, ["list", "list page2", "+main/a", "list", "+main/a", "+main/b", "watch 10"]);
 });
 
-Deno.test("a reflector waits as long as the server asks, and longer after each failure", async () => {
+Deno.test("a reflector honours Retry-After, and backs off after failures", async () => {
   const busy = new KubeError("busy", { status: 429, retryAfterMs: 7000 });
   const { log } = await play([{ fail: broken }, { fail: broken }, { fail: busy }, { list: [] }, silence], [
     1000,
@@ -172,12 +172,12 @@ Deno.test("a reflector waits as long as the server asks, and longer after each f
   assert.deepEqual(log.with("Watch interrupted").map(({ fields }) => fields.retryMs), [1000, 2000, 7000]);
 });
 
-Deno.test("a reflector does not storm a server that ends each watch at once", async () => {
+Deno.test("a reflector backs off when the server ends each watch at once", async () => {
   const { story } = await play([{ list: [] }, { watch: [] }, { watch: [] }, silence], [999, 1, 1999, 1]);
   assert.deepEqual(story, ["list", "watch 10", "watch 10", "watch 10"]);
 });
 
-Deno.test("a reflector lists again after an hour, although no watch has failed, and reports what a watch missed", async () => {
+Deno.test("a reflector lists again after an hour without a failure, and reports what the watches missed", async () => {
   const MINUTE = 60_000;
   const { story } = await play([
     { list: ["a", "b"] },
@@ -196,7 +196,7 @@ Deno.test("a reflector lists again after an hour, although no watch has failed, 
   ]);
 });
 
-Deno.test("a reflector stops while it waits to try again, and leaves no timer", async () => {
+Deno.test("a reflector stops during a backoff, and leaves no timer", async () => {
   const { story, timers, synced } = await play([{ fail: broken }]);
   assert.deepEqual(story, ["list"]);
   assert.equal(timers, 0);

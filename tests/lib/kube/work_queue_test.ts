@@ -15,7 +15,7 @@ function key(text: string): ObjectKey {
   return { namespace, name };
 }
 
-/** Takes and finishes everything that is ready. */
+/** Takes and finishes all ready keys. */
 async function drain(queue: WorkQueue): Promise<string[]> {
   const taken: string[] = [];
   while (queue.readyCount > 0) {
@@ -27,19 +27,19 @@ async function drain(queue: WorkQueue): Promise<string[]> {
   return taken;
 }
 
-Deno.test("WorkQueue.add() keeps one place for a key however often it is added", async () => {
+Deno.test("WorkQueue.add() queues a key once however often it is added", async () => {
   const { queue } = setUp();
   for (let i = 0; i < 3; i++) queue.add(key("a/1"));
   assert.deepEqual(await drain(queue), ["a/1"]);
 });
 
-Deno.test("WorkQueue.get() lets namespaces take turns", async () => {
+Deno.test("WorkQueue.get() takes keys from namespaces in turn", async () => {
   const { queue } = setUp();
   for (const text of ["a/1", "a/2", "a/3", "b/1", "c/1", "b/2"]) queue.add(key(text));
   assert.deepEqual(await drain(queue), ["a/1", "b/1", "c/1", "a/2", "b/2", "a/3"]);
 });
 
-Deno.test("WorkQueue never hands out a key that is being worked on, and runs it again afterwards", async () => {
+Deno.test("WorkQueue doesn't hand out a key in progress, and hands it out again afterwards", async () => {
   const { queue } = setUp();
   queue.add(key("a/1"));
   const first = await queue.get(signal);
@@ -51,7 +51,7 @@ Deno.test("WorkQueue never hands out a key that is being worked on, and runs it 
   assert.deepEqual(await drain(queue), ["a/1"]);
 });
 
-Deno.test("WorkQueue.get() waits for a key, and gives each waiting worker its own", async () => {
+Deno.test("WorkQueue.get() waits for a key, and gives each waiting worker a different one", async () => {
   const { queue } = setUp();
   const workers = [queue.get(signal), queue.get(signal)];
   queue.add(key("a/1"));
@@ -59,7 +59,7 @@ Deno.test("WorkQueue.get() waits for a key, and gives each waiting worker its ow
   assert.deepEqual((await Promise.all(workers)).map((taken) => taken && formatKey(taken)), ["a/1", "b/1"]);
 });
 
-Deno.test("WorkQueue.get() gives undefined when its signal aborts, also while it waits", async () => {
+Deno.test("WorkQueue.get() resolves with undefined when its signal aborts, also while it waits", async () => {
   const { queue } = setUp();
   const controller = new AbortController();
   const waiting = queue.get(controller.signal);
@@ -70,7 +70,7 @@ Deno.test("WorkQueue.get() gives undefined when its signal aborts, also while it
   assert.equal(queue.readyCount, 1);
 });
 
-Deno.test("WorkQueue.addAfter() hands out a key at its time, and the earliest of two times counts", async () => {
+Deno.test("WorkQueue.addAfter() queues a key at the earliest of its times", async () => {
   const { clock, queue } = setUp();
   queue.addAfter(key("a/1"), 5000);
   queue.addAfter(key("a/1"), 1000);
@@ -86,13 +86,13 @@ Deno.test("WorkQueue.addAfter() hands out a key at its time, and the earliest of
   assert.equal(queue.readyCount, 0);
 });
 
-Deno.test("WorkQueue.addAfter() with no time left adds at once", async () => {
+Deno.test("WorkQueue.addAfter() without a delay queues at once", async () => {
   const { queue } = setUp();
   queue.addAfter(key("a/1"), -1);
   assert.deepEqual(await drain(queue), ["a/1"]);
 });
 
-Deno.test("WorkQueue.retry() waits longer each time until the key is forgotten", async () => {
+Deno.test("WorkQueue.retry() backs off until the key is forgotten", async () => {
   const { clock, queue } = setUp();
   for (const wait of [500, 1000, 2000]) {
     queue.retry(key("a/1"));
@@ -116,7 +116,7 @@ Deno.test("WorkQueue.close() leaves no timer behind", () => {
   assert.equal(queue.waitingCount, 0);
 });
 
-Deno.test("WorkQueue.hold() hands out nothing until the longest of the holds is over, then everything", async () => {
+Deno.test("WorkQueue.hold() hands out nothing until the longest hold is over, then everything", async () => {
   const { clock, queue } = setUp();
   const taken: string[] = [];
   const take = async () => {
