@@ -21,6 +21,7 @@ export type WaitingCounts = Readonly<Record<"pending" | "deferred", number>>;
 
 /** Sees ConfigMaps, and counts those that wait. */
 export interface ConfigMapHandler extends ReflectorHandler {
+  /** Counts for one destination. */
   counts(destination: Destination): WaitingCounts;
 }
 

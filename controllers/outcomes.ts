@@ -52,7 +52,8 @@ export interface OutcomeReporting {
   readonly remembersRefusals: boolean;
 }
 
-interface CallOptions {
+/** Options of each call. */
+export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
