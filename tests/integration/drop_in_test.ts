@@ -1,6 +1,6 @@
 /**
- * In the Go remote's place: the binary's bundle as another user than root, with exactly the variables that the lagoon-remote
- * chart sets, its role, no arguments and the default ports, in a cluster where the Go remote was before.
+ * Replaces the Go remote: runs the binary's bundle as a user other than root, with exactly the variables and the role of the
+ * lagoon-remote chart, without arguments, on the default ports, in a cluster where the Go remote ran before.
  */
 import assert from "node:assert/strict";
 import { bundleArguments, makeBundle, mallocSettings } from "../fixtures/bundle.ts";
@@ -20,13 +20,13 @@ import { issueToken } from "../../lib/tokens.ts";
 import { AccessControl, CHART_RULES, OWN_NAMESPACE } from "../fixtures/rbac.ts";
 import { until } from "../fixtures/until.ts";
 
-/** The image's user, where the test may become it. */
+/** The user of the image. */
 const USER = "65532";
 
 const SECRET = "a-secret-from-before-the-swap";
 const NAMESPACE = "proj-main";
 
-/** What the Go remote signs for the namespace: tests of tokens hold ours to its bytes. */
+/** The Go remote's token for the namespace. The tests of tokens check that ours are the same, byte for byte. */
 const GO_TOKEN = issueToken(SECRET, {
   namespace: NAMESPACE,
   environmentId: "3",
@@ -74,7 +74,7 @@ const LEFT = {
   }),
 };
 
-const NAME = "with the chart's variables, role and user the program takes over what the Go remote left";
+const NAME = "with the chart's variables, role and user, the program takes over from the Go remote";
 const needsNode = needsPrivateNode(NAME);
 
 Deno.test({
@@ -116,7 +116,7 @@ Deno.test({
     assert.ok(await cluster.get("configmaps", NAMESPACE, "given-up"));
     const after = await cluster.get("secrets", NAMESPACE, "insights-token");
     assert.equal(after?.metadata.resourceVersion, secret.metadata.resourceVersion);
-    // A site goes on with the token that it has.
+    // A site keeps using its token.
     const response = await fetch("http://127.0.0.1:8888/facts/drush", {
       method: "DELETE",
       headers: { authorization: GO_TOKEN },
@@ -126,7 +126,7 @@ Deno.test({
     const messages = (await takeMessages(node)).map(({ content }) => JSON.parse(content.toString()));
     assert.deepEqual(messages.map(({ type }) => type).sort(), ["direct.delete.facts", "sbom"]);
     assert.deepEqual(messages.find(({ type }) => type === "sbom").binaryPayload, LEFT.deferred.binaryData);
-    // The chart's role has no Events, and the program says so once.
+    // The chart's role does not allow Events; the program logs that once.
     assert.equal(program.log().split("Events are forbidden").length, 2, program.log());
   },
 });
@@ -137,17 +137,17 @@ async function isReady(): Promise<boolean> {
   return answer?.ok ?? false;
 }
 
-/** Starts the bundle with these variables and no others; as the image's user where the test runs as root. */
+/** Starts the bundle with only these variables; as the image's user if the test runs as root. */
 async function startAsImageDoes(env: Readonly<Record<string, string>>) {
   const folder = await Deno.makeTempDir();
   const runtime = `${folder}/deno`;
-  // Where it is installed, another user may not look.
+  // Another user may be unable to read the installed one.
   await Deno.copyFile(Deno.execPath(), runtime);
   const bundle = await makeBundle(folder);
   for (const path of [folder, runtime, bundle, env.SERVICE_ACCOUNT_DIRECTORY!]) await Deno.chmod(path, 0o755);
   const args = bundleArguments(bundle);
   const asUser = Deno.uid() === 0 ? ["--reuid", USER, "--regid", USER, "--clear-groups", runtime] : [];
-  // Deno looks for its cache, which the binary has no use for.
+  // The binary needs no cache of Deno.
   const variables = Object.entries({ ...mallocSettings(), DENO_DIR: "/nowhere", ...env });
   const command = Deno.uid() === 0 ? ["setpriv", ...asUser] : [runtime];
   const process = startChild("env", {

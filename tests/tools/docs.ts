@@ -1,5 +1,5 @@
 /**
- * Writes the documents that come from code: `deno task docs`.
+ * Generates documents from code: `deno task docs`.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import { configurationMarkdown } from "../../lib/config/usage.ts";
 import { openApiDocument } from "./openapi/document.ts";
 import { withTables } from "./posting_tables.ts";
 
-/** Where a document stands. */
+/** The URL of a document. */
 export function documentUrl(name: string): URL {
   return new URL(`../../docs/${name}`, import.meta.url);
 }
 
-/** docs/openapi.json as it should be. */
+/** The content of docs/openapi.json. */
 export function openApiText(): string {
   return `${JSON.stringify(openApiDocument(), null, 2)}\n`;
 }
 
-/** docs/posting.md as it should be: with the tables that come from code. */
+/** docs/posting.md with its generated tables up to date. */
 export async function postingText(): Promise<string> {
   return withTables(await Deno.readTextFile(documentUrl("posting.md")));
 }
