@@ -10,7 +10,7 @@ import { TrackRefusedError } from "../lib/dependency_track/errors.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
 import { type ObjectMeta, RESOURCES, type Secret } from "../lib/kube/objects.ts";
-import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
+import { ANNOTATIONS, LABELS, parseGoBoolean } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import { type Destination, trackDestination } from "./destination.ts";
 import type { OutcomeReporting } from "./outcomes.ts";
@@ -110,13 +110,13 @@ export function customTarget(
       const { allowsAddress } = options;
       const server = { endpoint, key, allowsAddress, authorities: WELL_KNOWN_AUTHORITIES };
       const told = siteValue(data, SITE_SECRET.prodOnly);
-      if (told !== "" && parseBoolean(told) === undefined) {
+      if (told !== "" && parseGoBoolean(told) === undefined) {
         log.warn("A site's choice is neither true nor false, so the operator's counts", {
           namespace,
           variable: SITE_SECRET.prodOnly,
         });
       }
-      return { server, prodOnly: parseBoolean(told) ?? options.prodOnly };
+      return { server, prodOnly: parseGoBoolean(told) ?? options.prodOnly };
     },
   };
 }
@@ -170,10 +170,4 @@ async function readSiteSecret(
 
 function siteValue(data: Secret["data"], name: string): string {
   return Buffer.from(data?.[name] ?? "", "base64").toString().trim();
-}
-
-/** As Go parses them. */
-function parseBoolean(text: string): boolean | undefined {
-  if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
-  return ["0", "f", "F", "false", "FALSE", "False"].includes(text) ? false : undefined;
 }

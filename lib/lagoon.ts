@@ -84,3 +84,9 @@ export function readEnvironment(namespace: string, labels: Labels = {}): Environ
   if (!environmentId || !projectName || !environmentName) return undefined;
   return { namespace, environmentId, projectName, environmentName };
 }
+
+/** Parses a boolean as Go's strconv.ParseBool does; undefined for any other text. */
+export function parseGoBoolean(text: string): boolean | undefined {
+  if (["1", "t", "T", "TRUE", "true", "True"].includes(text)) return true;
+  return ["0", "f", "F", "FALSE", "false", "False"].includes(text) ? false : undefined;
+}

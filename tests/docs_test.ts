@@ -1,6 +1,6 @@
 /** Holds the documents to the program: what they name exists, and what exists is named. */
 import assert from "node:assert/strict";
-import { OPTIONS } from "../lib/config/options.ts";
+import { ALL_OPTIONS } from "../lib/config/options.ts";
 import { createMetrics, type GaugeName, GAUGES } from "../lib/metrics.ts";
 import { readDocumentedMetrics } from "./fixtures/documented_metrics.ts";
 import { TOKEN_SECRET } from "../lib/lagoon.ts";
@@ -48,7 +48,7 @@ const DOCUMENTS = [
 
 Deno.test("documents name no variable that isn't one of the program's", async () => {
   const ofClients = ["INSIGHTS_TOKEN", "INSIGHTS_TOKEN_FILE", "INSIGHTS_URL"];
-  const known = [...Object.values(OPTIONS).map(({ env }) => env), ...ofClients];
+  const known = [...ALL_OPTIONS.map(({ env }) => env), ...ofClients];
   let named = 0;
   for (const document of DOCUMENTS) {
     const text = await Deno.readTextFile(new URL(`../${document}`, import.meta.url));
@@ -69,7 +69,7 @@ Deno.test("docs/delivery.md tells the limits' defaults as they are", async () =>
   const rows = [...text.matchAll(/^\| [^|]*\| `([A-Z_]+)` *\| ([\d,]+)( MiB| s)? *\|/gm)];
   assert.ok(rows.length >= 10, `${rows.length}`);
   for (const [, name, number, unit] of rows) {
-    const option = Object.values(OPTIONS).find(({ env }) => env === name);
+    const option = ALL_OPTIONS.find(({ env }) => env === name);
     const value = Number(number!.replaceAll(",", "")) * (unit === " MiB" ? 1024 * 1024 : 1);
     assert.equal(option?.defaultText, String(value), name!);
   }

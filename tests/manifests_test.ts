@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import denoJson from "../deno.json" with { type: "json" };
 import { buildConfig, type Config } from "../lib/config/config.ts";
-import { OPTIONS } from "../lib/config/options.ts";
+import { ALL_OPTIONS } from "../lib/config/options.ts";
 import { readValues } from "../lib/config/read.ts";
 import { createHealthApp } from "../routes/health.ts";
 import {
@@ -41,7 +41,7 @@ function configOf(objects: readonly RenderedObject[]): Config {
     if (found !== undefined) env.set(name, found);
   }
   const read = (name: string) => env.get(name);
-  return buildConfig(readValues([], read), read);
+  return buildConfig(readValues([], read).values, read);
 }
 
 /** What only the component for Dependency-Track grants. */
@@ -65,7 +65,7 @@ for (const variant of VARIANTS) {
     const names = variables.map(({ name }) => name);
     assert.deepEqual(names, [...new Set(names)]);
     for (const { name, valueFrom } of variables) {
-      const option = Object.values(OPTIONS).find(({ env }) => env === name);
+      const option = ALL_OPTIONS.find(({ env }) => env === name);
       assert.ok(option, name);
       if (option.secret || valueFrom) {
         assert.equal(valueFrom?.secretKeyRef.name, "insights-remote", name);

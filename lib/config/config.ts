@@ -1,292 +1,176 @@
 /**
- * The validated configuration: plain, frozen data in sections that fit the parts of the program, and that can be
- * handed to a Worker as it is.
+ * The configuration of the service: plain data in sections that fit the parts of the program, checked as a whole. Durations
+ * are in milliseconds; empty file names stand for none.
  *
  * @module
  */
 import { LARGEST_PART } from "../fair_share.ts";
-import { type TrackConfig, trackProblems, trackSection } from "./dependency_track.ts";
 import { ConfigError } from "./errors.ts";
 import { OPTIONS, type Values } from "./options.ts";
 import type { ReadVariable } from "./read.ts";
-import { secretProblems, signingSecret } from "./secrets.ts";
-import type { HostPort } from "./values.ts";
 
-/** Everything that the service is built from. Durations are in milliseconds. */
-export interface Config {
-  /** Shipping of insights ConfigMaps. */
-  readonly configMaps: {
-    readonly enabled: boolean;
-    readonly burnAfterReading: boolean;
-    readonly deferredEnabled: boolean;
-    readonly maxRetries: number;
-    readonly retryDelayMs: number;
-    readonly maxConcurrent: number;
-    readonly coreOptIn: boolean;
-    readonly maxBytesInFlight: number;
-  };
-  /** Dependency-Track; undefined for none. */
-  readonly dependencyTrack: TrackConfig | undefined;
-  /** Scanning of images after builds; undefined for none. */
-  readonly scanner:
-    | { readonly image: string; readonly extraEnv: Readonly<Record<string, string>> }
-    | undefined;
-  /** Posts. */
-  readonly web: {
-    readonly enabled: boolean;
-    readonly port: number;
-    readonly maxBodyBytes: number;
-    readonly maxItems: number;
-    readonly maxItemBytes: number;
-    readonly maxJsonDepth: number;
-    readonly maxInFlight: number;
-    readonly maxBufferedBytes: number;
-    readonly maxLargeBodies: number;
-    readonly largeBodyWaitMs: number;
-    readonly maxConnections: number;
-    readonly headerTimeoutMs: number;
-    readonly requestTimeoutMs: number;
-  };
-  /** Tokens; `previousSecret` is empty when there is none. */
-  readonly tokens: {
-    readonly reconcilerEnabled: boolean;
-    readonly secret: string;
-    readonly previousSecret: string;
-    readonly targetLabel: string | undefined;
-  };
-  /**
-   * RabbitMQ; when it is not enabled, messages are printed. Empty names of files, and an empty server name, stand for
-   * none.
-   */
-  readonly broker: {
-    readonly enabled: boolean;
-    readonly host: string;
-    readonly port: number;
-    readonly username: string;
-    readonly password: string;
-    readonly tls:
-      | {
-        readonly verify: boolean;
-        readonly serverName: string;
-        readonly caFile: string;
-        readonly certFile: string;
-        readonly keyFile: string;
-      }
-      | undefined;
-    readonly reconnectCapMs: number;
-    readonly confirmTimeoutMs: number;
-  };
-  /** Where /healthz and /readyz are; undefined for nowhere. */
-  readonly health: HostPort | undefined;
-  /**
-   * Where /metrics is; undefined for nowhere. With `tls` over HTTPS, for callers that Kubernetes allows; empty names of
-   * files stand for a self-signed certificate, for the host name.
-   */
-  readonly metrics:
-    | {
-      readonly address: HostPort;
-      readonly tls:
-        | { readonly hostname: string; readonly certFile: string; readonly keyFile: string }
-        | undefined;
-    }
-    | undefined;
-  /** How long posts are still taken after a stop was asked for, and how long work in hand may take after that. */
-  readonly shutdown: { readonly delayMs: number; readonly graceMs: number };
-  /** Whether one of several replicas does the controllers' work; the Lease's namespace is empty for the pod's own. */
-  readonly leaderElection: {
-    readonly enabled: boolean;
-    readonly namespace: string;
-    readonly podName: string;
-  };
-  /** Whether this is a run on a developer's machine, who is told how to reach it. */
-  readonly local: boolean;
-  /**
-   * How to find the API server: in a pod by service host and port, elsewhere by kubeconfigs, whose current context must
-   * look local unless a remote one is allowed.
-   */
-  readonly kubernetes: {
-    readonly serviceHost: string | undefined;
-    readonly servicePort: string | undefined;
-    readonly serviceAccountDirectory: string;
-    readonly kubeconfigPaths: readonly string[];
-    readonly allowRemoteContext: boolean;
-  };
-  /** Log lines. */
-  readonly log: {
-    readonly level: "debug" | "info" | "warn" | "error";
-    readonly encoder: "json" | "console";
-  };
-}
+/** Everything that the service is built from. Each part declares what it needs of its section. */
+export type Config = ReturnType<typeof assemble>;
+
+/** The Go remote's default, which is public. */
+const WELL_KNOWN_SECRET = "testsecret";
+const MIN_SECRET_BYTES = 16;
+/** Only white space, or one character repeated. */
+const TRIVIAL_SECRET = /^(?:\s+|(.)\1*)$/su;
+
+/** How often Dependency-Track is asked whether it has processed an SBOM, which takes seconds to minutes. */
+const TRACK_POLL_MS = 2000;
 
 /**
- * Variables that the program reads besides its options: where the API server is, in a pod and elsewhere.
- */
-export const PLATFORM_VARIABLES: readonly string[] = [
-  "KUBERNETES_SERVICE_HOST",
-  "KUBERNETES_SERVICE_PORT",
-  "KUBECONFIG",
-  "HOME",
-  "HOSTNAME",
-];
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-
-/** Options that name a certificate, each with its key's. */
-const CERTIFICATE_OPTIONS = [
-  ["brokerCertFile", "brokerKeyFile"],
-  ["metricsCertFile", "metricsKeyFile"],
-] as const;
-
-/**
- * Builds the configuration of the service.
+ * Builds the configuration.
  *
- * @throws {ConfigError} When values don't fit together.
+ * @throws {ConfigError} Lists the options that do not fit together.
  */
 export function buildConfig(values: Values, readVariable: ReadVariable): Config {
-  const problems: string[] = [];
-  for (const [certFile, keyFile] of CERTIFICATE_OPTIONS) {
-    if ((values[certFile] === "") === (values[keyFile] === "")) continue;
-    const names = `${OPTIONS[certFile].env}, ${OPTIONS[keyFile].env}`;
-    problems.push(`${names}: expected both a certificate and its key, or neither`);
-  }
-  if (values.maxBufferedBytes * LARGEST_PART < values.maxBodyBytes) {
-    const { maxBufferedBytes, maxBodyBytes } = OPTIONS;
-    problems.push(
-      `${maxBufferedBytes.env}: expected at least ${1 / LARGEST_PART} times ${maxBodyBytes.env}`,
-    );
-  }
-  problems.push(...trackProblems(values));
-  if (values.webEnabled || values.tokensEnabled) problems.push(...secretProblems(values));
+  const { web, tokens } = values;
+  const problems = [
+    ...certificateProblems(values),
+    ...web.maxBufferedBytes * LARGEST_PART < web.maxBodyBytes
+      ? [
+        `${OPTIONS.web.maxBufferedBytes.env}: expected at least ${1 / LARGEST_PART} times ` +
+        OPTIONS.web.maxBodyBytes.env,
+      ]
+      : [],
+    ...trackProblems(values.dependencyTrack),
+    ...web.enabled || tokens.reconcilerEnabled ? secretProblems(values) : [],
+  ];
   if (problems.length > 0) throw new ConfigError(problems);
-  return deepFreeze(assemble(values, readVariable));
+  return assemble(values, readVariable);
 }
 
-/**
- * What the start-up log tells of the options: those that differ from their defaults, without secrets.
- */
-export function describeValues(values: Values): Record<string, unknown> {
-  const told: Record<string, unknown> = {};
-  for (const [name, option] of Object.entries(OPTIONS)) {
-    const value = values[name as keyof Values];
-    const isDefault = JSON.stringify(value) === JSON.stringify(option.kind.parse(option.defaultText));
-    if (!isDefault) told[option.env] = option.secret ? "(secret)" : value;
-  }
-  return told;
-}
-
-function assemble(values: Values, readVariable: ReadVariable): Config {
+function assemble(values: Values, readVariable: ReadVariable) {
+  const { scanner, endpoints, leaderElection, shutdown, kubernetes, log } = values;
   const podName = readVariable("HOSTNAME") || "insights-remote";
+  const serviceHost = readVariable("KUBERNETES_SERVICE_HOST") || undefined;
   return {
-    configMaps: {
-      enabled: values.configMapsEnabled,
-      burnAfterReading: values.burnAfterReading,
-      deferredEnabled: values.deferredEnabled,
-      maxRetries: values.maxRetries,
-      retryDelayMs: values.retryMinutes * MINUTE,
-      maxConcurrent: values.maxConcurrent,
-      coreOptIn: values.coreOptIn,
-      maxBytesInFlight: values.maxBytesInFlight,
+    configMaps: values.configMaps,
+    web: values.web,
+    tokens: { ...values.tokens, secret: signingSecret(values) },
+    broker: brokerSection(values.broker),
+    dependencyTrack: values.dependencyTrack.enabled ? trackSection(values.dependencyTrack) : undefined,
+    scanner: scanner.enabled ? { image: scanner.image, extraEnv: scanner.extraEnv } : undefined,
+    health: endpoints.health,
+    metrics: endpoints.metrics && {
+      address: endpoints.metrics,
+      tls: endpoints.metricsSecure
+        ? { hostname: podName, certFile: endpoints.metricsCertFile, keyFile: endpoints.metricsKeyFile }
+        : undefined,
     },
-    dependencyTrack: trackSection(values),
-    scanner: values.scannerEnabled
-      ? { image: values.scannerImage, extraEnv: assigned(values.scannerEnv) }
-      : undefined,
-    web: {
-      enabled: values.webEnabled,
-      port: values.webPort,
-      maxBodyBytes: values.maxBodyBytes,
-      maxItems: values.maxItems,
-      maxItemBytes: values.maxItemBytes,
-      maxJsonDepth: values.maxJsonDepth,
-      maxInFlight: values.maxInFlight,
-      maxBufferedBytes: values.maxBufferedBytes,
-      maxLargeBodies: values.maxLargeBodies,
-      largeBodyWaitMs: values.largeBodySeconds * SECOND,
-      maxConnections: values.maxConnections,
-      headerTimeoutMs: values.headerSeconds * SECOND,
-      requestTimeoutMs: values.requestSeconds * SECOND,
-    },
-    tokens: {
-      reconcilerEnabled: values.tokensEnabled,
-      secret: signingSecret(values),
-      previousSecret: values.previousSecret,
-      targetLabel: values.targetLabel,
-    },
-    broker: brokerSection(values),
-    health: values.healthAddress,
-    metrics: metricsSection(values, podName),
+    /** How long posts are still accepted after the signal, and how long work in progress may take after that. */
     shutdown: {
-      // Only a Service goes on sending requests to a program that has said that it ends.
-      delayMs: readVariable("KUBERNETES_SERVICE_HOST") ? values.shutdownDelaySeconds * SECOND : 0,
-      graceMs: values.shutdownGraceSeconds * SECOND,
+      graceMs: shutdown.graceMs,
+      // Outside a pod no Service still routes requests here.
+      delayMs: serviceHost === undefined ? 0 : shutdown.delayMs,
     },
-    leaderElection: {
-      enabled: values.leaderElect,
-      namespace: values.leaderElectNamespace,
-      podName,
-    },
+    leaderElection: { ...leaderElection, podName },
+    local: kubernetes.local,
     kubernetes: {
-      serviceHost: readVariable("KUBERNETES_SERVICE_HOST") || undefined,
+      serviceHost,
       servicePort: readVariable("KUBERNETES_SERVICE_PORT") || undefined,
-      serviceAccountDirectory: values.serviceAccountDirectory,
+      serviceAccountDirectory: kubernetes.serviceAccountDirectory,
       kubeconfigPaths: kubeconfigPaths(readVariable),
-      allowRemoteContext: values.allowRemoteContext,
+      allowRemoteContext: kubernetes.allowRemoteContext,
     },
-    local: values.local,
     log: {
-      level: values.zapLevel ?? (values.zapDevel ? "debug" : "info"),
-      encoder: values.zapEncoder ?? (values.zapDevel ? "console" : "json"),
+      level: log.level ?? (log.devel ? "debug" : "info"),
+      encoder: log.encoder ?? (log.devel ? "console" : "json"),
     },
   };
 }
 
-function brokerSection(values: Values): Config["broker"] {
+function brokerSection(
+  { address, tls, verify, serverName, caFile, certFile, keyFile, ...broker }: Values["broker"],
+) {
   return {
-    enabled: values.brokerEnabled,
-    host: values.brokerAddress.hostname,
-    port: values.brokerAddress.port ?? (values.brokerTls ? 5671 : 5672),
-    username: values.brokerUsername,
-    password: values.brokerPassword,
-    tls: values.brokerTls
-      ? {
-        verify: values.brokerVerify,
-        serverName: values.brokerServerName,
-        caFile: values.brokerCaFile,
-        certFile: values.brokerCertFile,
-        keyFile: values.brokerKeyFile,
-      }
-      : undefined,
-    reconnectCapMs: values.reconnectSeconds * SECOND,
-    confirmTimeoutMs: values.confirmSeconds * SECOND,
+    ...broker,
+    host: address.hostname,
+    port: address.port ?? (tls ? 5671 : 5672),
+    tls: tls ? { verify, serverName, caFile, certFile, keyFile } : undefined,
   };
 }
 
-/** Variables by name; the last of several counts. */
-function assigned(assignments: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(assignments.map((text) => {
-    const sign = text.indexOf("=");
-    return [text.slice(0, sign), text.slice(sign + 1)];
-  }));
+function trackSection(
+  { enabled: _, endpoint, key, caFile, allowedHosts, allowHttp, root, parent, project, version, ...track }:
+    Values["dependencyTrack"],
+) {
+  return {
+    ...track,
+    server: endpoint === undefined ? undefined : { endpoint, key, caFile },
+    custom: { allowedHosts, allowHttp },
+    templates: { root, parent, project, version },
+    pollMs: TRACK_POLL_MS,
+  };
 }
 
-function metricsSection(values: Values, hostname: string): Config["metrics"] {
-  const { metricsAddress: address, metricsSecure, metricsCertFile, metricsKeyFile } = values;
-  if (address === undefined) return undefined;
-  const tls = { hostname, certFile: metricsCertFile, keyFile: metricsKeyFile };
-  return { address, tls: metricsSecure ? tls : undefined };
-}
-
-/** As kubectl looks for them. */
+/** The files that kubectl reads. */
 function kubeconfigPaths(readVariable: ReadVariable): readonly string[] {
   const paths = (readVariable("KUBECONFIG") ?? "").split(":").filter((path) => path !== "");
   const home = readVariable("HOME");
   return paths.length > 0 || !home ? paths : [`${home}/.kube/config`];
 }
 
-function deepFreeze<T extends object>(value: T): T {
-  for (const part of Object.values(value)) {
-    if (typeof part === "object" && part !== null) deepFreeze(part);
+/** The secret that signs tokens. A local run may have none of its own. */
+export function signingSecret({ tokens, kubernetes }: Values): string {
+  return tokens.secret === "" && kubernetes.local ? WELL_KNOWN_SECRET : tokens.secret;
+}
+
+/** What is wrong with the secrets, without the secrets. A local run may have weak ones. */
+export function secretProblems({ tokens, kubernetes }: Values): string[] {
+  if (kubernetes.local) return [];
+  const { secret, previousSecret } = OPTIONS.tokens;
+  const weak = [[secret.env, tokens.secret], [previousSecret.env, tokens.previousSecret]] as const;
+  return [
+    ...tokens.secret === "" ? [`${secret.env}: expected a secret that signs tokens`] : [],
+    ...weak.flatMap(([env, text]) => {
+      const expected = missingStrength(text);
+      return expected ? [`${env}: expected ${expected} (on your own machine: INSIGHTS_LOCAL=true)`] : [];
+    }),
+  ];
+}
+
+function missingStrength(secret: string): string | undefined {
+  if (secret === "") return undefined;
+  if (secret === WELL_KNOWN_SECRET) return "a secret that is not public";
+  if (new TextEncoder().encode(secret).length < MIN_SECRET_BYTES) return `at least ${MIN_SECRET_BYTES} bytes`;
+  return TRIVIAL_SECRET.test(secret) ? "more than white space or one repeated character" : undefined;
+}
+
+function certificateProblems({ broker, endpoints }: Values): string[] {
+  const rows = { broker: OPTIONS.broker, endpoints: OPTIONS.endpoints };
+  const pairs = [
+    [broker.certFile, broker.keyFile, rows.broker.certFile, rows.broker.keyFile],
+    [
+      endpoints.metricsCertFile,
+      endpoints.metricsKeyFile,
+      rows.endpoints.metricsCertFile,
+      rows.endpoints.metricsKeyFile,
+    ],
+  ] as const;
+  return pairs.filter(([certFile, keyFile]) => (certFile === "") !== (keyFile === "")).map((
+    [, , cert, key],
+  ) => `${cert.env}, ${key.env}: expected both a certificate and its key, or neither`);
+}
+
+function trackProblems(track: Values["dependencyTrack"]): string[] {
+  if (!track.enabled) return [];
+  const { endpoint, key, caFile, allowedHosts } = OPTIONS.dependencyTrack;
+  if ((track.endpoint === undefined) !== (track.key === "")) {
+    return [`${endpoint.env}, ${key.env}: expected both an address and its key, or neither`];
   }
-  return Object.freeze(value);
+  if (!/^[\x21-\x7e]*$/.test(track.key)) {
+    return [`${key.env}: expected ASCII letters, digits and punctuation`];
+  }
+  // Ignoring it would leave an operator with less verification than they asked for.
+  if (track.caFile !== "" && !track.endpoint?.startsWith("https:")) {
+    return [`${caFile.env}: expected only where ${endpoint.env} begins with https://`];
+  }
+  if (track.endpoint !== undefined || track.allowedHosts.length > 0) return [];
+  return [
+    `${endpoint.env}, ${allowedHosts.env}: expected at least one; otherwise there is no server to push to`,
+  ];
 }

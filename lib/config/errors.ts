@@ -1,20 +1,15 @@
 /**
- * What is wrong with a configuration.
+ * The error of a wrong configuration.
  *
  * @module
  */
 import { AppError } from "../errors.ts";
 
-/** One or more options can't be used as they are; the message is one line that names each. */
+/** The configuration cannot be used. The message is one line that lists every problem. */
 export class ConfigError extends AppError {
-  /** For logs. */
   override name = "ConfigError";
 
-  /**
-   * Makes the error.
-   *
-   * @param problems One for each option: its name, what was expected, what to do.
-   */
+  /** Each problem starts with the variable or the flag. */
   constructor(problems: readonly string[]) {
     super("configuration", problems.join("; "));
   }

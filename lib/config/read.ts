@@ -1,69 +1,78 @@
 /**
- * Arguments and environment → validated values of all options. Flags are taken as Go's `flag` package takes them;
- * an environment variable wins over its flag, and an empty one counts as not set.
+ * Reads the values of all options from arguments and environment. Flags have the syntax of Go's `flag` package. A variable
+ * wins over its flag; an empty variable counts as not set.
  *
  * @module
  */
 import { describeError } from "../errors.ts";
 import { ConfigError } from "./errors.ts";
-import type { Option } from "./option.ts";
-import { OPTIONS, type Values } from "./options.ts";
+import { ALL_OPTIONS, OPTIONS, type Values } from "./options.ts";
+import type { Option } from "./values.ts";
 
-/** Reads an environment variable; undefined when it is not set. */
+/** Reads an environment variable; undefined if it is not set. */
 export type ReadVariable = (name: string) => string | undefined;
 
-const BY_FLAG: ReadonlyMap<string, Option<unknown>> = new Map(
-  Object.values(OPTIONS).map((option) => [option.flag, option]),
-);
+/** What arguments and environment say. */
+export interface Reading {
+  readonly values: Values;
+  /** For the log: the options that differ from their defaults, as they were written, without secrets. */
+  readonly description: Readonly<Record<string, string>>;
+}
 
 /**
  * Reads all options.
  *
- * @throws {ConfigError} Naming everything that is wrong, by flag or variable; secrets' values are never told.
+ * @throws {ConfigError} Lists every problem by variable or flag, without values.
  */
-export function readValues(args: readonly string[], readVariable: ReadVariable): Values {
+export function readValues(args: readonly string[], readVariable: ReadVariable): Reading {
   const problems: string[] = [];
   const flags = readFlags(args, problems);
-  const values: Record<string, unknown> = {};
-  for (const [name, option] of Object.entries(OPTIONS)) {
-    const variable = readVariable(option.env) || undefined;
-    const given = flags.get(option.flag);
-    const source = variable !== undefined ? option.env : `--${option.flag}`;
+  const description: Record<string, string> = {};
+
+  function read({ flag, env, kind, defaultText, secret }: Option<unknown>): unknown {
+    const variable = readVariable(env) || undefined;
+    const given = variable === undefined ? flags.get(flag) ?? [] : [variable];
+    const text = given.at(-1) ?? defaultText;
     try {
-      values[name] = variable === undefined && given && option.kind.parseEach
-        ? option.kind.parseEach(given)
-        : option.kind.parse(variable ?? given?.at(-1) ?? option.defaultText);
+      const isRepeated = variable === undefined && given.length > 0 && kind.parseEach;
+      const value = isRepeated ? kind.parseEach!(given) : kind.parse(text);
+      if (JSON.stringify(value) !== JSON.stringify(kind.parse(defaultText))) {
+        description[env] = secret ? "(secret)" : text;
+      }
+      return value;
     } catch (error) {
-      // Without the value, in which somebody may have put a password.
-      problems.push(`${source}: ${describeError(error)}`);
+      problems.push(`${variable === undefined ? `--${flag}` : env}: ${describeError(error)}`);
     }
   }
+
+  const sections = Object.entries(OPTIONS).map(([section, options]) => [
+    section,
+    Object.fromEntries(Object.entries(options).map(([name, option]) => [name, read(option)])),
+  ]);
   if (problems.length > 0) throw new ConfigError(problems);
-  return values as Values;
+  return { values: Object.fromEntries(sections) as Values, description };
 }
 
+/** The values of each flag that is given. */
 function readFlags(args: readonly string[], problems: string[]): Map<string, string[]> {
   const flags = new Map<string, string[]>();
   const rest = [...args];
   const position = () => args.length - rest.length;
   for (let arg = rest.shift(); arg !== undefined && arg !== "--"; arg = rest.shift()) {
-    const [, name, value] = /^--?([^-=][^=]*)(?:=([^]*))?$/.exec(arg) ?? [];
-    const option = name === undefined ? undefined : BY_FLAG.get(name);
+    const [, name = "", value] = /^--?([^-=][^=]*)(?:=([^]*))?$/.exec(arg) ?? [];
+    const option = ALL_OPTIONS.find(({ flag }) => flag === name);
     if (!option) {
-      // Not shown, since it may be a part of a password that was not quoted.
-      const isName = name !== undefined && /^[\w-]+$/.test(name);
+      // Anything but a name is not shown: it may be part of an unquoted password.
+      const isName = /^[\w-]+$/.test(name);
       problems.push(
-        isName ? `--${name}: there is no such flag; see --help` : `argument ${position()}: expected a flag`,
+        isName ? `--${name}: unknown flag; see --help` : `argument ${position()}: expected a flag`,
       );
       continue;
     }
     const isBoolean = option.kind.placeholder === "";
     const text = value ?? (isBoolean ? "true" : rest.shift());
-    if (text === undefined) {
-      problems.push(`--${option.flag}: expected a value`);
-      continue;
-    }
-    flags.set(option.flag, [...flags.get(option.flag) ?? [], text]);
+    if (text === undefined) problems.push(`--${name}: expected a value`);
+    else flags.set(name, [...flags.get(name) ?? [], text]);
   }
   if (rest.length > 0) problems.push(`argument ${position() + 1}: expected no arguments besides flags`);
   return flags;

@@ -1,193 +1,215 @@
 /**
- * The kinds of values that options have: how each is written, read, and explained when it is wrong.
+ * A row of the table of options, and the kinds of values: how each is written, parsed, and explained when it is wrong.
  *
  * @module
  */
+import { parseGoBoolean } from "../lagoon.ts";
 
 /** A kind of value. */
 export interface ValueKind<T> {
-  /** What stands for a value in the help text; empty for booleans, whose flag may stand alone. */
+  /** Stands for the value in the help text; empty for booleans, whose flag needs no value. */
   readonly placeholder: string;
   /**
-   * Reads a value.
+   * Parses a value.
    *
-   * @throws {RangeError} Saying what was expected, without the value.
+   * @throws {RangeError} Says what was expected, without the value: that may be a secret.
    */
   parse(text: string): T;
-  /**
-   * Reads the values of a flag that may be given several times.
-   *
-   * @throws {RangeError} As above.
-   */
+  /** Parses the values of a repeated flag; without it, the last one counts. */
   parseEach?(texts: readonly string[]): T;
 }
 
-/** A host and a port. */
-export interface HostPort {
-  /** Name or address; IPv6 without brackets. Undefined for all addresses. */
-  readonly hostname: string | undefined;
-  /** TCP port. */
-  readonly port: number;
+/** A row of the table. */
+export interface Option<T> {
+  /** Without dashes. */
+  readonly flag: string;
+  /** Environment variable; wins over the flag. */
+  readonly env: string;
+  readonly kind: ValueKind<T>;
+  /** As an operator would write it; empty for none. */
+  readonly defaultText: string;
+  readonly help: string;
+  /** The value is never shown. */
+  readonly secret: boolean;
 }
 
-const TRUE = ["1", "t", "T", "TRUE", "true", "True"];
-const FALSE = ["0", "f", "F", "FALSE", "false", "False"];
-
-/** As Go's strconv.ParseBool takes it. */
-export const boolean: ValueKind<boolean> = {
-  placeholder: "",
-  parse(text) {
-    if (TRUE.includes(text)) return true;
-    if (FALSE.includes(text)) return false;
-    throw new RangeError(`expected true or false (${[...TRUE, ...FALSE].join(" ")})`);
+/** Makes a row. The variable has the flag's name unless `env` is given. */
+export function option<T>(
+  flag: string,
+  kind: ValueKind<T>,
+  defaultText: string,
+  { help, env = flag.replaceAll("-", "_").toUpperCase(), secret = false }: {
+    readonly help: string;
+    readonly env?: string;
+    readonly secret?: boolean;
   },
-};
+): Option<T> {
+  return { flag, env, kind, defaultText, help, secret };
+}
 
-/** Any text. */
-export const text: ValueKind<string> = { placeholder: "TEXT", parse: (value) => value };
-
-/** The path of a file; it is read later, if it is needed. */
-export const file: ValueKind<string> = { placeholder: "FILE", parse: (value) => value };
-
-/** A whole number in a range. */
-export function integer(least: number, most: number, placeholder = "N"): ValueKind<number> {
+/** Makes a kind from a parser that returns undefined for text that it does not accept. */
+function kind<T>(
+  placeholder: string,
+  expected: string,
+  parse: (text: string) => T | undefined,
+): ValueKind<T> {
   return {
     placeholder,
-    parse(value) {
-      const number = Number(value);
-      if (/^\d+$/.test(value) && number >= least && number <= most) return number;
-      throw new RangeError(`expected a whole number from ${least} to ${most}`);
+    parse(text) {
+      const value = parse(text);
+      if (value !== undefined) return value;
+      throw new RangeError(`expected ${expected}`);
     },
   };
+}
+
+/** The kind of an option that may be off, which is written as `off`. */
+export function optional<T>(kind: ValueKind<T>, off = ""): ValueKind<T | undefined> {
+  return { ...kind, parse: (text) => text === off ? undefined : kind.parse(text) };
+}
+
+/** The spellings of Go's strconv.ParseBool. */
+export const boolean: ValueKind<boolean> = kind(
+  "",
+  "true or false (1 t T TRUE true True 0 f F FALSE false False)",
+  parseGoBoolean,
+);
+
+/** Any text. */
+export const text: ValueKind<string> = kind("TEXT", "text", (text) => text);
+
+/** The path of a file, which is opened later. */
+export const file: ValueKind<string> = kind("FILE", "a path", (text) => text);
+
+/** A whole number in a range, multiplied by `unit`. */
+export function integer(least: number, most: number, unit = 1, placeholder = "N"): ValueKind<number> {
+  return kind(placeholder, `a whole number from ${least} to ${most}`, (text) => {
+    const number = Number(text);
+    return /^\d+$/.test(text) && number >= least && number <= most ? number * unit : undefined;
+  });
+}
+
+/** A duration in whole seconds; the value is in milliseconds. */
+export function seconds(least: number, most: number): ValueKind<number> {
+  return integer(least, most, 1000);
 }
 
 /** A TCP port. */
-export const port: ValueKind<number> = integer(1, 65535, "PORT");
+export const port: ValueKind<number> = integer(1, 65535, 1, "PORT");
 
 /** One of some words. */
 export function choice<Word extends string>(...words: readonly Word[]): ValueKind<Word> {
-  return {
-    placeholder: words.join("|"),
-    parse(value) {
-      const word = words.find((candidate) => candidate === value);
-      if (word !== undefined) return word;
-      throw new RangeError(`expected one of ${words.join(", ")}`);
-    },
-  };
+  return kind(
+    words.join("|"),
+    `one of ${words.join(", ")}`,
+    (text) => words.find((word) => word === text),
+  );
 }
 
-/** `host` or `host:port`, with brackets around an IPv6 address that has a port. */
-export const hostPort: ValueKind<{ readonly hostname: string; readonly port: number | undefined }> = {
-  placeholder: "HOST[:PORT]",
-  parse(value) {
-    const [, bracketed, plain, digits] =
-      /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/@[\]]+))(?::(\d+))?$/.exec(value) ?? [];
-    const hostname = bracketed ?? plain;
-    const number = digits === undefined ? undefined : Number(digits);
-    if (hostname && (number === undefined || number >= 1 && number <= 65535)) {
-      return { hostname, port: number };
-    }
-    throw new RangeError("expected HOST or HOST:PORT, without a scheme, user or path");
+/** `host`, `host:port` or `:port`; an IPv6 address needs brackets, which the value does not have. */
+function splitHostPort(text: string): { hostname?: string | undefined; port?: number | undefined } {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/@[\]]+))?(?::(\d+))?$/.exec(text) ??
+    [];
+  const port = digits === undefined ? undefined : Number(digits);
+  return port === undefined || port >= 1 && port <= 65535 ? { hostname: bracketed ?? plain, port } : {};
+}
+
+/** A host, and a port unless the default is meant. */
+export interface Host {
+  readonly hostname: string;
+  readonly port: number | undefined;
+}
+
+/** `host` or `host:port`. */
+export const hostPort: ValueKind<Host> = kind(
+  "HOST[:PORT]",
+  "HOST or HOST:PORT, without a scheme, user or path",
+  (text) => {
+    const { hostname, port } = splitHostPort(text);
+    return hostname === undefined ? undefined : { hostname, port };
   },
+);
+
+/** Hosts separated by commas; the names are as `URL` writes them. */
+export const hostPorts: ValueKind<readonly Host[]> = {
+  placeholder: "HOST[:PORT],…",
+  parse: (text) => text.split(",").map((part) => part.trim()).filter((part) => part !== "").map(urlHost),
 };
 
-/** Hosts, each with or without a port, with commas between them; their names become as `URL` writes them. */
-export const hostPorts: ValueKind<
-  readonly { readonly hostname: string; readonly port: number | undefined }[]
-> = {
-  placeholder: "HOST[:PORT],…",
-  parse: (value) =>
-    value.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
-      const { port } = hostPort.parse(part);
-      const hostname = URL.parse(`https://${part}`)?.hostname;
-      if (hostname === undefined) throw new RangeError("expected the name or the address of a host");
-      return { hostname, port };
-    }),
-};
+function urlHost(text: string): Host {
+  const { port } = hostPort.parse(text);
+  const hostname = URL.parse(`https://${text}`)?.hostname;
+  if (hostname !== undefined) return { hostname, port };
+  throw new RangeError("expected the name or address of a host");
+}
+
+/** An address to listen on. */
+export interface HostPort {
+  /** Undefined for all addresses. */
+  readonly hostname: string | undefined;
+  readonly port: number;
+}
 
 /** `:8081` for all addresses, `host:8081` for one, `0` for none. */
-export const bindAddress: ValueKind<HostPort | undefined> = {
-  placeholder: "[HOST]:PORT",
-  parse(value) {
-    if (value === "0") return undefined;
-    const isEverywhere = value.startsWith(":");
-    const expected = new RangeError("expected :PORT, HOST:PORT, or 0 for off");
-    try {
-      const { hostname, port } = hostPort.parse(isEverywhere ? `all${value}` : value);
-      if (port !== undefined) return { hostname: isEverywhere ? undefined : hostname, port };
-    } catch {
-      throw expected;
-    }
-    throw expected;
-  },
-};
+export const bindAddress: ValueKind<HostPort | undefined> = optional(
+  kind("[HOST]:PORT", ":PORT, HOST:PORT, or 0 for off", (text) => {
+    const { hostname, port } = splitHostPort(text);
+    return port === undefined ? undefined : { hostname, port };
+  }),
+  "0",
+);
 
-/** A label's key, such as `example.com/name`. */
-export const labelKey: ValueKind<string> = {
-  placeholder: "LABEL",
-  parse(value) {
-    const name = "[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
-    const prefix = "[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?";
-    if (new RegExp(`^(?:${prefix}/)?${name}$`).test(value)) return value;
-    throw new RangeError("expected a label's key, such as example.com/name");
-  },
-};
+const LABEL_KEY =
+  /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 
-/** A cron schedule: five fields, or a descriptor such as `@hourly`. */
-export const schedule: ValueKind<string> = {
-  placeholder: "CRON",
-  parse(value) {
-    const field = String.raw`[\dA-Za-z*?]+(?:-[\dA-Za-z]+)?(?:/\d+)?`;
-    const fields = new RegExp(`^(?:${field}(?:,${field})*)(?:\\s+${field}(?:,${field})*){4}$`);
-    const descriptor = /^@(?:yearly|annually|monthly|weekly|daily|midnight|hourly|every \d\S*)$/;
-    if (fields.test(value) || descriptor.test(value)) return value;
-    throw new RangeError("expected five fields of a cron schedule, or a descriptor such as @hourly");
-  },
-};
+/** The key of a label. */
+export const labelKey: ValueKind<string> = kind(
+  "LABEL",
+  "a label's key, such as example.com/name",
+  (text) => LABEL_KEY.test(text) ? text : undefined,
+);
 
-/** An HTTP address. */
-export const url: ValueKind<string> = {
-  placeholder: "URL",
-  parse(value) {
-    const parsed = /^https?:\/\//.test(value) ? URL.parse(value) : null;
-    if (parsed && parsed.username === "" && parsed.password === "") return value;
-    throw new RangeError("expected a URL that begins with http:// or https://, without a user");
+/** An HTTP URL. */
+export const url: ValueKind<string> = kind(
+  "URL",
+  "a URL that begins with http:// or https://, without a user",
+  (text) => {
+    const parsed = /^https?:\/\//.test(text) ? URL.parse(text) : null;
+    return parsed?.username === "" && parsed.password === "" ? text : undefined;
   },
-};
+);
 
 const TEMPLATE_VARIABLES = ["ProjectName", "EnvironmentName", "ServiceName", "EnvironmentType", "Version"];
+const TEMPLATE_VARIABLE = new RegExp(`\\{\\{\\s*\\.(?:${TEMPLATE_VARIABLES.join("|")})\\s*\\}\\}`, "g");
 
-/** A text with `{{ .Name }}` in it. */
-export const template: ValueKind<string> = {
-  placeholder: "TEMPLATE",
-  parse(value) {
-    const variable = new RegExp(String.raw`\{\{\s*\.(?:${TEMPLATE_VARIABLES.join("|")})\s*\}\}`, "g");
-    if (!/\{\{|\}\}/.test(value.replaceAll(variable, ""))) return value;
-    throw new RangeError(
-      `expected only variables of ${TEMPLATE_VARIABLES.map((name) => `{{ .${name} }}`).join(" ")}`,
-    );
-  },
-};
+/** Text with `{{ .Name }}` in it. */
+export const template: ValueKind<string> = kind(
+  "TEMPLATE",
+  `only variables of ${TEMPLATE_VARIABLES.map((name) => `{{ .${name} }}`).join(" ")}`,
+  (text) => /\{\{|\}\}/.test(text.replaceAll(TEMPLATE_VARIABLE, "")) ? undefined : text,
+);
 
-/** `NAME=value`: a flag for each, or in one text with commas between them. */
-export const assignments: ValueKind<readonly string[]> = {
+/** `NAME=value`: one for each flag, or several in one variable, separated by commas. The last value of a name counts. */
+export const assignments: ValueKind<Readonly<Record<string, string>>> = {
   placeholder: "NAME=VALUE",
   parse: (text) => parseAssignments(text.split(",").filter((part) => part !== "")),
   parseEach: parseAssignments,
 };
 
-function parseAssignments(texts: readonly string[]): readonly string[] {
-  if (texts.every((text) => /^[A-Za-z_][A-Za-z0-9_]*=/.test(text))) return texts;
-  throw new RangeError("expected NAME=VALUE with a NAME of letters, digits and underscores");
+function parseAssignments(texts: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(texts.map((assignment) => {
+    const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=([^]*)$/.exec(assignment) ?? [];
+    if (name !== undefined && value !== undefined) return [name, value];
+    throw new RangeError("expected NAME=VALUE with a NAME of letters, digits and underscores");
+  }));
 }
 
 /** A level of zap: a name, or a number for debug. */
-export const logLevel: ValueKind<"debug" | "info" | "warn" | "error"> = {
-  placeholder: "LEVEL",
-  parse(value) {
-    if (/^[1-9]\d*$/.test(value)) return "debug";
-    const level = (["debug", "info", "warn", "error"] as const).find((name) => name === value);
-    if (level) return level;
-    throw new RangeError("expected debug, info, warn, error, or a number above 0");
-  },
-};
+export const logLevel: ValueKind<"debug" | "info" | "warn" | "error"> = kind(
+  "LEVEL",
+  "debug, info, warn, error, or a number above 0",
+  (text) =>
+    /^[1-9]\d*$/.test(text)
+      ? "debug"
+      : (["debug", "info", "warn", "error"] as const).find((level) => level === text),
+);

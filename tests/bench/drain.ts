@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { CONFIG_MAP_OPTIONS } from "../../lib/config/options_delivery.ts";
+import { OPTIONS } from "../../lib/config/options.ts";
 import { programMemory } from "../fixtures/process_memory.ts";
 import { runBareDrain } from "./bare_drain.ts";
 import {
@@ -25,7 +25,7 @@ import type { Scenario } from "./scenario.ts";
 export type Finish = "mark" | "delete";
 
 /** As many at a time as the program, which runs with its defaults. */
-const CONCURRENCY = Number(CONFIG_MAP_OPTIONS.maxConcurrent.defaultText);
+const CONCURRENCY = Number(OPTIONS.configMaps.maxConcurrent.defaultText);
 
 const FULL: Fill = { count: 1000, kilobytes: 300 };
 

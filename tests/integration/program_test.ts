@@ -211,7 +211,7 @@ Deno.test("--generate-token-only prints the token and nothing else", async () =>
 Deno.test("--help and --version need no configuration", async () => {
   const help = await run(["--help"]);
   assert.equal(help.code, 0);
-  assert.match(help.stdout, /^insights-remote brings insights/);
+  assert.match(help.stdout, /^insights-remote forwards insights/);
   const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   assert.deepEqual(await run(["-version"]), { code: 0, stdout: `insights-remote ${version}\n`, stderr: "" });
 });

@@ -39,13 +39,13 @@ export const REQUESTS: Readonly<Record<OperationId, string>> = {
 };
 
 const LIMITS = {
-  maxBodyBytes: Number(OPTIONS.maxBodyBytes.defaultText),
-  maxItems: Number(OPTIONS.maxItems.defaultText),
-  maxItemBytes: Number(OPTIONS.maxItemBytes.defaultText),
-  maxJsonDepth: Number(OPTIONS.maxJsonDepth.defaultText),
-  maxBufferedBytes: Number(OPTIONS.maxBufferedBytes.defaultText),
-  maxLargeBodies: Number(OPTIONS.maxLargeBodies.defaultText),
-  largeBodyWaitMs: Number(OPTIONS.largeBodySeconds.defaultText) * 1000,
+  maxBodyBytes: Number(OPTIONS.web.maxBodyBytes.defaultText),
+  maxItems: Number(OPTIONS.web.maxItems.defaultText),
+  maxItemBytes: Number(OPTIONS.web.maxItemBytes.defaultText),
+  maxJsonDepth: Number(OPTIONS.web.maxJsonDepth.defaultText),
+  maxBufferedBytes: Number(OPTIONS.web.maxBufferedBytes.defaultText),
+  maxLargeBodies: Number(OPTIONS.web.maxLargeBodies.defaultText),
+  largeBodyWaitMs: Number(OPTIONS.web.largeBodyWaitMs.defaultText) * 1000,
 };
 
 /** What the scenarios differ in. */

@@ -47,14 +47,14 @@ function fieldRows(name: string): Row[] {
 }
 
 function limitRows(): Row[] {
-  const { maxBodyBytes, maxItems, maxItemBytes, maxJsonDepth, requestSeconds } = OPTIONS;
+  const { maxBodyBytes, maxItems, maxItemBytes, maxJsonDepth, requestTimeoutMs } = OPTIONS.web;
   return [
     ["limit", "default", "answer"],
     ["body, in bytes", maxBodyBytes.defaultText, "413"],
     ["facts or problems in a request", maxItems.defaultText, "413"],
     ["a fact or problem, in bytes", maxItemBytes.defaultText, "413"],
     ["arrays and objects in each other", maxJsonDepth.defaultText, "400"],
-    ["time for a whole request, in seconds", requestSeconds.defaultText, "408"],
+    ["time for a whole request, in seconds", requestTimeoutMs.defaultText, "408"],
     ["warnings in an answer", String(MAX_WARNINGS), "the others are counted"],
   ];
 }

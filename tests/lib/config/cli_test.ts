@@ -9,32 +9,32 @@ function parse(args: readonly string[], env: Readonly<Record<string, string>> = 
   return parseCommand(args, (name) => variables[name]);
 }
 
-Deno.test("parseCommand() helps, and tells the version, whatever else is wrong", () => {
+Deno.test("parseCommand() recognises help and version, whatever else is wrong", () => {
   const wrong = { WEBSERVICE_PORT: "x", INSIGHTS_TOKEN_SECRET: "" };
   for (const flag of ["-h", "-help", "--help"]) assert.deepEqual(parse([flag], wrong), { kind: "help" });
   for (const flag of ["-version", "--version"]) assert.deepEqual(parse([flag], wrong), { kind: "version" });
 });
 
-Deno.test("parseCommand() serves when it is asked for nothing else", () => {
+Deno.test("parseCommand() serves by default", () => {
   const command = parse(["--webservice-port=9999"]);
   assert.equal(command.kind, "serve");
   assert.equal(command.config.web.port, 9999);
-  assert.deepEqual(command.description, { INSIGHTS_TOKEN_SECRET: "(secret)", WEBSERVICE_PORT: 9999 });
+  assert.deepEqual(command.description, { INSIGHTS_TOKEN_SECRET: "(secret)", WEBSERVICE_PORT: "9999" });
 });
 
-Deno.test("parseCommand() prints permissions of a configuration, which must be right", () => {
+Deno.test("parseCommand() prints the permissions of a valid configuration", () => {
   const command = parse(["permissions", "--webservice-port=9999"]);
   assert.equal(command.kind, "permissions");
   assert.equal(command.config.web.port, 9999);
   assert.throws(() => parse(["permissions"], { WEBSERVICE_PORT: "x" }), ConfigError);
 });
 
-Deno.test("parseCommand() refuses a wrong configuration", () => {
+Deno.test("parseCommand() rejects an invalid configuration", () => {
   assert.throws(() => parse([], { WEBSERVICE_PORT: "x" }), ConfigError);
   assert.throws(() => parse([], { INSIGHTS_TOKEN_SECRET: "" }), ConfigError);
 });
 
-Deno.test("parseCommand() prints the token of the environment that flags name", () => {
+Deno.test("parseCommand() generates a token for the environment that the flags name", () => {
   const args = [
     "--generate-token-only",
     "--generate-token-only-namespace=proj-main",
@@ -54,7 +54,7 @@ Deno.test("parseCommand() prints the token of the environment that flags name", 
   });
 });
 
-Deno.test("parseCommand() prints no token without a secret, a namespace and an environment id", () => {
+Deno.test("a token needs a secret, a namespace and an environment id", () => {
   assert.throws(
     () => parse(["--generate-token-only"], { INSIGHTS_TOKEN_SECRET: "" }),
     (error) => {
@@ -71,7 +71,7 @@ Deno.test("parseCommand() prints no token without a secret, a namespace and an e
   );
 });
 
-Deno.test("parseCommand() prints no token that a weak secret signs, unless the run is local", () => {
+Deno.test("a token needs a strong secret, unless the run is local", () => {
   const args = [
     "--generate-token-only",
     "--generate-token-only-namespace=a",
@@ -87,11 +87,11 @@ Deno.test("parseCommand() prints no token that a weak secret signs, unless the r
   }
 });
 
-Deno.test("parseCommand() prints a token even where parts are turned on that this version doesn't have", () => {
+Deno.test("a token needs no valid configuration of the service", () => {
   const args = [
     "--generate-token-only",
     "--generate-token-only-namespace=a",
     "--generate-token-only-environment-id=1",
   ];
-  assert.equal(parse(args, { RABBITMQ_TLS: "true" }).kind, "generate-token");
+  assert.equal(parse(args, { RABBITMQ_CLIENTCERT: "/tls/alone.crt" }).kind, "generate-token");
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ConfigError } from "../../../lib/config/errors.ts";
 import { AppError, describeError } from "../../../lib/errors.ts";
 
-Deno.test("ConfigError tells all problems in one line", () => {
+Deno.test("ConfigError lists all problems in one line", () => {
   const error = new ConfigError(["WEBSERVICE_PORT: expected a port", "RABBITMQ_TLS: expected true or false"]);
   assert.ok(error instanceof AppError);
   assert.equal(error.code, "configuration");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { OPTION_GROUPS, OPTIONS } from "../../../lib/config/options.ts";
+import { ALL_OPTIONS, OPTIONS } from "../../../lib/config/options.ts";
 
-/** Flag, variable and default of every row of the contract's table, in its order, copied by hand. */
-const CONTRACT: readonly (readonly [flag: string, env: string, defaultText: string])[] = [
+/** Flag, variable and default of the Go remote's options, copied by hand from docs/protocol.md. */
+const GO_OPTIONS: readonly (readonly [flag: string, env: string, defaultText: string])[] = [
   ["enable-configmap-reconciler", "ENABLE_CONFIGMAP_RECONCILER", "true"],
   ["burn-after-reading", "BURN_AFTER_READING", "false"],
   ["clear-configmap-sched", "CLEAR_CONFIGMAP_SCHED", "* * * * *"],
@@ -44,7 +44,7 @@ const CONTRACT: readonly (readonly [flag: string, env: string, defaultText: stri
   ["rabbitmq-password", "RABBITMQ_PASSWORD", "guest"],
   ["rabbitmq-hostname", "RABBITMQ_ADDRESS", "localhost"],
   ["rabbitmq-tls", "RABBITMQ_TLS", "false"],
-  // The contract's default is false; ours verifies unless it is told not to (contract, section 1).
+  // The Go remote's default is false, but it verifies nevertheless.
   ["rabbitmq-verify", "RABBITMQ_VERIFY", "true"],
   ["rabbitmq-cacert", "RABBITMQ_CACERT", ""],
   ["rabbitmq-clientcert", "RABBITMQ_CLIENTCERT", ""],
@@ -65,18 +65,16 @@ const CONTRACT: readonly (readonly [flag: string, env: string, defaultText: stri
   ["zap-time-encoding", "ZAP_TIME_ENCODING", ""],
 ];
 
-const rows = Object.values(OPTIONS);
-
-Deno.test("OPTIONS has every row of the contract, with its flag, variable and default", () => {
-  for (const [flag, env, defaultText] of CONTRACT) {
-    const row = rows.find((option) => option.flag === flag);
+Deno.test("the table has the Go remote's options, with flag, variable and default", () => {
+  for (const [flag, env, defaultText] of GO_OPTIONS) {
+    const row = ALL_OPTIONS.find((option) => option.flag === flag);
     assert.deepEqual([row?.flag, row?.env, row?.defaultText], [flag, env, defaultText]);
   }
 });
 
-Deno.test("OPTIONS has no other rows than the contract's and those that are ours", () => {
-  const known = CONTRACT.map(([flag]) => flag);
-  assert.deepEqual(rows.map(({ flag }) => flag).filter((flag) => !known.includes(flag)).sort(), [
+Deno.test("the table's other options are these", () => {
+  const known = GO_OPTIONS.map(([flag]) => flag);
+  assert.deepEqual(ALL_OPTIONS.map(({ flag }) => flag).filter((flag) => !known.includes(flag)).sort(), [
     "allow-remote-context",
     "configmap-reconciler-max-bytes",
     "core-insights-opt-in",
@@ -111,20 +109,80 @@ Deno.test("OPTIONS has no other rows than the contract's and those that are ours
   ]);
 });
 
-Deno.test("OPTIONS names no flag and no variable twice", () => {
-  for (const names of [rows.map(({ flag }) => flag), rows.map(({ env }) => env)]) {
+Deno.test("no flag and no variable occurs twice", () => {
+  for (const names of [ALL_OPTIONS.map(({ flag }) => flag), ALL_OPTIONS.map(({ env }) => env)]) {
     assert.equal(new Set(names).size, names.length);
   }
 });
 
-Deno.test("OPTIONS accepts its own defaults, and says what each option does", () => {
-  for (const { flag, kind, defaultText, help } of rows) {
+Deno.test("every default is a valid value, and every option has a description", () => {
+  for (const { flag, kind, defaultText, help } of ALL_OPTIONS) {
     assert.doesNotThrow(() => kind.parse(defaultText), flag);
     assert.notEqual(help, "", flag);
   }
 });
 
-Deno.test("OPTION_GROUPS holds each option exactly once", () => {
-  const grouped = Object.values(OPTION_GROUPS).flatMap((group) => Object.keys(group));
-  assert.deepEqual(grouped.sort(), Object.keys(OPTIONS).sort());
+Deno.test("passwords, keys, signing secrets and the scanner's variables are secret", () => {
+  assert.deepEqual(ALL_OPTIONS.filter(({ secret }) => secret).map(({ flag }) => flag), [
+    "insights-token-secret",
+    "insights-token-previous-secret",
+    "rabbitmq-password",
+    "dependency-track-api-key",
+    "build-scanner-extra-env",
+  ]);
+});
+
+/** Values that each flag must reject. */
+const INVALID: Readonly<Record<string, readonly string[]>> = {
+  "burn-after-reading": ["yes", "tRUE", "2", " true", ""],
+  "configmap-reconciler-max-retries": ["-1", "1.5", "1001", "many", ""],
+  "configmap-reconciler-mins-between-retries": ["0", "1441", "5m"],
+  "configmap-reconciler-max-concurrent": ["0", "65"],
+  "webservice-port": ["0", "65536", "http", "0x50", "tcp://10.0.0.1:80"],
+  "webservice-max-body-bytes": ["1023", "16777217"],
+  "webservice-max-items": ["0", "1000001", "many"],
+  "webservice-max-item-bytes": ["1023", "16777217"],
+  "webservice-max-json-depth": ["2", "10001"],
+  "webservice-max-in-flight": ["1", "10001"],
+  "webservice-max-buffered-bytes": ["1023", "1000000001", "24M"],
+  "webservice-max-large-bodies": ["0", "101"],
+  "webservice-large-body-wait": ["0", "61", "5s"],
+  "webservice-max-connections": ["15", "100001"],
+  "webservice-header-timeout": ["0", "61", "5s"],
+  "webservice-request-timeout": ["0", "301", "10s"],
+  "token-target-label": ["-a", "a/b/c", "A/b", "with space"],
+  "rabbitmq-hostname": ["", "amqp://b", "user@b", "b/", "b:0", "b:65536", "::1", ":5672"],
+  "rabbitmq-tls": ["on"],
+  "rabbitmq-reconnect-retry-interval": ["0", "3601", "30s"],
+  "rabbitmq-confirm-timeout": ["0", "601"],
+  "dependency-track-api-endpoint": ["track.example", "ftp://track.example", "http://", "https://u:p@track"],
+  "dependency-track-version-template": ["{{ .Namespace }}", "{{ .Version", "{{ printf }}", "{{}}"],
+  "dependency-track-allowed-hosts": ["https://a", "a b", "a:0", "a/b", "u@a", "a%"],
+  "dependency-track-max-concurrent": ["0", "101", "x"],
+  "dependency-track-max-sbom-bytes": ["0", "-1"],
+  "dependency-track-request-timeout": ["0", "601"],
+  "dependency-track-processing-timeout": ["0", "3601"],
+  "build-scanner-extra-env": ["A", "1A=x", "A-B=x", "A=1,B", "=x"],
+  "health-probe-bind-address": ["", "8081", "localhost", ":0", ":65536", "::1:8081"],
+  "metrics-bind-address": ["off", "1"],
+  "leader-elect": ["maybe"],
+  "shutdown-delay": ["601", "5s"],
+  "shutdown-grace": ["0", "601"],
+  "zap-encoder": ["xml"],
+  "zap-log-level": ["0", "-1", "loud"],
+  "generate-token-only-environment-id": ["main", "-1", "3.0"],
+};
+
+for (const [flag, texts] of Object.entries(INVALID)) {
+  Deno.test(`${flag} rejects invalid values`, () => {
+    const row = ALL_OPTIONS.find((option) => option.flag === flag);
+    assert.ok(row);
+    for (const text of texts) assert.throws(() => row.kind.parse(text), RangeError, JSON.stringify(text));
+  });
+}
+
+Deno.test("options without effect accept anything", () => {
+  for (const { kind } of Object.values(OPTIONS.ignored)) {
+    assert.equal(kind.parse("0 0 nonsense"), "0 0 nonsense");
+  }
 });

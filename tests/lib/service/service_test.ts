@@ -28,7 +28,7 @@ Deno.test("a stop that is asked for while the cluster is being opened is obeyed"
   const readVariable = (name: string) => VARIABLES[name];
   const controller = new AbortController();
   const log = new MemoryLogger();
-  await serve(buildConfig(readValues([], readVariable), readVariable), {
+  await serve(buildConfig(readValues([], readVariable).values, readVariable), {
     clock: systemClock,
     random: () => 0,
     newId: () => "id",

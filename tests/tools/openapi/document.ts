@@ -16,8 +16,8 @@ const INFO = `Takes what a site reports about itself, facts and problems, and br
 200 says that Lagoon's broker has confirmed the message. Project and environment are those of the token, whatever the body says. What a POST \
 names as \`source\` replaces all that the source had reported before. Every error is an object with \`status\` and \`message\`.
 
-Limits, unless the platform has set others: a body of ${OPTIONS.maxBodyBytes.defaultText} bytes, ${OPTIONS.maxItems.defaultText} items, \
-${OPTIONS.maxItemBytes.defaultText} bytes for each of them, arrays and objects ${OPTIONS.maxJsonDepth.defaultText} deep in each other. The content \
+Limits, unless the platform has set others: a body of ${OPTIONS.web.maxBodyBytes.defaultText} bytes, ${OPTIONS.web.maxItems.defaultText} items, \
+${OPTIONS.web.maxItemBytes.defaultText} bytes for each of them, arrays and objects ${OPTIONS.web.maxJsonDepth.defaultText} deep in each other. The content \
 type is not looked at: a body is always JSON. What JSON Schema can't say: a body with two members \`facts\` is refused with 400.`;
 
 /** Makes the document. */

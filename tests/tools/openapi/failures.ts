@@ -89,7 +89,7 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
   "body-too-deep": {
     ...UNREADABLE,
     message:
-      `body: expected arrays and objects at most ${OPTIONS.maxJsonDepth.defaultText} deep in each other`,
+      `body: expected arrays and objects at most ${OPTIONS.web.maxJsonDepth.defaultText} deep in each other`,
     remedy: MEND,
     of: POSTS,
   },
@@ -184,31 +184,31 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
   },
   "body-too-large": {
     ...TOO_LARGE,
-    message: `The body must have at most ${OPTIONS.maxBodyBytes.defaultText} bytes`,
+    message: `The body must have at most ${OPTIONS.web.maxBodyBytes.defaultText} bytes`,
     remedy: SPLIT,
     of: POSTS,
   },
   "facts-too-many": {
     ...TOO_LARGE,
-    message: `facts: expected at most ${OPTIONS.maxItems.defaultText} items`,
+    message: `facts: expected at most ${OPTIONS.web.maxItems.defaultText} items`,
     remedy: SPLIT,
     of: ["postFacts"],
   },
   "problems-too-many": {
     ...TOO_LARGE,
-    message: `problems: expected at most ${OPTIONS.maxItems.defaultText} items`,
+    message: `problems: expected at most ${OPTIONS.web.maxItems.defaultText} items`,
     remedy: SPLIT,
     of: ["postProblems"],
   },
   "fact-too-large": {
     ...TOO_LARGE,
-    message: `facts[0]: expected at most ${OPTIONS.maxItemBytes.defaultText} bytes`,
+    message: `facts[0]: expected at most ${OPTIONS.web.maxItemBytes.defaultText} bytes`,
     remedy: "Make what the message names smaller.",
     of: ["postFacts"],
   },
   "problem-too-large": {
     ...TOO_LARGE,
-    message: `problems[0]: expected at most ${OPTIONS.maxItemBytes.defaultText} bytes`,
+    message: `problems[0]: expected at most ${OPTIONS.web.maxItemBytes.defaultText} bytes`,
     remedy: "Make what the message names smaller.",
     of: ["postProblems"],
   },
