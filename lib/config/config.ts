@@ -44,7 +44,7 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
 }
 
 function assemble(values: Values, readVariable: ReadVariable) {
-  const { scanner, endpoints, leaderElection, shutdown, kubernetes, log } = values;
+  const { scanner, metrics, leaderElection, shutdown, kubernetes, log } = values;
   const podName = readVariable("HOSTNAME") || "insights-remote";
   const serviceHost = readVariable("KUBERNETES_SERVICE_HOST") || undefined;
   return {
@@ -54,11 +54,11 @@ function assemble(values: Values, readVariable: ReadVariable) {
     broker: brokerSection(values.broker),
     dependencyTrack: values.dependencyTrack.enabled ? trackSection(values.dependencyTrack) : undefined,
     scanner: scanner.enabled ? { image: scanner.image, extraEnv: scanner.extraEnv } : undefined,
-    health: endpoints.health,
-    metrics: endpoints.metrics && {
-      address: endpoints.metrics,
-      tls: endpoints.metricsSecure
-        ? { hostname: podName, certFile: endpoints.metricsCertFile, keyFile: endpoints.metricsKeyFile }
+    health: values.health.address,
+    metrics: metrics.address && {
+      address: metrics.address,
+      tls: metrics.secure
+        ? { hostname: podName, certFile: metrics.certFile, keyFile: metrics.keyFile }
         : undefined,
     },
     /** How long posts are still accepted after the signal, and how long work in progress may take after that. */
@@ -140,20 +140,12 @@ function missingStrength(secret: string): string | undefined {
   return TRIVIAL_SECRET.test(secret) ? "more than white space or one repeated character" : undefined;
 }
 
-function certificateProblems({ broker, endpoints }: Values): string[] {
-  const rows = { broker: OPTIONS.broker, endpoints: OPTIONS.endpoints };
-  const pairs = [
-    [broker.certFile, broker.keyFile, rows.broker.certFile, rows.broker.keyFile],
-    [
-      endpoints.metricsCertFile,
-      endpoints.metricsKeyFile,
-      rows.endpoints.metricsCertFile,
-      rows.endpoints.metricsKeyFile,
-    ],
-  ] as const;
-  return pairs.filter(([certFile, keyFile]) => (certFile === "") !== (keyFile === "")).map((
-    [, , cert, key],
-  ) => `${cert.env}, ${key.env}: expected both a certificate and its key, or neither`);
+function certificateProblems(values: Values): string[] {
+  return (["broker", "metrics"] as const).flatMap((section) => {
+    const { certFile, keyFile } = OPTIONS[section];
+    if ((values[section].certFile === "") === (values[section].keyFile === "")) return [];
+    return [`${certFile.env}, ${keyFile.env}: expected both a certificate and its key, or neither`];
+  });
 }
 
 function trackProblems(track: Values["dependencyTrack"]): string[] {

@@ -19,20 +19,22 @@ import {
 
 /** Options of the process, in the sections of the configuration. */
 export const PROCESS_OPTIONS = {
-  endpoints: {
-    health: option("health-probe-bind-address", bindAddress, ":8081", {
+  health: {
+    address: option("health-probe-bind-address", bindAddress, ":8081", {
       help: "Address of /healthz and /readyz; 0 for none.",
     }),
-    metrics: option("metrics-bind-address", bindAddress, "0", { help: "Address of /metrics; 0 for none." }),
-    metricsSecure: option("metrics-secure", boolean, "true", {
+  },
+  metrics: {
+    address: option("metrics-bind-address", bindAddress, "0", { help: "Address of /metrics; 0 for none." }),
+    secure: option("metrics-secure", boolean, "true", {
       help:
         "Serve metrics over HTTPS, to callers that Kubernetes allows to get the nonResourceURL /metrics. With false, anyone who can reach the port can read them.",
     }),
-    metricsCertFile: option("metrics-cert-file", file, "", {
+    certFile: option("metrics-cert-file", file, "", {
       help:
         "Certificate for /metrics, PEM. Default: a self-signed certificate, created at each start. This file and the next are read again every minute.",
     }),
-    metricsKeyFile: option("metrics-key-file", file, "", { help: "Key of that certificate, PEM." }),
+    keyFile: option("metrics-key-file", file, "", { help: "Key of that certificate, PEM." }),
   },
   leaderElection: {
     enabled: option("leader-elect", boolean, "false", {
