@@ -5,22 +5,15 @@
  * @module
  */
 import { isPublicAddress } from "../lib/dependency_track/addresses.ts";
-import { operatorsAuthorities } from "../lib/dependency_track/authorities.ts";
-import type { NameTemplates } from "../lib/dependency_track/naming.ts";
-import { Pusher, type PusherOptions } from "../lib/dependency_track/push.ts";
-import { RESOURCES } from "../lib/kube/objects.ts";
+import { Uploader } from "../lib/dependency_track/uploader.ts";
+import { LARGEST_CONFIG_MAP, RESOURCES } from "../lib/kube/objects.ts";
 import { createReflector } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
 import { type ConfigMapOptions, createConfigMapReconcile } from "./configmap.ts";
 import { type ConfigMapHandler, configMapHandler, type DestinationQueue } from "./configmap_handler.ts";
 import { configMapSelector } from "./configmap_state.ts";
-import { createTrackReconcile } from "./dependency_track.ts";
-import {
-  customTarget,
-  type CustomTargetOptions,
-  defaultTarget,
-  type TrackTarget,
-} from "./dependency_track_targets.ts";
+import { createDependencyTrackReconcile, type DependencyTrackOptions } from "./dependency_track.ts";
+import { customTarget, defaultTarget, type DependencyTrackTarget } from "./dependency_track_targets.ts";
 import { coreDestination } from "./destination.ts";
 import type { Controller, Parts } from "./parts.ts";
 
@@ -31,25 +24,7 @@ export interface ConfigMapControllersOptions extends ConfigMapOptions {
   /** Send only ConfigMaps to core whose annotation asks for it. */
   readonly coreOptIn: boolean;
   /** Dependency-Track; undefined for none. */
-  readonly track?: TrackLanesOptions | undefined;
-}
-
-/** What the operator can choose of Dependency-Track. */
-export interface TrackLanesOptions extends Omit<PusherOptions, "clock" | "newId"> {
-  /** The operator's server; undefined for none. An empty name of the file with its CAs stands for none. */
-  readonly server?:
-    | { readonly endpoint: string; readonly key: string; readonly caFile: string }
-    | undefined;
-  /** Servers that sites may name. */
-  readonly custom: Pick<CustomTargetOptions, "allowedHosts" | "allowHttp">;
-  /** Only SBOMs of production environments. */
-  readonly prodOnly: boolean;
-  /** What projects are called. */
-  readonly templates: NameTemplates;
-  /** How often a server is asked whether it is done, in milliseconds. */
-  readonly pollMs: number;
-  /** How many SBOMs are uploaded at the same time, to each kind of server. */
-  readonly maxConcurrent: number;
+  readonly track?: DependencyTrackOptions | undefined;
 }
 
 /** Makes the controllers of all destinations. That of Lagoon core comes first, and its watch fills every queue. */
@@ -61,7 +36,7 @@ export function createConfigMapControllers(
     destination: coreDestination(options.coreOptIn),
     queue: new WorkQueue(parts),
   };
-  const tracks = options.track ? trackLanes(parts, options.track) : [];
+  const tracks = options.track ? dependencyTrackQueues(parts, options.track) : [];
   const all = [core, ...tracks].map(({ destination }) => destination);
   const handler = configMapHandler([core, ...tracks], parts.clock, options);
   registerGauges(parts, core, tracks, handler);
@@ -80,31 +55,38 @@ export function createConfigMapControllers(
       reconcile: createConfigMapReconcile(parts, { destination: core.destination, all }, options),
       concurrency: options.maxConcurrent,
     },
-    ...tracks.map(({ destination, queue, target, pusher, track }): Controller => ({
+    ...tracks.map(({ destination, queue, target, uploader, track }): Controller => ({
       name: destination.name,
       queue,
       reflectors: {},
-      reconcile: createTrackReconcile({ ...parts, pusher }, { destination, all }, target, {
+      reconcile: createDependencyTrackReconcile({ ...parts, uploader }, { destination, all }, target, {
         ...options,
         ...track,
       }),
-      concurrency: track.maxConcurrent,
+      concurrency: Math.min(track.maxConcurrent, Math.floor(options.maxBytesInFlight / LARGEST_CONFIG_MAP)),
     })),
   ];
 }
 
-interface TrackQueue extends DestinationQueue {
-  readonly target: TrackTarget;
-  readonly pusher: Pusher;
-  readonly track: TrackLanesOptions;
+interface DependencyTrackQueue extends DestinationQueue {
+  readonly target: DependencyTrackTarget;
+  readonly uploader: Uploader;
+  readonly track: DependencyTrackOptions;
 }
 
-function trackLanes(parts: Parts, track: TrackLanesOptions): TrackQueue[] {
-  return trackTargets(parts, track).map((target) => ({
+/** Each kind of server has its own queue, so that sites' servers delay nobody else's SBOMs. */
+function dependencyTrackQueues(parts: Parts, track: DependencyTrackOptions): DependencyTrackQueue[] {
+  const { allowsAddress = isPublicAddress, readTextFile } = parts;
+  const { server, custom, prodOnly } = track;
+  const targets = [
+    ...server ? [defaultTarget({ ...server, prodOnly }, readTextFile)] : [],
+    customTarget(parts, { ...custom, prodOnly, allowsAddress }),
+  ];
+  return targets.map((target) => ({
     destination: target.destination,
     queue: new WorkQueue(parts),
     target,
-    pusher: new Pusher({ ...parts, ...track }),
+    uploader: new Uploader({ ...parts, ...track }),
     track,
   }));
 }
@@ -112,33 +94,16 @@ function trackLanes(parts: Parts, track: TrackLanesOptions): TrackQueue[] {
 function registerGauges(
   { metrics }: Parts,
   core: DestinationQueue,
-  tracks: readonly TrackQueue[],
+  tracks: readonly DependencyTrackQueue[],
   handler: ConfigMapHandler,
 ): void {
-  const byName = (read: (lane: TrackQueue) => number) =>
-    Object.fromEntries(tracks.map((lane) => [lane.destination.name, read(lane)]));
+  const byName = (read: (queue: DependencyTrackQueue) => number) =>
+    Object.fromEntries(tracks.map((queue) => [queue.destination.name, read(queue)]));
   metrics.registerGauge("configmaps", () => ({ ...handler.counts(core.destination) }));
   metrics.registerGauge("sboms_waiting", () =>
     byName(({ destination }) => {
       const { pending, deferred } = handler.counts(destination);
       return pending + deferred;
     }));
-  metrics.registerGauge("sboms_in_flight", () => byName(({ pusher }) => pusher.runningCount));
-}
-
-/** Each kind of server is a lane of its own, so that a site's holds up nobody else's SBOMs. */
-function trackTargets(parts: Parts, { server, custom, prodOnly }: TrackLanesOptions): TrackTarget[] {
-  const { allowsAddress = isPublicAddress, readTextFile } = parts;
-  return [
-    ...server
-      ? [
-        defaultTarget({
-          ...server,
-          prodOnly,
-          authorities: operatorsAuthorities(server.caFile, readTextFile),
-        }),
-      ]
-      : [],
-    customTarget(parts, { ...custom, prodOnly, allowsAddress }),
-  ];
+  metrics.registerGauge("sboms_in_flight", () => byName(({ uploader }) => uploader.runningCount));
 }

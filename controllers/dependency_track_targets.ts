@@ -1,89 +1,69 @@
 /**
- * The kinds of Dependency-Track servers: the operator's, and those that sites name, which are hostile until proven otherwise.
+ * The kinds of Dependency-Track servers: the operator's, and those that sites name, which may be hostile.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type Authorities, WELL_KNOWN_AUTHORITIES } from "../lib/dependency_track/authorities.ts";
-import type { TrackServer } from "../lib/dependency_track/client.ts";
-import { TrackRefusedError } from "../lib/dependency_track/errors.ts";
+import { operatorsAuthorities, WELL_KNOWN_AUTHORITIES } from "../lib/dependency_track/authorities.ts";
+import type { DependencyTrackServer } from "../lib/dependency_track/client.ts";
+import { DependencyTrackRefusedError } from "../lib/dependency_track/errors.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
-import { type ObjectMeta, RESOURCES, type Secret } from "../lib/kube/objects.ts";
+import { type ConfigMap, type ObjectMeta, RESOURCES, type Secret } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS, parseGoBoolean } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import { type Destination, trackDestination } from "./destination.ts";
 import type { OutcomeReporting } from "./outcomes.ts";
 
-/** Where an SBOM goes. */
-export interface ResolvedTarget {
-  /** The server. */
-  readonly server: TrackServer;
-  /** Whether only SBOMs of production environments go there. */
-  readonly prodOnly: boolean;
-}
-
 /** One kind of server. */
-export interface TrackTarget {
-  /** Its place on a ConfigMap. */
+export interface DependencyTrackTarget {
   readonly destination: Destination;
-  /** How failures are told. */
-  readonly words: OutcomeReporting;
+  readonly reporting: OutcomeReporting;
   /**
-   * Finds the server of a ConfigMap.
+   * Finds the server for an SBOM; undefined when it only takes those of production environments.
    *
-   * @throws {TrackRefusedError} Codes `track-endpoint` and `track-key`, which tell the site's developer what to do.
+   * @throws {DependencyTrackRefusedError} Codes `track-endpoint` and `track-key`, with what the site's developer can do.
    */
-  resolve(
-    metadata: ObjectMeta & { readonly namespace: string },
-    signal: AbortSignal,
-  ): Promise<ResolvedTarget>;
+  resolve(metadata: ConfigMap["metadata"], signal: AbortSignal): Promise<DependencyTrackServer | undefined>;
 }
 
-/** A host that sites may name; without a port the scheme's own. */
-export interface AllowedHost {
-  /** As `URL` writes it. */
-  readonly hostname: string;
-  /** Undefined for 443, or 80 with http. */
-  readonly port: number | undefined;
-}
-
-/** What the operator allows sites. */
+/** The operator's settings for servers that sites name. */
 export interface CustomTargetOptions {
-  /** Nothing else is talked to. */
-  readonly allowedHosts: readonly AllowedHost[];
-  /** Whether `http:` will do. */
+  /** The only hosts that sites may name, as `URL` writes them; without a port the default one of the scheme. */
+  readonly allowedHosts: readonly { readonly hostname: string; readonly port: number | undefined }[];
   readonly allowHttp: boolean;
-  /** What counts where a site doesn't say otherwise. */
+  /** Whether only production environments are sent where the site doesn't choose. */
   readonly prodOnly: boolean;
-  /** Whether an IP address may be talked to. */
   readonly allowsAddress: (address: string) => boolean;
 }
 
-/** Secret with the environment's variables, and what of them is for us (contract §6). */
+/** The Secret with the variables of an environment, and our keys in it (docs/protocol.md, "Dependency-Track"). */
 const SITE_SECRET = {
   name: "lagoon-env",
   key: "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_API_KEY",
   prodOnly: "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_PUSH_PROD_ONLY",
 } as const;
 
-/** The operator's server, whose CAs the operator chooses. */
+/** The operator's server. */
 export function defaultTarget(
-  options: {
+  { endpoint, key, caFile, prodOnly }: {
     readonly endpoint: string;
     readonly key: string;
-    readonly authorities: Authorities;
+    readonly caFile: string;
     readonly prodOnly: boolean;
   },
-): TrackTarget {
-  const { endpoint, key, authorities, prodOnly } = options;
-  const server = { endpoint: new URL(endpoint), key, authorities, allowsAddress: () => true };
-  const isWanted = ({ labels = {} }: ObjectMeta) =>
-    !prodOnly || labels[LABELS.environmentType] === "production";
+  readTextFile: (path: string) => Promise<string>,
+): DependencyTrackTarget {
+  const server = {
+    endpoint: new URL(endpoint),
+    key,
+    authorities: operatorsAuthorities(caFile, readTextFile),
+    allowsAddress: () => true,
+  };
   return {
-    destination: trackDestination("default", isWanted),
-    words: { refusedReason: "DependencyTrackRefused", remembersRefusals: true },
-    resolve: () => Promise.resolve({ server, prodOnly }),
+    destination: trackDestination("default", (metadata) => !prodOnly || isProduction(metadata)),
+    reporting: { refusedReason: "DependencyTrackRefused", remembersRefusals: true },
+    resolve: () => Promise.resolve(server),
   };
 }
 
@@ -91,66 +71,69 @@ export function defaultTarget(
 export function customTarget(
   { kube, log }: { readonly kube: Pick<KubeClient, "get">; readonly log: Logger },
   options: CustomTargetOptions,
-): TrackTarget {
+): DependencyTrackTarget {
+  const endpointOf = ({ annotations = {} }: ObjectMeta) => annotations[ANNOTATIONS.trackEndpoint] ?? "";
+
+  function prodOnlyOf(data: Secret["data"], namespace: string): boolean {
+    const text = valueOf(data, SITE_SECRET.prodOnly);
+    const prodOnly = parseGoBoolean(text);
+    if (text !== "" && prodOnly === undefined) {
+      const fields = { namespace, variable: SITE_SECRET.prodOnly };
+      log.warn("Ignored a site's variable that is neither true nor false", fields);
+    }
+    return prodOnly ?? options.prodOnly;
+  }
+
   return {
-    destination: trackDestination(
-      "custom",
-      ({ annotations = {} }) => Boolean(annotations[ANNOTATIONS.trackEndpoint]),
-    ),
-    words: {
+    destination: trackDestination("custom", (metadata) => endpointOf(metadata) !== ""),
+    reporting: {
       refusedReason: "DependencyTrackRefused",
       failedReason: "DependencyTrackFailed",
       remembersRefusals: true,
     },
-    async resolve({ namespace, annotations = {} }, signal) {
-      const endpoint = checkEndpoint(annotations[ANNOTATIONS.trackEndpoint] ?? "", options);
-      const data = await readSiteSecret(kube, namespace, signal);
-      const key = siteValue(data, SITE_SECRET.key);
+    async resolve(metadata, signal) {
+      const endpoint = checkEndpoint(endpointOf(metadata), options);
+      const data = await readSiteSecret(kube, metadata.namespace, signal);
+      const key = valueOf(data, SITE_SECRET.key);
       if (!/^[\x21-\x7e]+$/.test(key)) throw keyError();
+      if (prodOnlyOf(data, metadata.namespace) && !isProduction(metadata)) return undefined;
       const { allowsAddress } = options;
-      const server = { endpoint, key, allowsAddress, authorities: WELL_KNOWN_AUTHORITIES };
-      const told = siteValue(data, SITE_SECRET.prodOnly);
-      if (told !== "" && parseGoBoolean(told) === undefined) {
-        log.warn("A site's choice is neither true nor false, so the operator's counts", {
-          namespace,
-          variable: SITE_SECRET.prodOnly,
-        });
-      }
-      return { server, prodOnly: parseGoBoolean(told) ?? options.prodOnly };
+      return { endpoint, key, allowsAddress, authorities: WELL_KNOWN_AUTHORITIES };
     },
   };
 }
 
+function isProduction({ labels = {} }: ObjectMeta): boolean {
+  return labels[LABELS.environmentType] === "production";
+}
+
 function checkEndpoint(text: string, { allowedHosts, allowHttp }: CustomTargetOptions): URL {
   const url = URL.parse(text);
-  const isSpoken = url?.protocol === "https:" || url?.protocol === "http:";
-  if (
-    !url || !isSpoken || url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== ""
-  ) {
+  const schemePort = url?.protocol === "https:" ? 443 : url?.protocol === "http:" ? 80 : undefined;
+  if (!url || !schemePort || url.username || url.password || url.search || url.hash) {
     throw endpointError("must be a URL such as https://track.example.com, without user, query or fragment");
   }
   if (url.protocol === "http:" && !allowHttp) throw endpointError("must begin with https://");
-  const schemePort = url.protocol === "https:" ? 443 : 80;
   const isAllowed = allowedHosts.some(({ hostname, port = schemePort }) =>
     url.hostname === hostname && Number(url.port || schemePort) === port
   );
   if (isAllowed) return url;
   throw endpointError(
-    "names a host that is not allowed in this cluster: ask the platform's operators for it",
+    "names a host that is not allowed in this cluster: ask the platform's operators to allow it",
   );
 }
 
-function endpointError(what: string): TrackRefusedError {
-  return new TrackRefusedError(
+function endpointError(what: string): DependencyTrackRefusedError {
+  return new DependencyTrackRefusedError(
     "track-endpoint",
-    `Cannot send this SBOM as the annotation ${ANNOTATIONS.trackEndpoint} ${what}`,
+    `Cannot send this SBOM because the annotation ${ANNOTATIONS.trackEndpoint} ${what}`,
   );
 }
 
-function keyError(): TrackRefusedError {
-  return new TrackRefusedError(
+function keyError(): DependencyTrackRefusedError {
+  return new DependencyTrackRefusedError(
     "track-key",
-    `Cannot send this SBOM to the site's own Dependency-Track as there is no API key: set the variable ${SITE_SECRET.key} ` +
+    `Cannot send this SBOM to the site's own Dependency-Track because there is no API key: set the variable ${SITE_SECRET.key} ` +
       "on the environment, and deploy it again",
   );
 }
@@ -168,6 +151,6 @@ async function readSiteSecret(
   }
 }
 
-function siteValue(data: Secret["data"], name: string): string {
+function valueOf(data: Secret["data"], name: string): string {
   return Buffer.from(data?.[name] ?? "", "base64").toString().trim();
 }

@@ -1,26 +1,26 @@
 /**
- * Who may have signed the certificate of a Dependency-Track server: the well-known CAs, or, for the operator's own server
- * alone, those in a file.
+ * The CAs that may have signed the certificate of a Dependency-Track server: the well-known ones, or for the operator's
+ * server those in a file.
  *
  * @module
  */
 import { describeError } from "../errors.ts";
 import { readPem } from "../tls/pem.ts";
-import { TrackUnavailableError } from "./errors.ts";
+import { DependencyTrackUnavailableError } from "./errors.ts";
 
-/** The CAs that count for a server. */
+/** The CAs that are trusted for one server. */
 export interface Authorities {
   /**
-   * Gives their certificates, PEM; undefined for the well-known ones. Called for each connection.
+   * Reads their certificates in PEM; undefined for the well-known ones. Called for each connection.
    *
-   * @throws {TrackUnavailableError} Code `track-authorities`, naming file and option, when they can't be read or used.
+   * @throws {DependencyTrackUnavailableError} Code `track-authorities`, naming file and option.
    */
   read(): Promise<string | undefined>;
   /** What to do when none of them has signed the server's certificate. */
   readonly advice: string;
 }
 
-/** What counts for servers that sites name: a site must not depend on whom the operator trusts, nor add to it. */
+/** For servers that sites name: the operator's CAs must neither restrict nor extend these. */
 export const WELL_KNOWN_AUTHORITIES: Authorities = {
   read: () => Promise.resolve(undefined),
   advice: "the server needs one of a well-known CA",
@@ -29,10 +29,9 @@ export const WELL_KNOWN_AUTHORITIES: Authorities = {
 const OPTION = "DEPENDENCY_TRACK_CACERT";
 
 /**
- * What counts for the operator's server. The file is read for each connection, so that a CA that has been exchanged is used
- * without a restart.
+ * For the operator's server. The file is read for each connection, so that a new CA needs no restart.
  *
- * @param path Empty for none; then the well-known CAs count.
+ * @param path Empty for the well-known CAs.
  */
 export function operatorsAuthorities(
   path: string,
@@ -45,7 +44,7 @@ export function operatorsAuthorities(
       try {
         return await readPem(file, readTextFile);
       } catch (error) {
-        throw new TrackUnavailableError("track-authorities", describeError(error));
+        throw new DependencyTrackUnavailableError("track-authorities", describeError(error));
       }
     },
     advice: `give the CA that signed it in ${OPTION}`,

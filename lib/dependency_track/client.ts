@@ -1,64 +1,50 @@
 /**
- * The part of Dependency-Track's REST API that pushing SBOMs needs
- * (https://docs.dependencytrack.org/integrations/rest-api/, contract §6).
+ * The part of Dependency-Track's REST API that uploads need
+ * (https://docs.dependencytrack.org/integrations/rest-api/; docs/protocol.md, "Dependency-Track").
  *
  * @module
  */
 import { z } from "zod";
-import { AppError } from "../errors.ts";
-import { type Clock, deadline } from "../clock.ts";
-import type { Authorities } from "./authorities.ts";
-import { TrackRefusedError, TrackUnavailableError } from "./errors.ts";
-import { sendRequest, type TrackAnswer, type TrackRequest } from "./http.ts";
+import { DependencyTrackRefusedError, DependencyTrackUnavailableError } from "./errors.ts";
+import {
+  type DependencyTrackRequest,
+  type DependencyTrackResponse,
+  type RequestLimits,
+  sendRequest,
+  type ServerTrust,
+} from "./http.ts";
 
-/** A server, and who we are there. */
-export interface TrackServer {
-  /** Below which `/api` is. */
+/** A server, and our API key for it. */
+export interface DependencyTrackServer extends ServerTrust {
+  /** The URL that `/api` is below. */
   readonly endpoint: URL;
-  /** Sent as `X-Api-Key`, and never told. */
+  /** Sent as `X-Api-Key`; never logged. */
   readonly key: string;
-  /** Whether an IP address may be talked to. */
-  readonly allowsAddress: (address: string) => boolean;
-  /** Who may have signed its certificate. */
-  readonly authorities: Authorities;
 }
 
-/** A project, as far as we look at it. */
-export interface TrackProject {
-  /** Its identity. */
-  readonly uuid: string;
-  /** Not unique. */
-  readonly name: string;
-  /** UUID of the one above it. */
-  readonly parent: string | undefined;
-}
-
-/** What is uploaded. */
+/** An SBOM in CycloneDX, and the project that it belongs to; the upload creates that when it is missing. */
 export interface BomUpload {
-  /** Created when it is not there. */
   readonly projectName: string;
-  /** Of that project. */
   readonly projectVersion: string;
-  /** UUID of the one above it. */
+  /** UUID of the parent project. */
   readonly parent: string | undefined;
-  /** Of the project. */
   readonly tag: string;
-  /** CycloneDX. */
   readonly bom: AsyncIterable<Uint8Array>;
 }
 
-/** Options of {@link createTrackClient}. */
-export interface TrackClientOptions {
-  /** Limits requests. */
-  readonly clock: Clock;
-  /** Makes an id, a different one each time, for what separates the parts of an upload. */
+/** Options of {@link DependencyTrackClient}. */
+export interface ClientOptions extends RequestLimits {
+  /** Makes a unique id, which separates the parts of a form. */
   readonly newId: () => string;
-  /** Longest time for one request, from its start to the end of its answer. */
-  readonly requestTimeoutMs: number;
 }
 
-/** Most projects of one name that are looked at; more are no work of ours. */
-const MOST_OF_A_NAME = 20;
+type Call = Pick<DependencyTrackRequest, "method" | "body"> & {
+  readonly path: string;
+  readonly contentType?: string;
+};
+
+/** Bounds the requests that one search makes. */
+const MAX_CANDIDATES = 20;
 
 const projectSchema = z.object({
   uuid: z.uuid(),
@@ -69,172 +55,152 @@ const createdSchema = z.object({ uuid: z.uuid() });
 const tokenSchema = z.object({ token: z.string().regex(/^[\w-]{1,100}$/) });
 const processingSchema = z.object({ processing: z.boolean() });
 
-/**
- * Requests to one server. All throw a {@link TrackUnavailableError} when trying again can help, a {@link TrackRefusedError}
- * when it can't, and the signal's reason when it aborts.
- */
-export interface TrackClient {
-  /** Active projects that have exactly this name, with the UUIDs of their parents. */
-  findProjects(name: string, signal: AbortSignal): Promise<readonly TrackProject[]>;
-  /** Creates a project that collects those below it, and gives its UUID; undefined when the name is taken. */
-  createParent(name: string, parent: string | undefined, signal: AbortSignal): Promise<string | undefined>;
-  /** Uploads an SBOM, and gives the token of its processing. */
-  upload(upload: BomUpload, signal: AbortSignal): Promise<string>;
-  /** Whether an upload is still being processed. */
-  isProcessing(token: string, signal: AbortSignal): Promise<boolean>;
-}
-
-/** Makes a client; nothing is sent before the first call. */
-export function createTrackClient(server: TrackServer, options: TrackClientOptions): TrackClient {
-  type Call = Pick<TrackRequest, "method" | "body"> & { readonly path: string; readonly type?: string };
-
-  async function call({ path, type = "application/json", ...request }: Call, parent: AbortSignal) {
-    using limit = deadline(options.clock, options.requestTimeoutMs, parent);
-    const url = new URL(`${server.endpoint.pathname.replace(/\/+$/, "")}${path}`, server.endpoint);
-    const headers = { "x-api-key": server.key, ...(request.body ? { "content-type": type } : {}) };
-    const { allowsAddress, authorities } = server;
-    try {
-      return await sendRequest({
-        ...request,
-        url,
-        headers,
-        allowsAddress,
-        authorities,
-        signal: limit.signal,
-      });
-    } catch (error) {
-      if (parent.aborted || error instanceof AppError) throw error;
-      throw new TrackUnavailableError("track-connection", `No answer from ${url.host}`, { cause: error });
-    }
-  }
-
-  async function read<T>(schema: z.ZodType<T>, request: Call, signal: AbortSignal): Promise<T> {
-    const answer = await call(request, signal);
-    checkStatus(answer, `${request.method} ${request.path.split("?")[0]}`, server.endpoint.host);
-    return parseAnswer(schema, answer, server.endpoint.host);
-  }
-
-  async function withParent(
-    found: z.infer<typeof projectSchema>,
-    signal: AbortSignal,
-  ): Promise<TrackProject> {
-    // Lists leave the parent out.
-    const { parent } = await read(
-      projectSchema,
-      { method: "GET", path: `/api/v1/project/${found.uuid}` },
-      signal,
-    );
-    return { uuid: found.uuid, name: found.name, parent: parent?.uuid };
-  }
-
-  return {
-    async findProjects(name, signal) {
-      const query = new URLSearchParams({ name, excludeInactive: "true", onlyRoot: "false" });
-      const found = await read(
-        z.array(projectSchema),
-        { method: "GET", path: `/api/v1/project?${query}` },
-        signal,
-      );
-      const named = found.filter((project) => project.name === name).slice(0, MOST_OF_A_NAME);
-      const projects: TrackProject[] = [];
-      for (const project of named) projects.push(await withParent(project, signal));
-      return projects;
-    },
-
-    async createParent(name, parent, signal) {
-      const project = {
-        name,
-        classifier: "APPLICATION",
-        active: true,
-        collectionLogic: "AGGREGATE_DIRECT_CHILDREN",
-        ...(parent === undefined ? {} : { parent: { uuid: parent } }),
-      };
-      const request = {
-        method: "PUT",
-        path: "/api/v1/project",
-        body: oneOf(JSON.stringify(project)),
-      } as const;
-      const answer = await call(request, signal);
-      if (answer.status === 409) return undefined;
-      checkStatus(answer, "PUT /api/v1/project", server.endpoint.host);
-      return parseAnswer(createdSchema, answer, server.endpoint.host).uuid;
-    },
-
-    async upload({ projectName, projectVersion, parent, tag, bom }, signal) {
-      const fields = {
-        autoCreate: "true",
-        projectName,
-        projectVersion,
-        ...(parent === undefined ? {} : { parentUUID: parent }),
-        projectTags: tag,
-      };
-      const boundary = `insights-remote-${options.newId()}`;
-      const type = `multipart/form-data; boundary=${boundary}`;
-      const body = multipart(boundary, fields, bom);
-      return (await read(tokenSchema, { method: "POST", path: "/api/v1/bom", type, body }, signal)).token;
-    },
-
-    isProcessing: async (token, signal) =>
-      (await read(processingSchema, { method: "GET", path: `/api/v1/event/token/${token}` }, signal))
-        .processing,
-  };
-}
-
-function checkStatus({ status, retryAfterMs }: TrackAnswer, what: string, host: string): void {
-  if (status >= 200 && status < 300) return;
-  const text = `${host} answered ${status} to ${what}`;
-  if (status === 408 || status === 429 || status >= 500) {
-    throw new TrackUnavailableError("track-unavailable", text, { retryAfterMs });
-  }
-  throw new TrackRefusedError("track-refused", HINTS[status] ? `${text}: ${HINTS[status]}` : text);
-}
-
 const PERMISSIONS = "BOM_UPLOAD, PORTFOLIO_MANAGEMENT, PROJECT_CREATION_UPLOAD and VIEW_PORTFOLIO";
 
-const HINTS: Readonly<Record<number, string>> = {
-  301: "use the address that it redirects to",
-  302: "use the address that it redirects to",
-  307: "use the address that it redirects to",
-  308: "use the address that it redirects to",
+const ADVICE: Readonly<Record<number, string>> = {
   401: "check the API key",
   403: `the API key's team needs the permissions ${PERMISSIONS}`,
   404: "check that the address is that of the API server",
-  413: "the SBOM is larger than it takes",
+  413: "the SBOM is larger than the server allows",
 };
 
-function parseAnswer<T>(schema: z.ZodType<T>, { text }: TrackAnswer, host: string): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // Below, without the parser's message, which quotes the answer.
+/**
+ * Requests to one server. All methods throw a {@link DependencyTrackUnavailableError} when a retry can help, a
+ * {@link DependencyTrackRefusedError} when it can't, and the signal's reason when it aborts.
+ */
+export class DependencyTrackClient {
+  readonly #server: DependencyTrackServer;
+  readonly #options: ClientOptions;
+  readonly #signal: AbortSignal;
+
+  /** Makes a client; it sends nothing yet. */
+  constructor(server: DependencyTrackServer, options: ClientOptions, signal: AbortSignal) {
+    this.#server = server;
+    this.#options = options;
+    this.#signal = signal;
   }
-  const { success, data } = schema.safeParse(value);
-  if (success) return data;
-  throw new TrackUnavailableError(
-    "track-answer",
-    `${host} answered something that Dependency-Track does not`,
-  );
+
+  /** Finds the active project with exactly this name and this parent, and returns its UUID. */
+  async findProject(name: string, parent: string | undefined): Promise<string | undefined> {
+    const query = new URLSearchParams({ name, excludeInactive: "true", onlyRoot: "false" });
+    const list = await this.#get(z.array(z.unknown()), `/api/v1/project?${query}`);
+    const candidates = list.map((item) => this.#validate(projectSchema, item))
+      .filter((project) => project.name === name);
+    for (const { uuid } of candidates.slice(0, MAX_CANDIDATES)) {
+      // Lists leave the parent out.
+      const project = await this.#get(projectSchema, `/api/v1/project/${uuid}`);
+      if (project.parent?.uuid === parent) return uuid;
+    }
+    return undefined;
+  }
+
+  /** Creates a project that aggregates its children, and returns its UUID; undefined when the name is taken. */
+  async createParent(name: string, parent: string | undefined): Promise<string | undefined> {
+    const project = {
+      name,
+      classifier: "APPLICATION",
+      active: true,
+      collectionLogic: "AGGREGATE_DIRECT_CHILDREN",
+      ...(parent !== undefined && { parent: { uuid: parent } }),
+    };
+    const call = {
+      method: "PUT",
+      path: "/api/v1/project",
+      body: [encoder.encode(JSON.stringify(project))],
+    } as const;
+    const response = await this.#send(call);
+    return response.status === 409 ? undefined : this.#parse(createdSchema, call, response).uuid;
+  }
+
+  /** Uploads an SBOM, and returns the token of its processing. */
+  async upload({ projectName, projectVersion, parent, tag, bom }: BomUpload): Promise<string> {
+    const boundary = `insights-remote-${this.#options.newId()}`;
+    const fields = {
+      autoCreate: "true",
+      projectName,
+      projectVersion,
+      ...(parent !== undefined && { parentUUID: parent }),
+      projectTags: tag,
+    };
+    const call = {
+      method: "POST",
+      path: "/api/v1/bom",
+      contentType: `multipart/form-data; boundary=${boundary}`,
+      body: multipart(boundary, fields, bom),
+    } as const;
+    return this.#parse(tokenSchema, call, await this.#send(call)).token;
+  }
+
+  /** Whether an upload is still being processed. */
+  async isProcessing(token: string): Promise<boolean> {
+    return (await this.#get(processingSchema, `/api/v1/event/token/${token}`)).processing;
+  }
+
+  async #get<T>(schema: z.ZodType<T>, path: string): Promise<T> {
+    const call = { method: "GET", path } as const;
+    return this.#parse(schema, call, await this.#send(call));
+  }
+
+  #send({ method, path, body, contentType = "application/json" }: Call): Promise<DependencyTrackResponse> {
+    const { endpoint, key, allowsAddress, authorities } = this.#server;
+    const { clock, requestTimeoutMs } = this.#options;
+    return sendRequest({
+      method,
+      url: new URL(`${endpoint.pathname.replace(/\/+$/, "")}${path}`, endpoint),
+      headers: { "x-api-key": key, ...(body && { "content-type": contentType }) },
+      ...(body && { body }),
+      signal: this.#signal,
+    }, { allowsAddress, authorities, clock, requestTimeoutMs });
+  }
+
+  #parse<T>(
+    schema: z.ZodType<T>,
+    { method, path }: Call,
+    { status, text, retryAfterMs }: DependencyTrackResponse,
+  ): T {
+    if (status >= 200 && status < 300) return this.#validate(schema, parseJson(text));
+    const message = `${this.#server.endpoint.host} answered ${status} to ${method} ${path.split("?")[0]}`;
+    if (status === 408 || status === 429 || status >= 500) {
+      throw new DependencyTrackUnavailableError("track-unavailable", message, { retryAfterMs });
+    }
+    const advice = status < 400 ? "use the address that it redirects to" : ADVICE[status];
+    throw new DependencyTrackRefusedError("track-refused", advice ? `${message}: ${advice}` : message);
+  }
+
+  /** Its error does not say what is wrong, since that would quote the answer. */
+  #validate<T>(schema: z.ZodType<T>, value: unknown): T {
+    const { success, data } = schema.safeParse(value);
+    if (success) return data;
+    const { host } = this.#server.endpoint;
+    throw new DependencyTrackUnavailableError(
+      "track-answer",
+      `${host} did not answer as Dependency-Track does`,
+    );
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const encoder = new TextEncoder();
 
-async function* oneOf(text: string): AsyncGenerator<Uint8Array> {
-  yield encoder.encode(text);
-}
-
-/** RFC 7578. */
+/** Writes a form as in RFC 7578. */
 async function* multipart(
   boundary: string,
   fields: Readonly<Record<string, string>>,
   bom: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  const heads = Object.entries(fields).map(([name, value]) =>
+  const parts = Object.entries(fields).map(([name, value]) =>
     `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
   );
   const file =
     'Content-Disposition: form-data; name="bom"; filename="bom.json"\r\nContent-Type: application/json';
-  yield encoder.encode(`${heads.join("")}--${boundary}\r\n${file}\r\n\r\n`);
+  yield encoder.encode(`${parts.join("")}--${boundary}\r\n${file}\r\n\r\n`);
   yield* bom;
   yield encoder.encode(`\r\n--${boundary}--\r\n`);
 }

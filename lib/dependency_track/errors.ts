@@ -1,31 +1,29 @@
 /**
- * What can go wrong with a Dependency-Track server. Messages name the server's host and what was asked, never a key, and
- * nothing of what the server answered but its status, and why its certificate does not fit.
+ * Errors of uploads to Dependency-Track. Their messages name the server's host and the request; they never hold a key or
+ * anything that the server answered besides its status.
  *
  * @module
  */
 import { TerminalError, UnavailableError } from "../errors.ts";
 
-/** Trying again later can help. */
-export class TrackUnavailableError extends UnavailableError {
-  /** For logs. */
-  override name = "TrackUnavailableError";
-  /** How long the server asks to be left alone, in milliseconds; 0 when it doesn't say. */
+/** The upload failed; a retry can help. */
+export class DependencyTrackUnavailableError extends UnavailableError {
+  override name = "DependencyTrackUnavailableError";
+  /** Wait that the server asked for, in milliseconds; 0 without. */
   readonly retryAfterMs: number;
 
   /** Makes an error. */
   constructor(
     code: string,
     message: string,
-    options: ErrorOptions & { readonly retryAfterMs?: number } = {},
+    { retryAfterMs = 0, ...options }: ErrorOptions & { readonly retryAfterMs?: number } = {},
   ) {
     super(code, message, options);
-    this.retryAfterMs = options.retryAfterMs ?? 0;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
-/** Trying again can't help until somebody changes what the message says. */
-export class TrackRefusedError extends TerminalError {
-  /** For logs. */
-  override name = "TrackRefusedError";
+/** The upload can't succeed until somebody fixes what the message names. */
+export class DependencyTrackRefusedError extends TerminalError {
+  override name = "DependencyTrackRefusedError";
 }

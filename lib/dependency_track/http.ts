@@ -1,140 +1,125 @@
 /**
- * One HTTP request to a server that may be hostile: the address that it is connected to is looked at before anything is
- * sent, redirects are not followed, answers are bounded, and the signal ends all of it.
+ * One HTTP request to a server that may be hostile: its address is checked after connecting and before anything is sent,
+ * redirects are not followed, answers are bounded, and the signal ends the request at any point.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type IncomingMessage, request as httpRequest } from "node:http";
+import { once } from "node:events";
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { connect as netConnect, isIP, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
+import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { AppError, describeError } from "../errors.ts";
 import { giveBackPiece } from "../give_back.ts";
 import type { Authorities } from "./authorities.ts";
-import { TrackRefusedError, TrackUnavailableError } from "./errors.ts";
+import { DependencyTrackRefusedError, DependencyTrackUnavailableError } from "./errors.ts";
 
-/** What is sent. */
-export interface TrackRequest {
-  /** HTTP method. */
+/** A request. */
+export interface DependencyTrackRequest {
   readonly method: "GET" | "PUT" | "POST";
-  /** Where to. */
   readonly url: URL;
-  /** By name. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Sent piece by piece as it comes; the pieces' memory is given back then. */
-  readonly body?: AsyncIterable<Uint8Array>;
-  /** Whether an IP address may be talked to. */
-  readonly allowsAddress: (address: string) => boolean;
-  /** Who may have signed the server's certificate. */
-  readonly authorities: Authorities;
-  /** Ends it. */
+  /** Sent piece by piece; the memory of each is released then. */
+  readonly body?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   readonly signal: AbortSignal;
 }
 
-/** What came back. */
-export interface TrackAnswer {
-  /** HTTP status. */
+/** Which servers a request may reach. */
+export interface ServerTrust {
+  /** Whether the server may have this IP address. */
+  readonly allowsAddress: (address: string) => boolean;
+  readonly authorities: Authorities;
+}
+
+/** How long a request may take, including its answer. */
+export interface RequestLimits {
+  readonly clock: Clock;
+  readonly requestTimeoutMs: number;
+}
+
+/** The whole answer. */
+export interface DependencyTrackResponse {
   readonly status: number;
   /** From the header `Retry-After`, in milliseconds; 0 without. */
   readonly retryAfterMs: number;
-  /** The body. */
   readonly text: string;
 }
 
-/** Most of an answer that is read: a page of 100 projects has some 100 kB. */
-const LONGEST_ANSWER = 4 * 1024 * 1024;
-/** Longest wait that a server can ask for. */
-const LONGEST_RETRY_AFTER_SECONDS = 3600;
+/** A page of 100 projects has about 100 kB. */
+const MAX_RESPONSE_BYTES = 200_000;
+const MAX_RETRY_AFTER_SECONDS = 3600;
 
 /**
  * Sends a request and reads the whole answer.
  *
- * @throws {TrackRefusedError} Code `track-address`, when the address is not allowed.
- * @throws {TrackUnavailableError} Codes `track-connection`, `track-certificate`, `track-authorities` and
+ * @throws {DependencyTrackRefusedError} Code `track-address`, when the address is not allowed.
+ * @throws {DependencyTrackUnavailableError} Codes `track-connection`, `track-certificate`, `track-authorities` and
  *   `track-answer-too-large`.
- * @throws {AppError} What reading the body throws of that class; anything else counts as the connection's.
+ * @throws {AppError} Any that the body throws.
  * @throws The signal's reason when it aborts.
  */
-export async function sendRequest(request: TrackRequest): Promise<TrackAnswer> {
-  const { signal, url } = request;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const sockets = new Set<Socket>();
-  const abort = () => {
-    reject(signal.reason);
-    for (const socket of sockets) socket.destroy();
-  };
-  signal.addEventListener("abort", abort, { once: true });
+export async function sendRequest(
+  request: DependencyTrackRequest,
+  { clock, requestTimeoutMs, ...trust }: ServerTrust & RequestLimits,
+): Promise<DependencyTrackResponse> {
+  using limit = deadline(clock, requestTimeoutMs, request.signal);
+  using sockets = new DisposableStack();
+  const { signal } = limit;
   try {
-    return await Promise.race([exchange(request, sockets), aborted]);
+    const socket = await connect(request.url, trust, { sockets, signal });
+    return await exchange({ ...request, signal }, socket);
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
+    request.signal.throwIfAborted();
     if (error instanceof AppError) throw error;
-    throw new TrackUnavailableError("track-connection", `No answer from ${url.host}`, { cause: error });
-  } finally {
-    signal.removeEventListener("abort", abort);
-    for (const socket of sockets) socket.destroy();
+    throw new DependencyTrackUnavailableError("track-connection", `No answer from ${request.url.host}`, {
+      cause: signal.aborted ? signal.reason : error,
+    });
   }
 }
 
-async function exchange(request: TrackRequest, sockets: Set<Socket>): Promise<TrackAnswer> {
-  const socket = await openSocket(request, sockets);
-  const { method, url, headers, body } = request;
-  const outgoing = httpRequest({
-    createConnection: () => socket,
-    method,
-    path: url.pathname + url.search,
-    headers: { ...headers, host: url.host, connection: "close", accept: "application/json" },
-  });
-  const answered = new Promise<IncomingMessage>((resolve, reject) => {
-    outgoing.once("response", resolve);
-    outgoing.on("error", reject);
-  });
-  // It may answer before it has read everything, and close: then the answer tells more than the broken pipe.
-  const sent = send(outgoing, body ?? []);
-  const response = await Promise.race([answered, sent.then(() => answered)]);
-  return {
-    status: response.statusCode ?? 0,
-    retryAfterMs: retryAfter(response),
-    text: await readText(response),
-  };
+interface Scope {
+  readonly sockets: DisposableStack;
+  readonly signal: AbortSignal;
 }
 
-/** Connects; nothing is sent to an address that is not allowed, and over TLS nothing before the name is proven. */
-async function openSocket(request: TrackRequest, sockets: Set<Socket>): Promise<Socket> {
-  const { url, allowsAddress, authorities, signal } = request;
+/** Connects to an allowed address; over TLS nothing is sent before the server has proven its name. */
+async function connect(url: URL, { allowsAddress, authorities }: ServerTrust, scope: Scope): Promise<Socket> {
   const isSecure = url.protocol === "https:";
-  const ca = isSecure ? await authorities.read() : undefined;
-  // Whoever has stopped it would not know of a connection that is made from now on.
-  signal.throwIfAborted();
+  const ca = isSecure ? await unlessAborted(authorities.read(), scope.signal) : undefined;
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const socket = netConnect({ host, port: Number(url.port || (isSecure ? 443 : 80)) });
-  sockets.add(socket);
-  await untilEvent(socket, "connect");
+  await untilOpen(socket, "connect", scope);
   if (!allowsAddress(socket.remoteAddress ?? "")) {
-    throw new TrackRefusedError(
+    throw new DependencyTrackRefusedError(
       "track-address",
       `${url.host} must not be an address of this machine, the cluster or a private network`,
     );
   }
   if (!isSecure) return socket;
-  // An address is verified, too, but can't be asked for by name.
-  const secured = tlsConnect({
-    socket,
-    host,
-    ...(isIP(host) === 0 && { servername: host }),
-    ...(ca !== undefined && { ca }),
-  });
-  sockets.add(secured);
+  // An IP address is verified, too, but is no server name.
+  const names = { host, ...(isIP(host) === 0 && { servername: host }) };
+  const secured = tlsConnect({ socket, ...names, ...(ca !== undefined && { ca }) });
   try {
-    await untilEvent(secured, "secureConnect");
+    await untilOpen(secured, "secureConnect", scope);
   } catch (error) {
-    throw certificateError(error, request);
+    throw certificateError(error, url.host, authorities);
   }
   return secured;
 }
 
-/** What to do about a certificate, by the code of TLS; undefined where other CAs would help. */
+async function untilOpen(
+  socket: Socket,
+  event: "connect" | "secureConnect",
+  { sockets, signal }: Scope,
+): Promise<void> {
+  sockets.defer(() => socket.destroy());
+  // Later errors are seen by the request; without a listener they would end the process.
+  socket.on("error", () => {});
+  await once(socket, event, { signal });
+}
+
+/** Advice by error code of TLS; undefined where another CA would help. */
 const CERTIFICATE_ADVICE: Readonly<Record<string, string | undefined>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: undefined,
   SELF_SIGNED_CERT_IN_CHAIN: undefined,
@@ -143,53 +128,52 @@ const CERTIFICATE_ADVICE: Readonly<Record<string, string | undefined>> = {
   CERT_HAS_EXPIRED: "renew it",
 };
 
-function certificateError(error: unknown, { url, authorities }: TrackRequest): unknown {
+function certificateError(error: unknown, host: string, { advice }: Authorities): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (!Object.hasOwn(CERTIFICATE_ADVICE, code)) return error;
-  return new TrackUnavailableError(
+  return new DependencyTrackUnavailableError(
     "track-certificate",
-    `Cannot send anything to ${url.host} as its certificate doesn't fit: ${describeError(error)}: ${
-      CERTIFICATE_ADVICE[code] ?? authorities.advice
+    `Cannot send anything to ${host} as its certificate doesn't fit: ${describeError(error)}: ${
+      CERTIFICATE_ADVICE[code] ?? advice
     }`,
   );
 }
 
-function untilEvent(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once(event, () => resolve());
-    // Stays, since an error that nobody listens to would end the process.
-    socket.on("error", reject);
-    socket.once("close", () => reject(new Error("the connection was closed")));
+async function exchange(
+  { method, url, headers, body = [], signal }: DependencyTrackRequest,
+  socket: Socket,
+): Promise<DependencyTrackResponse> {
+  const outgoing = httpRequest({
+    createConnection: () => socket,
+    method,
+    path: url.pathname + url.search,
+    headers: { ...headers, host: url.host, connection: "close", accept: "application/json" },
+    signal,
   });
+  // Errors after the answer don't matter.
+  outgoing.on("error", () => {});
+  const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
+  // A server may answer before it has read the whole body, and close: then its answer counts, not the broken pipe.
+  const sent = send(outgoing, body);
+  const [response] = await Promise.race([answered, sent.then(() => answered)]);
+  return {
+    status: response.statusCode ?? 0,
+    retryAfterMs: retryAfter(response),
+    text: await readText(response),
+  };
 }
 
 async function send(
-  outgoing: ReturnType<typeof httpRequest>,
+  outgoing: ClientRequest,
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<void> {
-  try {
-    for await (const piece of body) {
-      if (outgoing.destroyed) return;
-      await written(outgoing, piece);
-      giveBackPiece(piece);
-    }
-    outgoing.end();
-  } catch (error) {
-    outgoing.destroy();
-    throw error;
+  const closed = new Promise((resolve) => outgoing.once("close", resolve));
+  for await (const piece of body) {
+    await Promise.race([closed, new Promise((written) => outgoing.write(piece, written))]);
+    if (outgoing.destroyed) return;
+    giveBackPiece(piece);
   }
-}
-
-/** Resolves when the system has a piece, or the request is over. */
-function written(outgoing: ReturnType<typeof httpRequest>, piece: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      outgoing.off("close", done);
-      resolve();
-    };
-    outgoing.on("close", done);
-    outgoing.write(piece, done);
-  });
+  outgoing.end();
 }
 
 async function readText(response: IncomingMessage): Promise<string> {
@@ -197,10 +181,10 @@ async function readText(response: IncomingMessage): Promise<string> {
   let length = 0;
   for await (const piece of response) {
     length += piece.length;
-    if (length > LONGEST_ANSWER) {
-      throw new TrackUnavailableError(
+    if (length > MAX_RESPONSE_BYTES) {
+      throw new DependencyTrackUnavailableError(
         "track-answer-too-large",
-        `The answer has more than ${LONGEST_ANSWER} bytes`,
+        `The answer has more than ${MAX_RESPONSE_BYTES} bytes`,
       );
     }
     pieces.push(piece);
@@ -209,8 +193,8 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
-/** Seconds, as servers send it; a date counts as nothing. */
+/** A date counts as 0. */
 function retryAfter({ headers }: IncomingMessage): number {
   const seconds = Number(headers["retry-after"]);
-  return seconds > 0 ? Math.min(seconds, LONGEST_RETRY_AFTER_SECONDS) * 1000 : 0;
+  return seconds > 0 ? Math.min(seconds, MAX_RETRY_AFTER_SECONDS) * 1000 : 0;
 }

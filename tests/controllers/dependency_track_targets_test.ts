@@ -13,7 +13,7 @@ const SECRET = {
 const kube = { get: () => Promise.resolve(SECRET) } as unknown as Pick<KubeClient, "get">;
 
 /** Finds the server of an SBOM that names `endpoint`, where the operator allows `allowed`. */
-async function resolve(endpoint: string, allowed: string): Promise<string> {
+async function resolve(endpoint: string, allowed: string): Promise<string | undefined> {
   const target = customTarget({ kube, log: new MemoryLogger() }, {
     allowedHosts: hostPorts.parse(allowed),
     allowHttp: true,
@@ -22,8 +22,7 @@ async function resolve(endpoint: string, allowed: string): Promise<string> {
   });
   const annotations = { "dependencytrack.insights.lagoon.sh/custom-endpoint": endpoint };
   const metadata = { namespace: "main", name: "sbom", uid: "1", resourceVersion: "1", annotations };
-  const { server } = await target.resolve(metadata, signal);
-  return server.endpoint.host;
+  return (await target.resolve(metadata, signal))?.endpoint.host;
 }
 
 for (

@@ -4,10 +4,8 @@
  * @module
  */
 import { createControllers } from "../../controllers/mod.ts";
-import type {
-  ConfigMapControllersOptions,
-  TrackLanesOptions,
-} from "../../controllers/configmap_controllers.ts";
+import type { ConfigMapControllersOptions } from "../../controllers/configmap_controllers.ts";
+import type { DependencyTrackOptions } from "../../controllers/dependency_track.ts";
 import type { NamespaceOptions } from "../../controllers/namespace.ts";
 import type { ScanPodOptions } from "../../controllers/scan_pod.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
@@ -49,7 +47,7 @@ export interface Scene {
 export interface RunOptions {
   readonly configMaps?: Partial<ConfigMapControllersOptions>;
   /** @default off */
-  readonly track?: Partial<TrackLanesOptions>;
+  readonly track?: Partial<DependencyTrackOptions>;
   /** For servers that sites name. @default all, because the stand-in has a loopback address */
   readonly allowsAddress?: (address: string) => boolean;
   readonly tokens?: Partial<NamespaceOptions> | false;
@@ -79,7 +77,7 @@ const CONFIG_MAPS: ConfigMapControllersOptions = {
   maxConcurrent: 2,
 };
 
-const TRACK: TrackLanesOptions = {
+const TRACK: DependencyTrackOptions = {
   custom: { allowedHosts: [], allowHttp: false },
   prodOnly: true,
   templates: {

@@ -37,7 +37,7 @@ export function trackFaultSuite(factory: ClusterFactory): void {
     const FAULTS: readonly (readonly [string, TrackFault | "dead", code: RegExp])[] = [
       ["answers 500", { status: 500 }, /answered 500/],
       ["answers 503", { status: 503 }, /answered 503/],
-      ["answers what is no JSON", "no-json", /answered something that Dependency-Track does not/],
+      ["answers what is no JSON", "no-json", /did not answer as Dependency-Track does/],
       ["cuts its answers off", "cut", /No answer from/],
       ["never answers", "silence", /No answer from/],
       ["answers without end", "endless", /more than/],

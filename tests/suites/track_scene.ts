@@ -4,7 +4,7 @@
  * @module
  */
 import { gzipSync } from "node:zlib";
-import type { TrackLanesOptions } from "../../controllers/configmap_controllers.ts";
+import type { DependencyTrackOptions } from "../../controllers/dependency_track.ts";
 import type { ManualClock } from "../fixtures/clock.ts";
 import type { TestObject } from "../fixtures/cluster.ts";
 import type { DependencyTrack, KeptProject } from "../fixtures/dependency_track.ts";
@@ -51,8 +51,8 @@ export interface SbomParts {
 /** The operator's server. */
 export function toDefault(
   track: DependencyTrack,
-  more: Partial<TrackLanesOptions> = {},
-): Partial<TrackLanesOptions> {
+  more: Partial<DependencyTrackOptions> = {},
+): Partial<DependencyTrackOptions> {
   return { server: { endpoint: track.url, key: "track-key", caFile: "" }, ...more };
 }
 

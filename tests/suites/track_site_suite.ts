@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { TrackLanesOptions } from "../../controllers/configmap_controllers.ts";
+import type { DependencyTrackOptions } from "../../controllers/dependency_track.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
 import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";
@@ -18,7 +18,7 @@ const SITE_KEY = "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_API_KEY";
 const SITE_PROD_ONLY = "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_PUSH_PROD_ONLY";
 
 /** Sites' servers on this machine. */
-function toSites(...tracks: DependencyTrack[]): Partial<TrackLanesOptions> {
+function toSites(...tracks: DependencyTrack[]): Partial<DependencyTrackOptions> {
   const allowedHosts = tracks.map(({ url }) => ({ hostname: "127.0.0.1", port: Number(new URL(url).port) }));
   return { custom: { allowedHosts, allowHttp: true } };
 }
@@ -99,7 +99,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       const marked = await cluster.until("configmaps", namespace, NAME, isProcessed);
       assert.equal(marked?.metadata.annotations?.[`${CUSTOM}-status`], "skipped");
       assert.equal(bomsOf(own, namespace), 0);
-      const lines = program.log.with("A site's choice is neither true nor false, so the operator's counts");
+      const lines = program.log.with("Ignored a site's variable that is neither true nor false");
       assert.ok(lines.some(({ fields }) => fields.namespace === namespace));
     });
 

@@ -5,14 +5,14 @@ import {
   operatorsAuthorities,
   WELL_KNOWN_AUTHORITIES,
 } from "../../../lib/dependency_track/authorities.ts";
-import { createTrackClient } from "../../../lib/dependency_track/client.ts";
-import { TrackUnavailableError } from "../../../lib/dependency_track/errors.ts";
+import { DependencyTrackClient } from "../../../lib/dependency_track/client.ts";
+import { DependencyTrackUnavailableError } from "../../../lib/dependency_track/errors.ts";
 import { createCertificates } from "../../fixtures/certificates.ts";
 import { DependencyTrack } from "../../fixtures/dependency_track.ts";
 
 const { signal } = new AbortController();
 
-/** A server whose certificate is of a private CA, which is in `caFile`. */
+/** A server whose certificate is signed by a private CA, which is in `caFile`. */
 async function startPrivate() {
   await using parts = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
@@ -34,19 +34,19 @@ async function upload(track: DependencyTrack, authorities: Authorities): Promise
     yield await Promise.resolve(new TextEncoder().encode("{}"));
   }
   const names = { projectName: "leaf", projectVersion: "1", parent: undefined, tag: "t" };
-  await createTrackClient(server, options).upload({ ...names, bom: bom() }, signal);
+  await new DependencyTrackClient(server, options, signal).upload({ ...names, bom: bom() });
 }
 
 const bomsOf = (track: DependencyTrack) =>
   track.projects.flatMap(({ boms }) => boms.map(({ bytes }) => bytes));
 
-Deno.test("an SBOM arrives at a server whose certificate is of the CA in the file", async () => {
+Deno.test("an SBOM arrives at a server whose certificate is signed by the CA in the file", async () => {
   await using scene = await startPrivate();
   await upload(scene.track, operatorsAuthorities(scene.caFile, Deno.readTextFile));
   assert.deepEqual(bomsOf(scene.track), [2]);
 });
 
-Deno.test("without the CA nothing is sent, and each is told what would help", async () => {
+Deno.test("without the CA nothing is sent, and the error says what would help", async () => {
   await using scene = await startPrivate();
   const ours = operatorsAuthorities("", Deno.readTextFile);
   for (
@@ -56,7 +56,7 @@ Deno.test("without the CA nothing is sent, and each is told what would help", as
     ] as const
   ) {
     const error = await upload(scene.track, authorities).catch((error) => error);
-    assert.ok(error instanceof TrackUnavailableError, String(error));
+    assert.ok(error instanceof DependencyTrackUnavailableError, String(error));
     assert.equal(error.code, "track-certificate");
     assert.equal(
       error.message,
@@ -67,7 +67,7 @@ Deno.test("without the CA nothing is sent, and each is told what would help", as
   assert.deepEqual(scene.track.calls, []);
 });
 
-Deno.test("a CA that has been exchanged counts from the next connection on, and the one before no more", async () => {
+Deno.test("a new CA file is used from the next connection on, and the old one no longer", async () => {
   await using before = await startPrivate();
   await using after = await startPrivate();
   const caFile = await Deno.makeTempFile();
@@ -85,7 +85,7 @@ Deno.test("a CA that has been exchanged counts from the next connection on, and 
   }
 });
 
-Deno.test("a file that is not there or broken is told with its option, as long as it is so", async () => {
+Deno.test("while the file is missing or broken, the error names its option", async () => {
   await using scene = await startPrivate();
   const folder = await Deno.makeTempDir();
   try {

@@ -1,91 +1,93 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../lib/clock.ts";
 import { WELL_KNOWN_AUTHORITIES } from "../../../lib/dependency_track/authorities.ts";
-import { createTrackClient, type TrackClient } from "../../../lib/dependency_track/client.ts";
-import { TrackRefusedError, TrackUnavailableError } from "../../../lib/dependency_track/errors.ts";
+import { DependencyTrackClient } from "../../../lib/dependency_track/client.ts";
+import {
+  DependencyTrackRefusedError,
+  DependencyTrackUnavailableError,
+} from "../../../lib/dependency_track/errors.ts";
 import { DependencyTrack, type TrackFault } from "../../fixtures/dependency_track.ts";
 
 const { signal } = new AbortController();
-const EVERYBODY = { allowsAddress: () => true, authorities: WELL_KNOWN_AUTHORITIES } as const;
+const TRUST = { allowsAddress: () => true, authorities: WELL_KNOWN_AUTHORITIES } as const;
 
-function clientOf(track: DependencyTrack, { key = "track-key", path = "" } = {}): TrackClient {
+function clientOf(
+  track: DependencyTrack,
+  { key = "track-key", path = "", requestTimeoutMs = 5_000, stop = signal } = {},
+): DependencyTrackClient {
   const endpoint = new URL(track.url + path);
-  const options = { clock: systemClock, newId: () => crypto.randomUUID(), requestTimeoutMs: 5_000 };
-  return createTrackClient({ endpoint, key, ...EVERYBODY }, options);
+  const options = { clock: systemClock, newId: () => crypto.randomUUID(), requestTimeoutMs };
+  return new DependencyTrackClient({ endpoint, key, ...TRUST }, options, stop);
 }
 
-async function* bom(text: string): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(new TextEncoder().encode(text));
-}
-
-function upload(client: TrackClient, parent?: string): Promise<string> {
+function upload(client: DependencyTrackClient, parent?: string): Promise<string> {
   const names = { projectName: 'a "quoted" ü', projectVersion: "1", tag: "t" };
-  return client.upload({ ...names, parent, bom: bom("{}") }, signal);
+  const bom = new Blob(["{}"]).stream();
+  return client.upload({ ...names, parent, bom });
 }
 
-Deno.test("projects are found by their whole name, with their parents", async () => {
+Deno.test("a project is found by its whole name and its parent", async () => {
   await using track = new DependencyTrack();
   const root = track.add({ name: "root" });
+  const other = track.add({ name: "leaf" });
   const leaf = track.add({ name: "leaf", parent: root.uuid });
   const client = clientOf(track);
-  assert.deepEqual(await client.findProjects("leaf", signal), [
-    { uuid: leaf.uuid, name: "leaf", parent: root.uuid },
-  ]);
-  assert.deepEqual(await client.findProjects("root", signal), [
-    { uuid: root.uuid, name: "root", parent: undefined },
-  ]);
-  assert.deepEqual(await client.findProjects("lea", signal), []);
+  assert.equal(await client.findProject("leaf", root.uuid), leaf.uuid);
+  assert.equal(await client.findProject("leaf", undefined), other.uuid);
+  assert.equal(await client.findProject("leaf", other.uuid), undefined);
+  assert.equal(await client.findProject("lea", root.uuid), undefined);
 });
 
 Deno.test("a name that is taken is no error", async () => {
   await using track = new DependencyTrack();
   const client = clientOf(track);
-  const uuid = await client.createParent("root", undefined, signal);
+  const uuid = await client.createParent("root", undefined);
   assert.equal(track.projects[0]?.uuid, uuid);
-  assert.equal(await client.createParent("root", undefined, signal), undefined);
+  assert.equal(await client.createParent("root", undefined), undefined);
 });
 
-Deno.test("an upload is a multipart form, whose project is created where it belongs", async () => {
+Deno.test("an upload is a multipart form, and creates its project below the parent", async () => {
   await using track = new DependencyTrack();
   const root = track.add({ name: "root" });
   const client = clientOf(track);
   const token = await upload(client, root.uuid);
-  assert.equal(await client.isProcessing(token, signal), false);
+  assert.equal(await client.isProcessing(token), false);
   const leaf = track.projects.find(({ name }) => name === 'a "quoted" ü');
-  assert.deepEqual([leaf?.parent, leaf?.version, leaf?.tags, leaf?.boms[0]?.bytes], [
-    root.uuid,
-    "1",
-    ["t"],
-    2,
-  ]);
+  assert.deepEqual(
+    [leaf?.parent, leaf?.version, leaf?.tags, leaf?.boms[0]?.bytes],
+    [root.uuid, "1", ["t"], 2],
+  );
 });
 
-Deno.test("an address with a path, or a slash at its end, has the API below it", async () => {
+Deno.test("the API is below the endpoint's path, with or without a slash at its end", async () => {
   await using track = new DependencyTrack();
-  assert.deepEqual(await clientOf(track, { path: "/" }).findProjects("x", signal), []);
-  await assert.rejects(clientOf(track, { path: "/track/" }).findProjects("x", signal), {
+  assert.equal(await clientOf(track, { path: "/" }).findProject("x", undefined), undefined);
+  await assert.rejects(clientOf(track, { path: "/track/" }).findProject("x", undefined), {
     code: "track-refused",
   });
   assert.deepEqual(track.calls.map(({ what }) => what), ["GET /api/v1/project", "GET /track/api/v1/project"]);
 });
 
-const ANSWERS:
-  readonly (readonly [TrackFault, typeof TrackRefusedError | typeof TrackUnavailableError, RegExp])[] = [
-    [{ status: 400 }, TrackRefusedError, /answered 400 to POST \/api\/v1\/bom$/],
-    [{ status: 401 }, TrackRefusedError, /401.*check the API key/],
-    [{ status: 403 }, TrackRefusedError, /403.*permissions BOM_UPLOAD/],
-    [{ status: 404 }, TrackRefusedError, /404/],
-    [{ status: 413 }, TrackRefusedError, /413.*larger/],
-    [{ status: 302 }, TrackRefusedError, /302.*redirects/],
-    [{ status: 408 }, TrackUnavailableError, /408/],
-    [{ status: 429 }, TrackUnavailableError, /429/],
-    [{ status: 500 }, TrackUnavailableError, /500/],
-    [{ status: 503 }, TrackUnavailableError, /503/],
-    ["no-json", TrackUnavailableError, /something that Dependency-Track does not/],
-    ["cut", TrackUnavailableError, /No answer/],
-  ];
+const ANSWERS: readonly (readonly [
+  TrackFault,
+  typeof DependencyTrackRefusedError | typeof DependencyTrackUnavailableError,
+  RegExp,
+])[] = [
+  [{ status: 400 }, DependencyTrackRefusedError, /answered 400 to POST \/api\/v1\/bom$/],
+  [{ status: 401 }, DependencyTrackRefusedError, /401.*check the API key/],
+  [{ status: 403 }, DependencyTrackRefusedError, /403.*permissions BOM_UPLOAD/],
+  [{ status: 404 }, DependencyTrackRefusedError, /404/],
+  [{ status: 413 }, DependencyTrackRefusedError, /413.*larger/],
+  [{ status: 302 }, DependencyTrackRefusedError, /302.*redirects/],
+  [{ status: 408 }, DependencyTrackUnavailableError, /408/],
+  [{ status: 429 }, DependencyTrackUnavailableError, /429/],
+  [{ status: 500 }, DependencyTrackUnavailableError, /500/],
+  [{ status: 503 }, DependencyTrackUnavailableError, /503/],
+  ["no-json", DependencyTrackUnavailableError, /did not answer as Dependency-Track does/],
+  ["cut", DependencyTrackUnavailableError, /No answer/],
+];
 for (const [fault, kind, message] of ANSWERS) {
-  Deno.test(`${JSON.stringify(fault)} is ${kind.name}, told without key and answer`, async () => {
+  Deno.test(`${JSON.stringify(fault)} is a ${kind.name} that quotes neither key nor answer`, async () => {
     await using track = new DependencyTrack();
     track.fault = () => fault;
     const error = await upload(clientOf(track)).catch((error) => error);
@@ -95,7 +97,7 @@ for (const [fault, kind, message] of ANSWERS) {
   });
 }
 
-Deno.test("how long to wait is as the server says, an hour at most", async () => {
+Deno.test("the server's Retry-After is honoured up to an hour", async () => {
   await using track = new DependencyTrack();
   for (const [text, expected] of [["30", 30_000], ["1000000", 3_600_000], ["-1", 0], ["soon", 0]] as const) {
     track.fault = () => ({ status: 429, headers: { "retry-after": text } });
@@ -104,31 +106,45 @@ Deno.test("how long to wait is as the server says, an hour at most", async () =>
   }
 });
 
-Deno.test("a request that takes too long is given up, and told from one that was stopped", async () => {
+Deno.test("a request that takes too long is a connection error, and an aborted one throws the reason", async () => {
   await using track = new DependencyTrack();
   track.fault = () => "silence";
-  const endpoint = new URL(track.url);
-  const options = { clock: systemClock, newId: () => "1", requestTimeoutMs: 50 };
-  const client = createTrackClient({ endpoint, key: "k", ...EVERYBODY }, options);
-  await assert.rejects(client.findProjects("x", signal), { code: "track-connection" });
+  await assert.rejects(clientOf(track, { requestTimeoutMs: 50 }).findProject("x", undefined), {
+    code: "track-connection",
+    message: /^No answer from 127/,
+  });
   const stop = new AbortController();
-  const asking = client.findProjects("x", stop.signal);
+  const asking = clientOf(track, { stop: stop.signal }).findProject("x", undefined);
   stop.abort(new Error("stopped"));
   await assert.rejects(asking, { message: "stopped" });
 });
 
-Deno.test("a server can't make a path of ours by what it answers", async () => {
-  await using odd = {
-    server: Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-      () => Response.json({ token: "../../../admin" }),
-    ),
-    [Symbol.asyncDispose]() {
-      return this.server.shutdown();
-    },
-  };
-  const endpoint = new URL(`http://127.0.0.1:${odd.server.addr.port}`);
-  const options = { clock: systemClock, newId: () => "1", requestTimeoutMs: 5_000 };
-  const client = createTrackClient({ endpoint, key: "k", ...EVERYBODY }, options);
-  await assert.rejects(upload(client), { code: "track-answer" });
+/** A client of a server that gives each request the same answer. */
+async function withAnswer(
+  answer: unknown,
+  use: (client: DependencyTrackClient) => Promise<void>,
+): Promise<void> {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => Response.json(answer),
+  );
+  try {
+    const endpoint = new URL(`http://127.0.0.1:${server.addr.port}`);
+    const options = { clock: systemClock, newId: () => "1", requestTimeoutMs: 5_000 };
+    await use(new DependencyTrackClient({ endpoint, key: "k", ...TRUST }, options, signal));
+  } finally {
+    await server.shutdown();
+  }
+}
+
+Deno.test("a server can't choose a path of ours by its answer", async () => {
+  await withAnswer({ token: "../../../admin" }, async (client) => {
+    await assert.rejects(upload(client), { code: "track-answer" });
+  });
+});
+
+Deno.test("a list with an invalid project is refused", async () => {
+  await withAnswer([{ uuid: crypto.randomUUID(), name: "x" }, {}], async (client) => {
+    await assert.rejects(client.findProject("x", undefined), { code: "track-answer" });
+  });
 });

@@ -1,15 +1,30 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../lib/clock.ts";
 import { type Authorities, WELL_KNOWN_AUTHORITIES } from "../../../lib/dependency_track/authorities.ts";
-import { sendRequest } from "../../../lib/dependency_track/http.ts";
+import {
+  type DependencyTrackRequest,
+  type RequestLimits,
+  sendRequest,
+  type ServerTrust,
+} from "../../../lib/dependency_track/http.ts";
 import { createCertificates } from "../../fixtures/certificates.ts";
 
 const { signal } = new AbortController();
-const everything = {
-  headers: {},
-  allowsAddress: () => true,
-  authorities: WELL_KNOWN_AUTHORITIES,
-  signal,
-} as const;
+
+/** Sends a request with what most tests have in common. */
+function send(
+  url: URL,
+  request: Partial<DependencyTrackRequest> = {},
+  options: Partial<ServerTrust & RequestLimits> = {},
+) {
+  return sendRequest({ method: "GET", headers: {}, signal, url, ...request }, {
+    clock: systemClock,
+    requestTimeoutMs: 60_000,
+    allowsAddress: () => true,
+    authorities: WELL_KNOWN_AUTHORITIES,
+    ...options,
+  });
+}
 
 /** A server that lives as long as a test. */
 async function withServer(
@@ -28,7 +43,7 @@ async function* pieces(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield await Promise.resolve(new TextEncoder().encode(text));
 }
 
-Deno.test("a request goes out with its headers and its body piece by piece, and the answer comes back", async () => {
+Deno.test("a request carries its headers and the pieces of its body, and its answer is returned", async () => {
   const handler = async (request: Request) =>
     Response.json({
       target: new URL(request.url).pathname + new URL(request.url).search,
@@ -38,13 +53,13 @@ Deno.test("a request goes out with its headers and its body piece by piece, and 
   await withServer(handler, async (url) => {
     const body = pieces("ab", "cd");
     const headers = { "x-api-key": "k" };
-    const answer = await sendRequest({ ...everything, method: "POST", url, headers, body });
+    const answer = await send(url, { method: "POST", headers, body });
     assert.deepEqual([answer.status, answer.retryAfterMs], [201, 7000]);
     assert.deepEqual(JSON.parse(answer.text), { target: "/path?q=1", key: "k", body: "abcd" });
   });
 });
 
-Deno.test("to an address that is not allowed nothing is sent", async () => {
+Deno.test("nothing is sent to an address that is not allowed", async () => {
   let asked = 0;
   await withServer(() => {
     asked++;
@@ -55,49 +70,47 @@ Deno.test("to an address that is not allowed nothing is sent", async () => {
       seen.push(address);
       return false;
     };
-    await assert.rejects(sendRequest({ ...everything, method: "GET", url, allowsAddress }), {
+    await assert.rejects(send(url, {}, { allowsAddress }), {
       code: "track-address",
     });
     assert.deepEqual([seen, asked], [["127.0.0.1"], 0]);
   });
 });
 
-Deno.test("the address that a name stands for is looked at, not the name", async () => {
+Deno.test("the address that a name resolves to is checked, not the name", async () => {
   await withServer(() => new Response(), async (url) => {
     const seen: string[] = [];
     const named = new URL(url.href.replace("127.0.0.1", "localhost"));
-    await sendRequest({
-      ...everything,
-      method: "GET",
-      url: named,
-      allowsAddress: (address) => seen.push(address) > 0,
-    });
+    await send(named, {}, { allowsAddress: (address) => seen.push(address) > 0 });
     assert.deepEqual(seen, ["127.0.0.1"]);
   });
 });
 
-Deno.test("a redirect is an answer, and not followed", async () => {
+Deno.test("a redirect is returned and not followed", async () => {
   let asked = 0;
   await withServer((request) => {
     asked++;
     return new Response(null, { status: 302, headers: { location: new URL("/inside", request.url).href } });
   }, async (url) => {
-    assert.equal((await sendRequest({ ...everything, method: "GET", url })).status, 302);
+    assert.equal((await send(url)).status, 302);
     assert.equal(asked, 1);
   });
 });
 
-Deno.test("an answer without end is given up", async () => {
+Deno.test("an answer may have 200 kB, and an endless one is refused", async () => {
+  await withServer(() => new Response("x".repeat(200_000)), async (url) => {
+    assert.equal((await send(url)).text.length, 200_000);
+  });
   const endless = () =>
     new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65536)) });
   await withServer(() => new Response(endless()), async (url) => {
-    await assert.rejects(sendRequest({ ...everything, method: "GET", url }), {
+    await assert.rejects(send(url), {
       code: "track-answer-too-large",
     });
   });
 });
 
-Deno.test("the signal ends a request that is never answered, with its reason", async () => {
+Deno.test("the signal ends a request that is never answered, and its reason is thrown", async () => {
   const arrived = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<Response>();
   await withServer(() => {
@@ -105,7 +118,7 @@ Deno.test("the signal ends a request that is never answered, with its reason", a
     return answered.promise;
   }, async (url) => {
     const abort = new AbortController();
-    const sending = sendRequest({ ...everything, method: "GET", url, signal: abort.signal });
+    const sending = send(url, { signal: abort.signal });
     await arrived.promise;
     abort.abort(new Error("enough"));
     await assert.rejects(sending, { message: "enough" });
@@ -113,14 +126,14 @@ Deno.test("the signal ends a request that is never answered, with its reason", a
   });
 });
 
-Deno.test("nobody there is a connection error", async () => {
+Deno.test("a refused connection is a connection error", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const url = new URL(`http://127.0.0.1:${listener.addr.port}/`);
   listener.close();
-  await assert.rejects(sendRequest({ ...everything, method: "GET", url }), { code: "track-connection" });
+  await assert.rejects(send(url), { code: "track-connection" });
 });
 
-Deno.test("a server that hangs up in the middle of its answer, or at once, is a connection error", async () => {
+Deno.test("an answer that is cut off, missing or malformed is a connection error", async () => {
   for (const text of ["", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "nonsense\r\n\r\n"]) {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const url = new URL(`http://127.0.0.1:${listener.addr.port}/`);
@@ -131,7 +144,7 @@ Deno.test("a server that hangs up in the middle of its answer, or at once, is a 
       connection.close();
     })();
     await assert.rejects(
-      sendRequest({ ...everything, method: "GET", url }),
+      send(url),
       { code: "track-connection" },
       text,
     );
@@ -140,7 +153,7 @@ Deno.test("a server that hangs up in the middle of its answer, or at once, is a 
   }
 });
 
-Deno.test("what goes wrong with the body ends the request with that", async () => {
+Deno.test("an error of the body ends the request", async () => {
   await withServer(async (request) => {
     await request.text().catch(() => {});
     return new Response();
@@ -149,7 +162,7 @@ Deno.test("what goes wrong with the body ends the request with that", async () =
       yield await Promise.resolve(new Uint8Array(10));
       throw new TypeError("the body broke");
     }
-    await assert.rejects(sendRequest({ ...everything, method: "POST", url, body: broken() }), {
+    await assert.rejects(send(url, { method: "POST", body: broken() }), {
       code: "track-connection",
       message: /No answer/,
     });
@@ -181,18 +194,18 @@ const trust = (text: string | undefined): Authorities => ({
   advice: "ask somebody",
 });
 
-Deno.test("over TLS a server is talked to by name and by address, when the certificate has them and the CA counts", async () => {
+Deno.test("over TLS a server is reached by name and by address if its certificate has both and the CA is trusted", async () => {
   await withTlsServer("IP:127.0.0.1,DNS:localhost", async (url, caCertificate, asked) => {
     const authorities = trust(caCertificate);
     const named = new URL(url.href.replace("127.0.0.1", "localhost"));
     for (const each of [url, named]) {
-      assert.equal((await sendRequest({ ...everything, method: "GET", url: each, authorities })).status, 200);
+      assert.equal((await send(each, {}, { authorities })).status, 200);
     }
     assert.equal(asked(), 2);
   });
 });
 
-Deno.test("over TLS nothing is sent before the server has proven its name to a CA that counts", async () => {
+Deno.test("over TLS nothing is sent before the server has proven its name with a certificate of a trusted CA", async () => {
   await withTlsServer("DNS:other.example", async (url, caCertificate, asked) => {
     const named = new URL(url.href.replace("127.0.0.1", "localhost"));
     for (
@@ -205,7 +218,7 @@ Deno.test("over TLS nothing is sent before the server has proven its name to a C
     ) {
       const headers = { "x-api-key": "k" };
       await assert.rejects(
-        sendRequest({ ...everything, method: "GET", url: each, headers, authorities: trust(ca) }),
+        send(each, { headers }, { authorities: trust(ca) }),
         { code: "track-certificate", message: why },
       );
     }
@@ -213,27 +226,26 @@ Deno.test("over TLS nothing is sent before the server has proven its name to a C
   });
 });
 
-Deno.test("a request that was stopped while the CAs were read does not go out any more", async () => {
+Deno.test("a request that is aborted while the CAs are read makes no connection", async () => {
   await withTlsServer("IP:127.0.0.1", async (url, caCertificate, asked) => {
     const connected: string[] = [];
     const allowsAddress = (address: string) => connected.push(address) > 0;
     const text = Promise.withResolvers<string>();
     const stop = new AbortController();
     const slow = { read: () => text.promise, advice: "" };
-    const options = { ...everything, method: "GET", url, allowsAddress } as const;
-    const sending = sendRequest({ ...options, authorities: slow, signal: stop.signal });
+    const sending = send(url, { signal: stop.signal }, { allowsAddress, authorities: slow });
     stop.abort(new Error("enough"));
     await assert.rejects(sending, { message: "enough" });
     text.resolve(caCertificate);
-    // By its end, another one would have come that began before it.
-    await sendRequest({ ...options, authorities: trust(caCertificate) });
+    // By the end of this request, a connection that was made before it would have been seen.
+    await send(url, {}, { allowsAddress, authorities: trust(caCertificate) });
     assert.deepEqual([connected.length, asked()], [1, 1]);
   });
 });
 
-Deno.test("in the clear nobody asks for CAs", async () => {
-  const authorities = { read: () => assert.fail("nothing is to be read"), advice: "" };
+Deno.test("CAs are not read for a request without TLS", async () => {
+  const authorities = { read: () => assert.fail("CAs were read"), advice: "" };
   await withServer(() => new Response(), async (url) => {
-    assert.equal((await sendRequest({ ...everything, method: "GET", url, authorities })).status, 200);
+    assert.equal((await send(url, {}, { authorities })).status, 200);
   });
 });

@@ -13,9 +13,10 @@ const LABELS = {
   "lagoon.sh/service": "nginx",
   "lagoon.sh/environmentType": "production",
 };
-const SOURCE = { projectName: "proj", environmentName: "main", labels: LABELS };
+const NAMESPACE_LABELS = { "lagoon.sh/project": "proj", "lagoon.sh/environment": "main" };
+const SOURCE = { namespaceLabels: NAMESPACE_LABELS, labels: LABELS };
 
-Deno.test("names come from the namespace, and where it has none from the labels", () => {
+Deno.test("names come from the namespace's labels, or else from the ConfigMap's", () => {
   assert.deepEqual(projectNames(TEMPLATES, SOURCE), {
     parents: ["proj", "proj-main"],
     project: "proj-main-nginx",
@@ -23,12 +24,12 @@ Deno.test("names come from the namespace, and where it has none from the labels"
     tag: "lagoon-environmenttype-production",
   });
   assert.equal(
-    projectNames(TEMPLATES, { labels: LABELS }).project,
+    projectNames(TEMPLATES, { namespaceLabels: {}, labels: LABELS }).project,
     "label-project-label-environment-nginx",
   );
 });
 
-Deno.test("an empty root is left out, and without a parent there are none at all", () => {
+Deno.test("an empty root template omits the root, and an empty parent template omits both", () => {
   assert.deepEqual(projectNames({ ...TEMPLATES, root: "" }, SOURCE).parents, ["proj-main"]);
   assert.deepEqual(projectNames({ ...TEMPLATES, root: "{{ .Version }}" }, SOURCE).parents, ["proj-main"]);
   assert.deepEqual(projectNames({ ...TEMPLATES, parent: "" }, SOURCE).parents, []);
@@ -40,16 +41,20 @@ Deno.test("an environment without a type is unknown", () => {
   assert.deepEqual([names.version, names.tag], ["unknown", "lagoon-environmenttype-unknown"]);
 });
 
-Deno.test("a name that says what looks like a template stays a name", () => {
-  const names = projectNames(TEMPLATES, { ...SOURCE, projectName: "{{ .ServiceName }}$&" });
+Deno.test("a name that looks like a template is not filled in", () => {
+  const namespaceLabels = { ...NAMESPACE_LABELS, "lagoon.sh/project": "{{ .ServiceName }}$&" };
+  const names = projectNames(TEMPLATES, { ...SOURCE, namespaceLabels });
   assert.equal(names.project, "{{ .ServiceName }}$&-main-nginx");
 });
 
-Deno.test("what the names need and is missing is told", () => {
+Deno.test("a missing label is named", () => {
   const { "lagoon.sh/service": _service, ...labels } = LABELS;
-  assert.throws(() => projectNames(TEMPLATES, { ...SOURCE, labels }), /set the label lagoon\.sh\/service/);
   assert.throws(
-    () => projectNames(TEMPLATES, { labels: { "lagoon.sh/service": "x" } }),
+    () => projectNames(TEMPLATES, { ...SOURCE, labels }),
+    /needs the label lagoon\.sh\/service: set it$/,
+  );
+  assert.throws(
+    () => projectNames(TEMPLATES, { namespaceLabels: {}, labels: { "lagoon.sh/service": "x" } }),
     /lagoon\.sh\/project/,
   );
   assert.throws(() => projectNames({ ...TEMPLATES, project: "{{ .Version }}" }, SOURCE), /would be empty/);

@@ -13,17 +13,17 @@ async function unpack(base64: string, maxBytes = 1_000_000): Promise<string> {
   return new TextDecoder().decode(new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()));
 }
 
-Deno.test("an SBOM is unpacked, and one that is not packed comes as it is", async () => {
+Deno.test("an SBOM is unpacked, and one that is not packed is returned as it is", async () => {
   assert.equal(await unpack(pack(TEXT)), TEXT);
   assert.equal(await unpack(btoa("{}")), "{}");
 });
 
-Deno.test("several gzip members are one SBOM", async () => {
+Deno.test("several gzip members make one SBOM", async () => {
   const both = new Uint8Array([...gzipSync("ab"), ...gzipSync("cd")]).toBase64();
   assert.equal(await unpack(both), "abcd");
 });
 
-Deno.test("the limit is on what it unpacks to, and ends the unpacking there", async () => {
+Deno.test("the limit counts unpacked bytes, and ends the unpacking there", async () => {
   assert.equal((await unpack(pack("x".repeat(1000)), 1000)).length, 1000);
   await assert.rejects(unpack(pack("x".repeat(1001)), 1000), { code: "track-sbom-too-large" });
   let seen = 0;
@@ -34,7 +34,7 @@ Deno.test("the limit is on what it unpacks to, and ends the unpacking there", as
   assert.ok(seen <= 1_000_000, `${seen} bytes`);
 });
 
-Deno.test("what is cut, damaged or empty is found out before it is sent", async () => {
+Deno.test("the check refuses an SBOM that is cut off, damaged or empty", async () => {
   const packed = gzipSync(TEXT.repeat(100));
   const damaged = new Uint8Array(packed);
   damaged[Math.floor(damaged.length / 2)]! ^= 0xff;
@@ -46,6 +46,6 @@ Deno.test("what is cut, damaged or empty is found out before it is sent", async 
   await checkSbom(pack(TEXT), 1_000_000);
 });
 
-Deno.test("a reader that stops early leaves nothing open", async () => {
+Deno.test("a reader that stops early leaves no resource open", async () => {
   for await (const _piece of unpackSbom(pack("x".repeat(5_000_000)), 10_000_000)) break;
 });
