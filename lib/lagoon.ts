@@ -1,79 +1,74 @@
 /**
- * Every label, annotation and object name that Lagoon's parts agree on, and what they say about a namespace.
+ * The labels, annotations and object names that Lagoon's parts share, and the environment that a namespace's labels name.
  *
  * @module
  */
 
-/** Labels that the platform and its builds write, and ours on insights ConfigMaps, token Secrets and pods. */
+/** Labels of namespaces, insights ConfigMaps, token Secrets and pods. */
 export const LABELS = {
   project: "lagoon.sh/project",
   environment: "lagoon.sh/environment",
   environmentId: "lagoon.sh/environmentId",
-  /** Such as `production`. */
   environmentType: "lagoon.sh/environmentType",
   service: "lagoon.sh/service",
   buildName: "lagoon.sh/buildName",
-  /** Its presence makes a ConfigMap an insights ConfigMap; its value is the type in the old spelling. */
+  /** Makes a ConfigMap an insights ConfigMap; its value is the type in the old spelling. */
   insightsType: "lagoon.sh/insightsType",
-  /** The type in the new spelling; wins over {@link LABELS.insightsType}. */
+  /** The type in the new spelling; overrides {@link LABELS.insightsType}. */
   type: "insights.lagoon.sh/type",
-  /** State "processed"; the time stands in the annotation of the same name, since a label can't hold colons. */
+  /** The annotation of the same name holds the time, since a label can't contain colons. */
   processed: "lagoon.sh/insightsProcessed",
-  /** State "deferred": Unix seconds after which to try again. */
+  /** Unix seconds of the next attempt. */
   deferred: "lagoon.sh/insightsWriteDeferred",
-  /** State "given up". */
   givenUp: "insights.lagoon.sh/max-retry-exceeded",
-  /** A finished build, once it has its scanner, or a later build has one. */
+  /** A finished build whose scanner, or a later build's, exists. */
   scanned: "insights.lagoon.sh/scanned",
-  /** A scanner pod, with how far it is. */
+  /** The state of a scanner pod. */
   scanStatus: "insights.lagoon.sh/scan-status",
   imageScanner: "insights.lagoon.sh/imagescanner",
   insightsToken: "lagoon.sh/insights-token",
   dynamicSecret: "lagoon.sh/dynamic-secret",
 } as const;
 
-/** Annotations on insights ConfigMaps and on pods. */
+/** Annotations of insights ConfigMaps and pods. */
 export const ANNOTATIONS = {
-  /** RFC 3339 time at which the last destination confirmed; the Go remote marks with this alone. */
+  /** RFC 3339 time at which the last destination confirmed; the Go remote's only mark. */
   processed: "lagoon.sh/insightsProcessed",
   /** Whether Lagoon core wants this ConfigMap. */
   coreEnabled: "core.insights.lagoon.sh/enabled",
   coreStatus: "core.insights.lagoon.sh/status",
   coreStatusError: "core.insights.lagoon.sh/status-error",
-  /** Set when core was given up while another destination still waits. */
+  /** Sending to core was given up while another destination still waits. */
   coreStopped: "core.insights.lagoon.sh/stopped",
-  /** How many times sending to core has failed. */
+  /** Number of failed attempts to send to core. */
   retries: "insights.lagoon.sh/retries",
   /** URL of a site's own Dependency-Track. */
   trackEndpoint: "dependencytrack.insights.lagoon.sh/custom-endpoint",
-  /** On a build's pod: the host that it builds images on. */
+  /** On a build's pod: the host on which it builds images. */
   dockerHost: "dockerhost.lagoon.sh/name",
-  /** On a scanner pod: the uid of the build's pod that it was made for. */
+  /** On a scanner pod: the uid of its build's pod. */
   buildUid: "insights.lagoon.sh/build-uid",
-  /** On a scanner pod: RFC 3339 time at which that build had finished; missing when nobody knew. */
+  /** On a scanner pod: RFC 3339 time at which its build finished, if known. */
   buildFinished: "insights.lagoon.sh/build-finished",
 } as const;
 
 /** The Secret that pods mount to post facts and problems. */
 export const TOKEN_SECRET = { name: "insights-token", key: "INSIGHTS_TOKEN" } as const;
 
-/** Labels of an object, as Kubernetes gives them. */
+/** Labels of a Kubernetes object. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** Which Lagoon environment something belongs to. */
+/** A Lagoon environment. */
 export interface Environment {
-  /** The Kubernetes namespace. */
   readonly namespace: string;
-  /** The environment's id in Lagoon core, in decimal digits. */
+  /** In Lagoon core, in decimal digits. */
   readonly environmentId: string;
-  /** The project's name in Lagoon core. */
   readonly projectName: string;
-  /** The environment's name in Lagoon core. */
   readonly environmentName: string;
 }
 
 /**
- * Reads from a namespace's labels which environment it holds.
+ * Reads an environment from its namespace's labels.
  *
  * @returns `undefined` when it is not the namespace of a Lagoon environment.
  */

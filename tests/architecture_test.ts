@@ -170,6 +170,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "lib/broker/tls.ts": "tests/integration/broker_tls_test.ts",
   "lib/broker/topology.ts": "tests/integration/broker_test.ts",
   "lib/insights/errors.ts": "tests/lib/insights/posted_list_test.ts",
+  "lib/insights/fields.ts": "tests/lib/insights/repairs_test.ts",
   "lib/insights/json_bytes.ts": "tests/lib/insights/item_reader_test.ts",
   "lib/insights/schemas.ts": "tests/lib/insights/posted_list_test.ts",
   "lib/insights/value_scanner.ts": "tests/lib/insights/item_reader_test.ts",

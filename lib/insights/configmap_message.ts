@@ -1,38 +1,38 @@
 /**
- * An insights ConfigMap → its message, or the reason why it must never be sent. What is refused here would be
- * lost at the insights-handler, or stop it for every project.
+ * The message of an insights ConfigMap, or the reason why it must never be sent: the insights-handler would drop it, or
+ * stop for every project (docs/protocol.md, "Poison messages").
  *
  * @module
  */
 import { TerminalError } from "../errors.ts";
-import { type Environment, LABELS } from "../lagoon.ts";
+import { type Environment, LABELS, type Labels } from "../lagoon.ts";
 import type { ConfigMapMessage } from "./messages.ts";
 
-/** The parts of a ConfigMap that its message is made of. */
+/** The parts of a ConfigMap that its message needs. */
 export interface InsightsConfigMap {
-  /** Its identity and marks. */
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
-    readonly labels?: Readonly<Record<string, string>>;
+    readonly labels?: Labels;
     readonly annotations?: Readonly<Record<string, string>>;
   };
-  /** Text. */
   readonly data?: Readonly<Record<string, string>>;
-  /** Base64, as Kubernetes gives it. */
+  /** In base64. */
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
-/** A ConfigMap that must not be sent until someone changes it; the message tells a site's developer what to do. */
+/** A ConfigMap must not be sent until someone changes it; the message tells a site's developer how. */
 export class RefusedError extends TerminalError {
-  /** For logs. */
   override name = "RefusedError";
 }
 
-/** Values of the label `lagoon.sh/insightsType` at which the handler stops consuming. */
+/** Values of the label `lagoon.sh/insightsType` that stop the handler. */
 const POISONOUS_TYPES: readonly string[] = ["sbom", "image", "direct"];
 
-const TYPE_BY_OLD_SPELLING: Readonly<Record<string, string>> = { "sbom-gz": "sbom", "image-gz": "inspect" };
+const TYPE_BY_OLD_SPELLING: ReadonlyMap<string, string> = new Map([
+  ["sbom-gz", "sbom"],
+  ["image-gz", "inspect"],
+]);
 
 /**
  * Makes the message of a ConfigMap.
@@ -48,16 +48,16 @@ export function configMapMessage(
   },
 ): ConfigMapMessage {
   const { namespace, annotations = {} } = configMap.metadata;
-  // A deferred ConfigMap that is sent counts as pending again, with or without the label still on it.
+  // A ConfigMap that is sent is no longer deferred.
   const { [LABELS.deferred]: _deferred, ...labels } = configMap.metadata.labels ?? {};
   const type = messageType(labels);
   const service = serviceName(labels);
-  const payload = filled(configMap.data);
-  const binaryPayload = filled(configMap.binaryData);
+  const payload = nullIfEmpty(configMap.data);
+  const binaryPayload = nullIfEmpty(configMap.binaryData);
   if (payload === null && binaryPayload === null) {
     throw new RefusedError(
       "insights-payload-empty",
-      "Cannot send this ConfigMap as it must hold something: put the insights under data or binaryData, " +
+      "Cannot send this ConfigMap as it has no data: put the insights under data or binaryData, " +
         "or delete the ConfigMap",
     );
   }
@@ -74,7 +74,7 @@ export function configMapMessage(
   };
 }
 
-function messageType(labels: Readonly<Record<string, string>>): "sbom" | "inspect" {
+function messageType(labels: Labels): "sbom" | "inspect" {
   const oldSpelling = labels[LABELS.insightsType] ?? "";
   if (POISONOUS_TYPES.includes(oldSpelling)) {
     throw new RefusedError(
@@ -83,26 +83,23 @@ function messageType(labels: Readonly<Record<string, string>>): "sbom" | "inspec
         `"sbom-gz" (a gzipped CycloneDX document) or "image-gz" (a gzipped image inspection)`,
     );
   }
-  const known = Object.hasOwn(TYPE_BY_OLD_SPELLING, oldSpelling)
-    ? TYPE_BY_OLD_SPELLING[oldSpelling]
-    : undefined;
-  const type = labels[LABELS.type] ?? known;
+  const type = labels[LABELS.type] ?? TYPE_BY_OLD_SPELLING.get(oldSpelling);
   if (type === "sbom" || type === "inspect") return type;
   throw new RefusedError(
     "insights-type-unknown",
-    `Cannot send this ConfigMap as its type must be known: set the label ${LABELS.type} to "sbom" or "inspect"`,
+    `Cannot send this ConfigMap as its type is unknown: set the label ${LABELS.type} to "sbom" or "inspect"`,
   );
 }
 
-function serviceName(labels: Readonly<Record<string, string>>): string {
+function serviceName(labels: Labels): string {
   const service = labels[LABELS.service];
   if (service) return service;
   throw new RefusedError(
     "insights-service-missing",
-    `Cannot send this ConfigMap as it must name its service: set the label ${LABELS.service}`,
+    `Cannot send this ConfigMap as it does not name its service: set the label ${LABELS.service}`,
   );
 }
 
-function filled(data: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | null {
-  return data !== undefined && Object.keys(data).length > 0 ? data : null;
+function nullIfEmpty(data: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> | null {
+  return Object.keys(data).length > 0 ? data : null;
 }

@@ -1,20 +1,21 @@
 /**
- * Facts, problems and deletions of one environment → messages. The environment is always the given one: nothing in an
- * item can name another.
+ * Facts, problems and deletions of one environment as messages. The environment is always the caller's: no item can
+ * name another.
  *
  * @module
  */
 import { AppError } from "../errors.ts";
 import type { Environment } from "../lagoon.ts";
-import type { DeletionMessage, Fact, FactEntry, ListHeader, Problem, ProblemEntry } from "./messages.ts";
+import { type Fact, FACT_FIELDS, type Problem, PROBLEM_FIELDS } from "./fields.ts";
+import type { DeletionMessage, FactEntry, ListHeader, ProblemEntry } from "./messages.ts";
 
-/** Error code of an environment id that is not a number that core can know. */
+/** Error code of an environment id that is not a whole number. */
 export const ENVIRONMENT_ID_CODE = "environment-id";
 
 /**
- * What the message of a list says of the environment.
+ * The environment of a list.
  *
- * @throws {AppError} Code `environment-id`, when the environment's id is not a number.
+ * @throws {AppError} Code `environment-id`, when the environment's id is not a whole number.
  */
 export function listHeader(environment: Environment): ListHeader {
   const { projectName, environmentName } = environment;
@@ -22,52 +23,35 @@ export function listHeader(environment: Environment): ListHeader {
 }
 
 /** A fact as the handler decodes it. */
-export function factEntry({ environment, projectName, environmentName }: ListHeader, fact: Fact): FactEntry {
-  return {
-    environment: String(environment),
-    projectName,
-    environmentName,
-    name: fact.name,
-    value: fact.value,
-    source: fact.source,
-    description: fact.description,
-    type: fact.type,
-    category: fact.category,
-    service: fact.service,
-  };
+export function factEntry({ environment, ...names }: ListHeader, fact: Fact): FactEntry {
+  const entry: Record<string, string> = { environment: String(environment), ...names };
+  for (const { name } of FACT_FIELDS) entry[name] = fact[name];
+  return entry as unknown as FactEntry;
 }
 
-/** A problem as the handler decodes it. */
+/** A problem as the handler decodes it, from one whose `identifier` and `data` are not empty. */
 export function problemEntry(environment: number, problem: Problem): ProblemEntry {
-  return {
-    environment,
-    identifier: problem.identifier,
-    ...(problem.version && { version: problem.version }),
-    ...(problem.fixedVersion && { fixedVersion: problem.fixedVersion }),
-    ...(problem.source && { source: problem.source }),
-    ...(problem.service && { service: problem.service }),
-    data: problem.data,
-    ...(problem.severity && { severity: problem.severity }),
-    ...(problem.severityScore && { severityScore: problem.severityScore }),
-    ...(problem.associatedPackage && { associatedPackage: problem.associatedPackage }),
-    ...(problem.description && { description: problem.description }),
-    ...(problem.links && { links: problem.links }),
-  };
+  const entry: Record<string, string | number> = { environment };
+  for (const { name } of PROBLEM_FIELDS) {
+    if (problem[name] !== "") entry[name] = problem[name];
+  }
+  if (problem.severityScore !== 0) entry.severityScore = problem.severityScore;
+  return entry as unknown as ProblemEntry;
 }
 
 /**
- * The message that removes a source's facts; core ignores the service.
+ * Deletes a source's facts; core ignores the service.
  *
- * @throws {AppError} Code `environment-id`, when the environment's id is not a number.
+ * @throws {AppError} Code `environment-id`, when the environment's id is not a whole number.
  */
 export function deleteFactsMessage(environment: Environment, source: string, service = ""): DeletionMessage {
   return { type: "direct.delete.facts", environment: environmentNumber(environment), source, service };
 }
 
 /**
- * The message that removes a source's problems of one service; without service, only those that have none.
+ * Deletes a source's problems of one service; without service, only those that have none.
  *
- * @throws {AppError} Code `environment-id`, when the environment's id is not a number.
+ * @throws {AppError} Code `environment-id`, when the environment's id is not a whole number.
  */
 export function deleteProblemsMessage(
   environment: Environment,
@@ -77,7 +61,7 @@ export function deleteProblemsMessage(
   return { type: "direct.delete.problems", environment: environmentNumber(environment), source, service };
 }
 
-/** The handler decodes the id as an integer, so anything that JSON would write otherwise is refused here. */
+/** The handler decodes the id as an integer, which JSON must not write in any other way. */
 function environmentNumber({ environmentId }: Environment): number {
   const id = Number(environmentId);
   if (!/^[0-9]+$/.test(environmentId) || !Number.isSafeInteger(id)) {

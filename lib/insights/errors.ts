@@ -1,18 +1,17 @@
 /**
- * What is wrong with what clients post. The texts are meant for them: they name the item and the field, never a value,
- * since values are a tenant's data.
+ * Errors in requests, with texts for clients. They name the item and the field, never a value: values are a tenant's
+ * data.
  *
  * @module
  */
 import { AppError } from "../errors.ts";
 
-/** A request body that can't be used. */
+/** An invalid request body. */
 export class BodyError extends AppError {
-  /** For logs. */
   override name = "BodyError";
 }
 
-/** The name that clients know a decoded value's type by. */
+/** The JSON type of a decoded value. */
 export function typeName(value: unknown): string {
   if (value === null) return "null";
   return Array.isArray(value) ? "array" : typeof value;

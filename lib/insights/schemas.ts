@@ -1,23 +1,23 @@
 /**
- * What clients may post, and how they are told what is wrong with it. Errors name the item, the field and the types,
- * never a value: values are a tenant's data.
+ * What clients may post, and descriptions of mistakes. These name the item, the field and the types, never a value:
+ * values are a tenant's data.
  *
  * @module
  */
 import { z } from "zod";
-import type { Fact, Problem } from "./messages.ts";
+import type { Fact, Problem } from "./fields.ts";
 
-/** How many mistakes are described to the client. */
+/** Number of mistakes that are described to the client. */
 const MAX_DESCRIBED = 10;
 
-/** How many mistakes are counted: a body of nothing but mistakes must not keep the program busy for minutes. */
+/** Reading stops after this many mistakes: a body full of them must not keep the program busy. */
 export const MAX_COUNTED = 1000;
 
-/** An item as clients may write it: those in Go send null for what they don't have. What is missing, repairs fill in. */
+/** An item as clients may write it. Go clients send null for missing fields; repairs.ts fills them in. */
 export type Posted<Item> = { readonly [Field in keyof Item]?: Item[Field] | null | undefined };
 
 const text = z.string().nullish();
-/** `min(1)` compares the length of whatever has one, and comparing what a tenant made up can throw. */
+/** Unlike `min(1)`, never compares the `length` of an object from a tenant, which can throw. */
 const notEmpty = new z.core.$ZodCheckMinLength({
   check: "min_length",
   minimum: 1,
@@ -26,7 +26,7 @@ const notEmpty = new z.core.$ZodCheckMinLength({
 });
 const required = z.string().check(notEmpty);
 
-/** One fact of a request. Unknown fields are ignored, and so is every field that names an environment. */
+/** One fact of a request. Other fields are ignored, including those that name an environment. */
 export const factSchema: z.ZodType<Posted<Fact>, unknown> = z.object({
   name: required,
   value: text,
@@ -37,7 +37,7 @@ export const factSchema: z.ZodType<Posted<Fact>, unknown> = z.object({
   service: text,
 });
 
-/** One problem of a request. Unknown fields are ignored, and so is every field that names an environment. */
+/** One problem of a request. Other fields are ignored, including those that name an environment. */
 export const problemSchema: z.ZodType<Posted<Problem>, unknown> = z.object({
   identifier: required,
   version: text,
@@ -53,7 +53,7 @@ export const problemSchema: z.ZodType<Posted<Problem>, unknown> = z.object({
 });
 
 /**
- * Describes what is wrong with an item.
+ * Describes an item's mistakes.
  *
  * @param item Such as `facts[3]`.
  */
@@ -63,7 +63,7 @@ export function describeMistakes(item: string, { issues }: z.ZodError): string[]
   );
 }
 
-/** Puts mistakes into one line: the first ones described, the others counted. */
+/** Joins mistakes into one line; those beyond the first {@link MAX_DESCRIBED} are only counted. */
 export function summarize(mistakes: readonly string[]): string {
   const described = mistakes.slice(0, MAX_DESCRIBED);
   const rest = mistakes.length - described.length;

@@ -46,7 +46,7 @@ Deno.test("POST /problems tells what it repaired, without repeating it", async (
   assert.deepEqual(await statusAndAnswer(await app.send("POST /problems", { body })), [200, {
     message: "okay",
     warnings: [
-      "problems[0].severity: none of the severities, set to UNKNOWN; use one of " +
+      "problems[0].severity: unknown, set to UNKNOWN; use one of " +
       "NONE, UNKNOWN, NEGLIGIBLE, LOW, MEDIUM, HIGH, CRITICAL",
       "problems[0].data: missing, set to {}",
       "problems[1].severity: written in upper case",

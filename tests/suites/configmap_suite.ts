@@ -299,16 +299,20 @@ export function configMapSuite(factory: ClusterFactory): void {
     });
 
     const POISON = [
-      ["without any data", { binaryData: {} }, /must hold something/],
+      ["without any data", { binaryData: {} }, /has no data/],
       ["whose type would stop the consumer", {
         labels: { ...SBOM_LABELS, "lagoon.sh/insightsType": "direct" },
       }, /must not be "direct"/],
       [
         "of an unknown type",
         { labels: { ...SBOM_LABELS, "insights.lagoon.sh/type": "poem" } },
-        /type must be known/,
+        /type is unknown/,
       ],
-      ["without a service", { labels: without(SBOM_LABELS, "lagoon.sh/service") }, /must name its service/],
+      [
+        "without a service",
+        { labels: without(SBOM_LABELS, "lagoon.sh/service") },
+        /does not name its service/,
+      ],
     ] as const;
     for (const [what, parts, why] of POISON) {
       test(`a ConfigMap ${what} is refused with an Event, and sent once it is fixed`, async ({ cluster, namespace, run }) => {

@@ -36,7 +36,7 @@ function refusal(labels: Record<string, string>, data?: Partial<InsightsConfigMa
   assert.fail(`Not refused: ${JSON.stringify(labels)}`);
 }
 
-Deno.test("configMapMessage() takes the type from the new label, else from the old one", () => {
+Deno.test("configMapMessage() takes the type from the new label, otherwise from the old one", () => {
   const cases: [Record<string, string>, string][] = [
     [{ "lagoon.sh/insightsType": "sbom-gz" }, "sbom"],
     [{ "lagoon.sh/insightsType": "image-gz" }, "inspect"],
@@ -46,7 +46,7 @@ Deno.test("configMapMessage() takes the type from the new label, else from the o
   for (const [labels, type] of cases) assert.equal(configMapMessage(configMap(labels)).type, type);
 });
 
-Deno.test("configMapMessage() names project and environment after the namespace, not after the ConfigMap", () => {
+Deno.test("configMapMessage() takes project and environment from the namespace, not from the ConfigMap", () => {
   const labels = {
     "lagoon.sh/insightsType": "sbom-gz",
     "lagoon.sh/project": "other",
@@ -59,7 +59,7 @@ Deno.test("configMapMessage() names project and environment after the namespace,
   assert.deepEqual(message.labels, { "lagoon.sh/service": "nginx", ...labels });
 });
 
-Deno.test("configMapMessage() leaves out the mark of a deferred ConfigMap, and changes nothing in the object", () => {
+Deno.test("configMapMessage() omits the deferred label, and doesn't change the object", () => {
   const input = configMap({
     "lagoon.sh/insightsType": "sbom-gz",
     "lagoon.sh/insightsWriteDeferred": "1795428000",
@@ -72,7 +72,7 @@ Deno.test("configMapMessage() leaves out the mark of a deferred ConfigMap, and c
   assert.deepEqual(input, before);
 });
 
-Deno.test("configMapMessage() has null, never {}, for what a ConfigMap doesn't hold", () => {
+Deno.test("configMapMessage() has null, never {}, for missing data", () => {
   const labels = { "lagoon.sh/insightsType": "sbom-gz" };
   const binary = configMapMessage(configMap(labels, { data: {}, binaryData: BINARY_DATA }));
   assert.equal(binary.payload, null);
@@ -82,14 +82,14 @@ Deno.test("configMapMessage() has null, never {}, for what a ConfigMap doesn't h
   assert.equal(text.binaryPayload, null);
 });
 
-Deno.test("configMapMessage() refuses a ConfigMap that holds nothing", () => {
+Deno.test("configMapMessage() refuses a ConfigMap without data", () => {
   const labels = { "lagoon.sh/insightsType": "sbom-gz" };
   for (const data of [{}, { data: {} }, { binaryData: {} }, { data: {}, binaryData: {} }]) {
     assert.equal(refusal(labels, data).code, "insights-payload-empty");
   }
 });
 
-Deno.test("configMapMessage() refuses the types that stop the handler, whatever the new label says", () => {
+Deno.test("configMapMessage() refuses old types that stop the handler, whatever the new label is", () => {
   for (const type of ["sbom", "image", "direct"]) {
     const error = refusal({ "lagoon.sh/insightsType": type, "insights.lagoon.sh/type": "sbom" });
     assert.equal(error.code, "insights-type-poisonous");

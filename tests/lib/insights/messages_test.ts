@@ -12,7 +12,7 @@ Deno.test("encodeMessage() writes JSON in UTF-8", () => {
   );
 });
 
-Deno.test("encodeMessage() refuses what a broker would close the channel for, and nothing smaller", () => {
+Deno.test("encodeMessage() accepts exactly MAX_MESSAGE_BYTES, and rejects more", () => {
   const empty = encodeMessage({ ...DELETION, source: "" }).length;
   const source = "x".repeat(MAX_MESSAGE_BYTES - empty);
   assert.equal(encodeMessage({ ...DELETION, source }).length, MAX_MESSAGE_BYTES);

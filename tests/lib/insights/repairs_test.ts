@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Fact, Problem } from "../../../lib/insights/messages.ts";
+import type { Fact, Problem } from "../../../lib/insights/fields.ts";
 import { FactRepairs, repairFactSource, repairProblem, Warnings } from "../../../lib/insights/repairs.ts";
 
-/** Repairs a list of facts as it is done while one arrives. */
+/** Repairs a list of facts, item by item as when one arrives. */
 function repairFacts(facts: readonly Fact[]) {
   const warnings = new Warnings();
   const kept = new Map<number, Fact>();
@@ -46,13 +46,13 @@ const PROBLEM: Problem = {
   links: "",
 };
 
-Deno.test("Items without mistakes are left alone", () => {
+Deno.test("valid items stay unchanged", () => {
   const facts = [FACT, { ...FACT, name: "m" }, { ...FACT, source: "t" }];
   assert.deepEqual(repairFacts(facts), { items: facts, warnings: [] });
   assert.deepEqual(repairProblems([PROBLEM, PROBLEM]), { items: [PROBLEM, PROBLEM], warnings: [] });
 });
 
-Deno.test("Facts are told apart by all of their source and name, also when these are long", () => {
+Deno.test("facts are distinguished by their whole source and name, also long ones", () => {
   const long = "x".repeat(200);
   const facts = [`${long}1`, `${long}2`, `${long}1`].map((name, index) => ({
     ...FACT,
@@ -62,7 +62,7 @@ Deno.test("Facts are told apart by all of their source and name, also when these
   assert.deepEqual(repairFacts(facts).items, facts.slice(1));
 });
 
-Deno.test("What facts are remembered with is told, however long their names are", () => {
+Deno.test("memory per remembered fact doesn't depend on the length of its name", () => {
   const repairs = new FactRepairs<number>(new Warnings(), () => {});
   for (let index = 0; index < 100; index++) {
     repairs.remember({ ...FACT, name: `${index}`.padEnd(index) }, index, index);
@@ -70,7 +70,7 @@ Deno.test("What facts are remembered with is told, however long their names are"
   assert.equal(repairs.heldBytes, 30_000);
 });
 
-Deno.test("An empty source gets the default, without a warning", () => {
+Deno.test("an empty source becomes the default, without a warning", () => {
   const source = "InsightsRemoteWebService";
   assert.deepEqual(repairFacts([{ ...FACT, source: "" }]), { items: [{ ...FACT, source }], warnings: [] });
   assert.deepEqual(repairProblems([{ ...PROBLEM, source: "" }]), {
@@ -79,7 +79,7 @@ Deno.test("An empty source gets the default, without a warning", () => {
   });
 });
 
-Deno.test("repairFacts() keeps the last of two facts with the same source and name, at its place", () => {
+Deno.test("of two facts with the same source and name the last is kept, in its place", () => {
   const first = { ...FACT, value: "1" };
   const other = { ...FACT, name: "other" };
   const last = { ...FACT, value: "2" };
@@ -89,12 +89,12 @@ Deno.test("repairFacts() keeps the last of two facts with the same source and na
   });
 });
 
-Deno.test("repairFacts() compares sources after the default was filled in", () => {
+Deno.test("an empty source equals the default source", () => {
   const { items } = repairFacts([{ ...FACT, source: "" }, { ...FACT, source: "InsightsRemoteWebService" }]);
   assert.equal(items.length, 1);
 });
 
-Deno.test("repairFacts() keeps facts whose source and name are only the same when written together", () => {
+Deno.test("facts whose source and name are equal only when joined are both kept", () => {
   const long = "x".repeat(100);
   const pairs = [["a", "bc"], ["ab", "c"], ["a b", "c"], ["a", "b c"], ['a","b', "c"], [
     "a",
@@ -110,7 +110,7 @@ Deno.test("repairFacts() keeps facts whose source and name are only the same whe
   assert.deepEqual(repairFacts(facts), { items: facts, warnings: [] });
 });
 
-Deno.test("repairFacts() cuts name, value and source to 300 characters, and nothing else", () => {
+Deno.test("name, value and source of a fact are cut to 300 characters, and nothing else", () => {
   const long = "x".repeat(301);
   const { items, warnings } = repairFacts([{
     ...FACT,
@@ -129,7 +129,7 @@ Deno.test("repairFacts() cuts name, value and source to 300 characters, and noth
   assert.deepEqual(repairFacts([{ ...FACT, value: cut }]).warnings, []);
 });
 
-Deno.test("repairFactSource() cuts as repairFacts() does, so that a deletion finds what was stored", () => {
+Deno.test("repairFactSource() cuts as FactRepairs does, so that a deletion matches what was stored", () => {
   for (const source of ["drush", "x".repeat(300), "x".repeat(10_000), "😀".repeat(301), "\u0000"]) {
     const stored = repairFacts([{ ...FACT, source }]);
     const deleted = repairFactSource(source);
@@ -139,14 +139,14 @@ Deno.test("repairFactSource() cuts as repairFacts() does, so that a deletion fin
   assert.deepEqual(repairFactSource("x".repeat(301)).warnings, ["source: cut to 300 characters"]);
 });
 
-Deno.test("repairFacts() counts characters, not halves of them", () => {
+Deno.test("characters are code points, not UTF-16 code units", () => {
   const value = "😀".repeat(300);
   assert.deepEqual(repairFacts([{ ...FACT, value }]), { items: [{ ...FACT, value }], warnings: [] });
   assert.equal(repairFacts([{ ...FACT, value: `${value}😀` }]).items[0]!.value, value);
   assert.equal(repairFacts([{ ...FACT, value: `x${value}` }]).items[0]!.value, `x${"😀".repeat(299)}`);
 });
 
-Deno.test("repairFacts() finds the facts that become equal by cutting", () => {
+Deno.test("facts that become equal by cutting are duplicates", () => {
   const name = "x".repeat(300);
   const { items, warnings } = repairFacts([{ ...FACT, name: `${name}1` }, {
     ...FACT,
@@ -157,7 +157,7 @@ Deno.test("repairFacts() finds the facts that become equal by cutting", () => {
   assert.equal(warnings.at(-1), "facts[0].name: left out, as facts[1] has the same source and name");
 });
 
-Deno.test("repairProblems() writes severities in upper case, and knows the seven of core", () => {
+Deno.test("repairProblem() converts core's seven severities to upper case", () => {
   for (const severity of ["NONE", "UNKNOWN", "NEGLIGIBLE", "LOW", "MEDIUM", "HIGH", "CRITICAL"]) {
     assert.deepEqual(repairProblems([{ ...PROBLEM, severity }]).warnings, []);
     const { items, warnings } = repairProblems([{ ...PROBLEM, severity: severity.toLowerCase() }]);
@@ -166,18 +166,18 @@ Deno.test("repairProblems() writes severities in upper case, and knows the seven
   }
 });
 
-Deno.test("repairProblems() sets a severity that core doesn't know to UNKNOWN", () => {
+Deno.test("repairProblem() sets an unknown severity to UNKNOWN", () => {
   const { items, warnings } = repairProblems([{ ...PROBLEM, severity: "" }, {
     ...PROBLEM,
     severity: "secret",
   }]);
   assert.deepEqual(items.map(({ severity }) => severity), ["UNKNOWN", "UNKNOWN"]);
   assert.match(warnings[0]!, /^problems\[0\]\.severity: missing, set to UNKNOWN/);
-  assert.match(warnings[1]!, /^problems\[1\]\.severity: none of the severities, set to UNKNOWN/);
+  assert.match(warnings[1]!, /^problems\[1\]\.severity: unknown, set to UNKNOWN/);
   assert(!warnings.join().includes("secret"));
 });
 
-Deno.test("repairProblems() makes data a JSON document, and leaves every JSON document as it is", () => {
+Deno.test("repairProblem() encodes data that is no JSON document, and keeps every JSON document unchanged", () => {
   for (const data of ["{}", "null", '"text"', " [1, 2.0]\n", "1e999"]) {
     assert.deepEqual(repairProblems([{ ...PROBLEM, data }]), { items: [{ ...PROBLEM, data }], warnings: [] });
   }
@@ -192,7 +192,7 @@ Deno.test("repairProblems() makes data a JSON document, and leaves every JSON do
   ]);
 });
 
-Deno.test("repairProblems() encodes data that is too deep for others to parse", () => {
+Deno.test("repairProblem() encodes data that is nested too deeply for other parsers", () => {
   const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
   const data = nested(1000);
   assert.deepEqual(repairProblems([{ ...PROBLEM, data }]), { items: [{ ...PROBLEM, data }], warnings: [] });
@@ -203,7 +203,7 @@ Deno.test("repairProblems() encodes data that is too deep for others to parse", 
   }
 });
 
-Deno.test("Characters that UTF-8 can't hold are replaced in every text", () => {
+Deno.test("lone surrogates are replaced in every text", () => {
   const texts = (item: object) => Object.entries(item).filter(([, value]) => typeof value === "string");
   for (const [field] of texts(FACT)) {
     const { items, warnings } = repairFacts([{ ...FACT, [field]: "a\ud83d" }]);
@@ -217,7 +217,7 @@ Deno.test("Characters that UTF-8 can't hold are replaced in every text", () => {
   }
 });
 
-Deno.test("Repairs change copies: the given items stay as they were", () => {
+Deno.test("repairs don't change the original items", () => {
   const facts = [Object.freeze({ ...FACT, source: "", name: "x".repeat(301) })];
   const problems = [Object.freeze({ ...PROBLEM, source: "", severity: "low", data: "" })];
   repairFacts(facts);
@@ -226,7 +226,7 @@ Deno.test("Repairs change copies: the given items stay as they were", () => {
   assert.equal(problems[0]!.data, "");
 });
 
-Deno.test("Fifty warnings are listed, and the others counted", () => {
+Deno.test("fifty warnings are listed, and the others counted", () => {
   const bad = { ...PROBLEM, data: "" };
   assert.equal(repairProblems(Array(50).fill(bad)).warnings.length, 50);
   const { warnings } = repairProblems(Array(53).fill(bad));

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Fact, Problem } from "../../../lib/insights/messages.ts";
-import { DEFAULT_SOURCE, MAX_FACT_CHARACTERS, SEVERITIES } from "../../../lib/insights/repairs.ts";
+import { type Fact, MAX_FACT_CHARACTERS, type Problem, SEVERITIES } from "../../../lib/insights/fields.ts";
+import { DEFAULT_SOURCE } from "../../../lib/insights/repairs.ts";
 
 /** A field of a request's item. */
 export interface Field {
