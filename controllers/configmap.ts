@@ -6,7 +6,6 @@
  */
 import { createHash } from "node:crypto";
 import type { Publisher } from "../lib/broker/publisher.ts";
-import { ByteBudget } from "../lib/byte_budget.ts";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, TerminalError, UnavailableError } from "../lib/errors.ts";
 import { configMapMessage } from "../lib/insights/configmap_message.ts";
@@ -19,7 +18,6 @@ import {
   type ConfigMap,
   formatKey,
   keyOf,
-  LARGEST_CONFIG_MAP,
   type ObjectKey,
   type PartialObject,
   RESOURCES,
@@ -36,8 +34,6 @@ import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
 export interface ConfigMapOptions extends OutcomeOptions {
   /** Wait after a failure, in milliseconds. */
   readonly retryDelayMs: number;
-  /** Payloads in memory at the same time, in bytes. */
-  readonly maxBytesInFlight: number;
 }
 
 /** Dependencies of the controller. */
@@ -71,23 +67,19 @@ export function createConfigMapReconcile(
   );
   /** Ids of messages that are confirmed but not yet marked, by object: they are not sent again. */
   const confirmed = new Map<string, string>();
-  const budget = new ByteBudget(options.maxBytesInFlight);
   const readEnvironment = createEnvironmentReader(kube, clock);
 
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     try {
-      const canSend = await publisher.waitUntilReady({ timeoutMs: BROKER_WAIT_MS, signal });
-      if (!canSend) {
+      const unavailable = await publisher.waitUntilReady({ timeoutMs: BROKER_WAIT_MS, signal });
+      if (unavailable) {
         const object = await kube.getMetadata(RESOURCES.configMaps, key, { signal });
-        return await whenDue(object, signal, () => defer(object, NO_BROKER, signal));
+        return await whenDue(object, signal, () => defer(object, unavailable, signal));
       }
-      // The size is only known once it is read.
-      using reservation = await budget.reserve(LARGEST_CONFIG_MAP, { signal });
       const [configMap, environment] = await Promise.all([
         kube.get(RESOURCES.configMaps, key, { signal }),
         readEnvironment(key.namespace, { signal }),
       ]);
-      reservation.shrink(payloadBytes(configMap));
       return await whenDue(configMap, signal, () => ship(configMap, environment, signal));
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -138,9 +130,11 @@ export function createConfigMapReconcile(
     const key = formatKey(keyOf(configMap));
     try {
       if (!environment) return await defer(configMap, NO_ENVIRONMENT, signal);
-      const body = encodeMessage(configMapMessage({ configMap, environment }));
+      const message = configMapMessage({ configMap, environment });
       const id = messageId(configMap);
-      if (confirmed.get(key) !== id) await publisher.publish({ id, body }, { signal });
+      if (confirmed.get(key) !== id) {
+        await publisher.publish({ id, type: message.type, body: encodeMessage(message) }, { signal });
+      }
       confirmed.set(key, id);
     } catch (error) {
       if (error instanceof TerminalError) return await outcomes.refuse(configMap, error, { signal });
@@ -157,15 +151,10 @@ export function createConfigMapReconcile(
 
 const REPORTING = { refusedReason: "InsightsRefused", remembersRefusals: false };
 
-const NO_BROKER = new UnavailableError("broker-not-ready", "the broker is not reachable");
 const NO_ENVIRONMENT = new AppError(
   "namespace-unlabelled",
   `the namespace has no labels ${LABELS.project} and ${LABELS.environment}`,
 );
-
-function payloadBytes({ data = {}, binaryData = {} }: ConfigMap): number {
-  return [...Object.values(data), ...Object.values(binaryData)].reduce((sum, value) => sum + value.length, 0);
-}
 
 /** An id that stays the same when the data of one build and object is sent again. */
 function messageId({ metadata, data = {}, binaryData = {} }: ConfigMap): string {

@@ -21,6 +21,8 @@ import type { Controller, Parts } from "./parts.ts";
 export interface ConfigMapControllersOptions extends ConfigMapOptions {
   /** ConfigMaps that are sent to Lagoon core at the same time. */
   readonly maxConcurrent: number;
+  /** Payloads of ConfigMaps in memory at the same time, in bytes, for each destination. */
+  readonly maxBytesInFlight: number;
   /** Send only ConfigMaps to core whose annotation asks for it. */
   readonly coreOptIn: boolean;
   /** Dependency-Track; undefined for none. */
@@ -53,7 +55,7 @@ export function createConfigMapControllers(
       queue: core.queue,
       reflectors: { "configmaps-watch": watch },
       reconcile: createConfigMapReconcile(parts, { destination: core.destination, all }, options),
-      concurrency: options.maxConcurrent,
+      concurrency: workers(options.maxConcurrent, options),
     },
     ...tracks.map(({ destination, queue, target, uploader, track }): Controller => ({
       name: destination.name,
@@ -63,9 +65,14 @@ export function createConfigMapControllers(
         ...options,
         ...track,
       }),
-      concurrency: Math.min(track.maxConcurrent, Math.floor(options.maxBytesInFlight / LARGEST_CONFIG_MAP)),
+      concurrency: workers(track.maxConcurrent, options),
     })),
   ];
+}
+
+/** As many workers as may each hold the largest ConfigMap at the same time. */
+function workers(maxConcurrent: number, { maxBytesInFlight }: ConfigMapControllersOptions): number {
+  return Math.max(1, Math.min(maxConcurrent, Math.floor(maxBytesInFlight / LARGEST_CONFIG_MAP)));
 }
 
 interface DependencyTrackQueue extends DestinationQueue {

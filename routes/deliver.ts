@@ -35,7 +35,7 @@ export async function deliver(
   // Publishing takes the body over.
   const bytes = body.length;
   c.get("admitted").holdBytes(bytes);
-  await publisher.publish({ id, body });
+  await publisher.publish({ id, type, body });
   c.set("delivered", { type, bytes, warnings: warnings.length });
   return warnings.length > 0 ? c.json({ message: "okay", warnings }) : answerShared(c, OKAY);
 }

@@ -8,7 +8,7 @@ const ROOT = new URL("../", import.meta.url);
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
   [/^lib\/(errors|lagoon|clock|command|hmac)\.ts$/, 0],
   [
-    /^lib\/(byte_budget|fair_gate|fair_share|fair_turns|give_back|log|metrics|timeouts|tokens)\.ts$|^lib\/(config|http|insights|json|tls)\//,
+    /^lib\/(fair_gate|fair_share|fair_turns|give_back|log|metrics|tokens)\.ts$|^lib\/(config|http|insights|json|tls)\//,
     1,
   ],
   [/^lib\/(kube|broker)\//, 2],
@@ -162,12 +162,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "lib/sandbox/messages.ts": "tests/integration/sandbox_test.ts",
   "lib/sandbox/process.ts": "tests/integration/program_test.ts",
   "lib/sandbox/worker.ts": "tests/integration/sandbox_test.ts",
-  "lib/broker/connection.ts": "tests/integration/broker_silence_test.ts",
-  "lib/broker/errors.ts": "tests/integration/broker_faults_test.ts",
   "lib/broker/publisher.ts": "tests/integration/broker_test.ts",
-  "lib/broker/rabbitmq.ts": "tests/integration/broker_test.ts",
-  "lib/broker/session.ts": "tests/integration/broker_test.ts",
-  "lib/broker/tls.ts": "tests/integration/broker_tls_test.ts",
   "lib/broker/topology.ts": "tests/integration/broker_test.ts",
   "lib/insights/errors.ts": "tests/lib/insights/posted_list_test.ts",
   "lib/insights/fields.ts": "tests/lib/insights/repairs_test.ts",

@@ -3,76 +3,113 @@
  *
  * @module
  */
-import { type ChannelModel, connect } from "amqplib";
-import { unlessAborted } from "../clock.ts";
-import { type BrokerTls, readTlsOptions } from "./tls.ts";
+import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import type { ClientTls } from "../tls/client.ts";
+import { readPem } from "../tls/pem.ts";
+import { declareTopology } from "./topology.ts";
 
-/** Where the broker is and who we are there. */
+/** The broker's address and our login. */
 export interface BrokerAddress {
-  /** Name or IP address. */
   readonly host: string;
-  /** TCP port. */
   readonly port: number;
-  /** May hold any characters. */
   readonly username: string;
-  /** May hold any characters. */
   readonly password: string;
-  /** Without it, a plain connection. */
-  readonly tls?: BrokerTls | undefined;
+  /** Undefined for a plain connection. */
+  readonly tls?: ClientTls | undefined;
 }
 
-/** Limit for connecting and for the handshake, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Both sides notice a dead connection within two to three of these. */
+/** Each side notices a dead connection within two to three of these. */
 const HEARTBEAT_SECONDS = 10;
 
+/** An open connection with one channel, both as the client library gives them. */
+export interface BrokerConnection {
+  readonly connection: ChannelModel;
+  readonly channel: ConfirmChannel;
+  /** Resolves with the reason once the connection has ended; never rejects. */
+  readonly ended: Promise<Error | undefined>;
+  /** Ends the connection at once. */
+  destroySocket(): void;
+}
+
 /**
- * Connects and logs in, within 10 seconds.
+ * Connects, logs in, opens a channel with confirms, and declares the topology. Reads the certificate files each time, so
+ * that renewed ones are used without a restart.
  *
- * @param readTextFile Reads the certificates.
- * @throws The socket's, the broker's or the file's error, or the signal's reason when it aborts first.
+ * @param signal Stops the attempt.
+ * @throws The socket's, the broker's or the certificate file's error.
  */
 export async function openConnection(
   address: BrokerAddress,
   readTextFile: (path: string) => Promise<string>,
   signal: AbortSignal,
-): Promise<ChannelModel> {
-  signal.throwIfAborted();
-  const tls = address.tls && await readTlsOptions(address.tls, readTextFile);
-  const connecting = connect(
-    {
-      protocol: tls ? "amqps" : "amqp",
-      hostname: address.host,
-      port: address.port,
-      // The library puts them into the handshake as they are: nothing has to be escaped.
-      username: address.username,
-      password: address.password,
-      vhost: "/",
-      heartbeat: HEARTBEAT_SECONDS,
-    },
-    {
-      timeout: CONNECT_TIMEOUT_MS,
-      noDelay: true,
-      clientProperties: { connection_name: "insights-remote" },
-      ...tls,
-    },
-  );
+): Promise<BrokerConnection> {
+  // The library only half-closes a socket, which stays open while a dead peer does not answer.
+  const socket = new AbortController();
+  const destroySocket = () => socket.abort();
+  if (signal.aborted) destroySocket();
+  signal.addEventListener("abort", destroySocket, { once: true });
   try {
-    return await unlessAborted(connecting, signal);
+    const connection = await connectSocket(address, readTextFile, socket.signal);
+    const { promise: ended, resolve: end } = Promise.withResolvers<Error | undefined>();
+    let failure: Error | undefined;
+    const onError = (error: Error) => failure ??= error;
+    connection.on("error", onError);
+    connection.on("close", (error) => {
+      destroySocket();
+      end(failure ?? error);
+    });
+    const channel = await connection.createConfirmChannel();
+    // Without a listener, an error would end the process.
+    channel.on("error", onError);
+    await declareTopology(channel);
+    return { connection, channel, ended, destroySocket };
   } catch (error) {
-    // The library cannot cancel a connection: one that opens too late is closed.
-    connecting.then(destroyConnection, () => {});
+    destroySocket();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", destroySocket);
   }
 }
 
-/**
- * Closes the socket at once, whatever the other side says. The library only ever half-closes it, which leaves it
- * open for as long as a peer that is gone does not answer.
- */
-export function destroyConnection(connection: ChannelModel): void {
-  const { stream } = connection.connection as { stream?: { destroy(error?: Error): void } };
-  connection.on("error", () => {});
-  stream?.destroy(new Error("The connection was given up"));
+async function connectSocket(
+  address: BrokerAddress,
+  readTextFile: (path: string) => Promise<string>,
+  signal: AbortSignal,
+): Promise<ChannelModel> {
+  const tls = address.tls && await readTlsOptions(address.tls, readTextFile);
+  // What the library does not know of these, it hands to node:net or node:tls.
+  const socketOptions = {
+    timeout: CONNECT_TIMEOUT_MS,
+    noDelay: true,
+    clientProperties: { connection_name: "insights-remote" },
+    signal,
+    ...tls,
+  };
+  return await connect({
+    protocol: tls ? "amqps" : "amqp",
+    hostname: address.host,
+    port: address.port,
+    // The library sends them as they are: nothing has to be escaped.
+    username: address.username,
+    password: address.password,
+    vhost: "/",
+    heartbeat: HEARTBEAT_SECONDS,
+  }, socketOptions);
+}
+
+async function readTlsOptions(
+  { verify, serverName, caFile, certFile, keyFile }: ClientTls,
+  readTextFile: (path: string) => Promise<string>,
+) {
+  const read = (path: string, option: string, holds: "CERTIFICATE" | "PRIVATE KEY") =>
+    readPem({ path, holds, purpose: "TLS to the broker", option }, readTextFile);
+  return {
+    rejectUnauthorized: verify,
+    ...(serverName && { servername: serverName }),
+    ...(caFile && { ca: await read(caFile, "RABBITMQ_CACERT", "CERTIFICATE") }),
+    ...(certFile && { cert: await read(certFile, "RABBITMQ_CLIENTCERT", "CERTIFICATE") }),
+    ...(keyFile && { key: await read(keyFile, "RABBITMQ_CLIENTKEY", "PRIVATE KEY") }),
+  };
 }

@@ -1,18 +1,18 @@
 /**
- * The publisher for runs without a broker: each message becomes one line of JSON.
+ * The publisher for runs without a broker: prints each message as one line of JSON.
  *
  * @module
  */
-import type { OutgoingMessage, Publisher } from "./publisher.ts";
+import type { Publisher } from "./publisher.ts";
 
 /**
- * Makes a publisher that prints messages, one a line.
+ * Creates a publisher that prints messages.
  *
- * @param write Takes a line with its line end; it must write all of it before it returns.
+ * @param write Takes a line with its line end, and has written all of it when it returns.
  */
 export function createConsolePublisher(write: (line: Uint8Array) => void): Publisher {
   return {
-    publish: ({ body }: OutgoingMessage) => {
+    publish({ body }) {
       const line = new Uint8Array(body.length + 1);
       line.set(body);
       line[body.length] = "\n".charCodeAt(0);
@@ -20,6 +20,6 @@ export function createConsolePublisher(write: (line: Uint8Array) => void): Publi
       return Promise.resolve();
     },
     isReady: () => true,
-    waitUntilReady: () => Promise.resolve(true),
+    waitUntilReady: () => Promise.resolve(undefined),
   };
 }

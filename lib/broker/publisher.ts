@@ -1,31 +1,38 @@
 /**
- * What the rest of the program knows of the broker: one message goes out, and is confirmed or not.
+ * The broker as the rest of the program sees it: a message goes out, and is confirmed or not.
  *
  * @module
  */
+import type { UnavailableError } from "../errors.ts";
 
 /** One message for Lagoon core. */
 export interface OutgoingMessage {
-  /** Stays the same however often the message is sent again; at most 255 bytes. */
+  /** Stays the same when the message is sent again; at most 255 bytes. */
   readonly id: string;
-  /** UTF-8 JSON, in one of the shapes of contract §1.1. Publishing takes it over: its memory may be gone afterwards. */
+  /** The `type` in the body, such as `direct.facts`. */
+  readonly type: string;
+  /** UTF-8 JSON (docs/protocol.md, "Messages"). Publishing takes it over: don't use it afterwards. */
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /** Delivers messages. */
 export interface Publisher {
   /**
-   * Sends one message and resolves when the broker has taken responsibility for it: confirmed as persistent, and
-   * routed to the queue. Messages published one after the other arrive in that order. How long that may take is the
-   * publisher's own limit.
+   * Sends one message, and resolves when the broker has confirmed it as persistent and routed it to the queue. Messages
+   * that are published one after the other arrive in that order. The publisher limits the wait.
    *
-   * @param options.signal Ends the wait before that.
-   * @throws {UnavailableError} When that did not happen in time; the message may be sent again.
+   * @param options.signal Ends the wait earlier.
+   * @throws {UnavailableError} When the message is not delivered, or may not be; it may be sent again.
    * @throws The signal's reason when it aborts.
    */
   publish(message: OutgoingMessage, options?: { signal?: AbortSignal }): Promise<void>;
-  /** Whether a message could be confirmed at this moment. */
+  /** Whether the broker takes messages now. */
   isReady(): boolean;
-  /** Waits until a message could be confirmed, at most `timeoutMs`; tells whether it can. */
-  waitUntilReady(options: { timeoutMs: number; signal: AbortSignal }): Promise<boolean>;
+  /**
+   * Waits until the broker takes messages, at most `timeoutMs`.
+   *
+   * @returns Undefined when it does, otherwise why it does not.
+   * @throws The signal's reason when it aborts.
+   */
+  waitUntilReady(options: { timeoutMs: number; signal: AbortSignal }): Promise<UnavailableError | undefined>;
 }

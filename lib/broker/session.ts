@@ -1,287 +1,265 @@
 /**
- * One connection to RabbitMQ with one confirm channel, from its opening to its end. It is never mended: when
- * anything about it breaks, it ends, and a new one is opened.
+ * One connection to RabbitMQ with one confirm channel. A session is never repaired: when its connection or channel
+ * breaks, it ends, and the publisher opens another.
  *
  * @module
  */
-import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
+import type { Message } from "amqplib";
 import { Buffer } from "node:buffer";
-import { type Clock, delay } from "../clock.ts";
+import { type Clock, deadline, unlessAborted } from "../clock.ts";
+import { UnavailableError } from "../errors.ts";
 import { giveBack } from "../give_back.ts";
-import { Timeouts } from "../timeouts.ts";
-import { type BrokerAddress, destroyConnection, openConnection } from "./connection.ts";
-import { confirmTimeout, isNack, outcome, unavailable } from "./errors.ts";
+import type { Logger } from "../log.ts";
+import type { BrokerAddress, BrokerConnection } from "./connection.ts";
 import type { OutgoingMessage } from "./publisher.ts";
 import { declareTopology, TOPOLOGY } from "./topology.ts";
 
-/**
- * Whether messages can be sent. A broker blocks a session while it has a disk or memory alarm; a session repairs while
- * it declares a queue again that is gone; one that is broken ends.
- */
-export type SessionState = "open" | "blocked" | "repairing" | "broken";
-
-/** Where the broker is, and how long it may take. */
+/** The broker's address, and its limit for confirms. */
 export interface SessionOptions extends BrokerAddress {
-  /** How long a confirm may take, in milliseconds; after that the message counts as not delivered. */
+  /** After this time, in milliseconds, a message without a confirm counts as not delivered. */
   readonly confirmTimeoutMs: number;
 }
 
-/** What a session needs from outside. */
+/** What a session works with. */
 export interface SessionDependencies {
-  /** Tells when the broker was last heard of, and limits the end. */
   readonly clock: Clock;
-  /** Reads the certificates of TLS. */
-  readonly readTextFile: (path: string) => Promise<string>;
-  /** Called after each change of the state. */
-  readonly onState: (state: SessionState) => void;
+  readonly log: Logger;
+  /** Called when the session may have begun to take messages again. */
+  readonly onReady: () => void;
 }
 
-/** An open connection. */
-export interface Session {
-  /** Resolves with the reason when the session has ended, whoever ended it; never rejects. */
-  readonly ended: Promise<Error | undefined>;
-  /** Only an open session takes messages. */
-  state(): SessionState;
-  /** How many messages are sent and not confirmed. */
-  inFlight(): number;
-  /** How large all messages are together that are in the hands of the client library, given up or not. */
-  unconfirmedBytes(): number;
-  /** When the broker last confirmed a message or answered a probe, in milliseconds since the epoch. */
-  lastAnswer(): number;
-  /** Asks whether the queue is still there; the answer shows in `lastAnswer`, its absence ends the session. */
-  probe(): void;
-  /**
-   * Sends one message; resolves when it is confirmed and was routed.
-   *
-   * @param timestamp Unix seconds.
-   * @param signal Ends the wait for the confirm.
-   * @throws {UnavailableError} When it was refused or returned, when no confirm came in time, or the session ended or was
-   * blocked before.
-   * @throws The signal's reason when it aborts.
-   */
-  publish(message: OutgoingMessage, timestamp: number, signal?: AbortSignal): Promise<void>;
-  /** Closes channel and connection in order, or by force when that takes more than two seconds. */
-  close(): Promise<void>;
-}
-
-/** What the broker says of a message on its way. */
 interface InFlight {
-  returned: boolean;
-  settle(error?: unknown): void;
+  isReturned: boolean;
+  /** Ends the wait for the confirm; only the first call counts. */
+  finish(error?: unknown): void;
 }
 
 const CLOSE_LIMIT_MS = 2_000;
+/** A broker that has been silent for so long is probed. */
+const PROBE_AFTER_MS = 5_000;
+/** A broker that has confirmed nothing and answered no probe for so long gets no messages. */
+const SILENCE_LIMIT_MS = 15_000;
+/** Above this many unconfirmed bytes the broker is too far behind to get more. */
+const MAX_UNCONFIRMED_BYTES = 20 * 1024 * 1024;
 
-/**
- * Connects, declares the topology, and is then ready to publish.
- *
- * @param signal Ends the wait, not the session.
- * @throws The socket's, the broker's or the certificate file's error, or the signal's reason.
- */
-export async function openSession(
-  options: SessionOptions,
-  dependencies: SessionDependencies,
-  signal: AbortSignal,
-): Promise<Session> {
-  const connection = await openConnection(options, dependencies.readTextFile, signal);
-  const { promise: ended, resolve: end } = Promise.withResolvers<Error | undefined>();
-  let failure: Error | undefined;
-  connection.on("error", (error) => failure ??= error);
-  connection.on("close", (error) => {
-    destroyConnection(connection);
-    end(failure ?? error);
-  });
-  const giveUp = () => destroyConnection(connection);
-  signal.addEventListener("abort", giveUp, { once: true });
-  try {
-    const channel = await connection.createConfirmChannel();
-    // Before anything can go wrong with it: an error without a listener would end the process.
-    channel.on("error", (error) => failure ??= error);
-    await declareTopology(channel);
-    // A channel that breaks takes its connection along: one way to recover instead of two.
-    return new ChannelSession(connection, channel, ended, { ...dependencies, ...options });
-  } catch (error) {
-    destroyConnection(connection);
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", giveUp);
-  }
-}
-
-class ChannelSession implements Session {
+/** An open connection, until it ends. */
+export class Session {
+  /** Resolves with the reason once the session has ended; never rejects. */
   readonly ended: Promise<Error | undefined>;
-  readonly #connection: ChannelModel;
-  readonly #channel: ConfirmChannel;
+  readonly #connection: BrokerConnection;
+  readonly #options: SessionOptions;
   readonly #dependencies: SessionDependencies;
-  readonly #confirmTimeoutMs: number;
-  readonly #timeouts: Timeouts;
   readonly #inFlight = new Map<string, InFlight>();
-  #state: SessionState = "open";
-  #lastAnswer: number;
+  /** `repairing`: a queue that was deleted is being declared again. */
+  #state: "open" | "blocked" | "repairing" | "ended" = "open";
+  /** When the broker last confirmed a message or answered a probe, in monotonic time. */
+  #lastAnswer = 0;
+  /** Size of all messages that the client library holds, including those that were given up. */
   #unconfirmedBytes = 0;
   #isProbing = false;
+  #cancelProbe = () => {};
 
-  constructor(
-    connection: ChannelModel,
-    channel: ConfirmChannel,
-    ended: Promise<Error | undefined>,
-    dependencies: SessionDependencies & SessionOptions,
-  ) {
-    this.#connection = connection;
-    this.#channel = channel;
+  /** Begins a session on a connection that is open. */
+  constructor(open: BrokerConnection, options: SessionOptions, dependencies: SessionDependencies) {
+    this.#connection = open;
+    this.#options = options;
     this.#dependencies = dependencies;
-    this.#confirmTimeoutMs = dependencies.confirmTimeoutMs;
-    this.#timeouts = new Timeouts(dependencies.clock, dependencies.confirmTimeoutMs);
-    this.#lastAnswer = dependencies.clock.now();
-    channel.on("close", () => this.#break());
+    const { connection, channel } = open;
+    // Before the library's own listener, which fails the callbacks of all messages.
+    channel.prependListener("close", () => this.#end());
     channel.on("return", (message) => this.#return(message));
     connection.on("blocked", () => this.#block());
-    connection.on("unblocked", () => this.#enter("blocked", "open"));
-    this.ended = ended.then((error) => {
-      this.#enter(this.#state, "broken");
-      this.#settleAll("broker-disconnected", "the connection ended before the broker's confirm", error);
+    connection.on("unblocked", () => this.#unblock());
+    this.#heard();
+    this.#probeLater();
+    this.ended = open.ended.then((error) => {
+      this.#end();
+      this.#failAll("broker-disconnected", "the connection ended before the broker's confirm", error);
       return error;
     });
   }
 
-  state(): SessionState {
-    return this.#state;
+  /** Why the session takes no messages now; undefined when it does. */
+  get obstacle(): string | undefined {
+    switch (this.#state) {
+      case "blocked":
+        return "it has a memory or disk alarm";
+      case "repairing":
+        return "its queue was deleted and is being declared again";
+      case "ended":
+        return "the connection has ended";
+    }
+    if (this.#silenceMs() >= SILENCE_LIMIT_MS) return `it has been silent for ${SILENCE_LIMIT_MS / 1000} s`;
+    if (this.#unconfirmedBytes >= MAX_UNCONFIRMED_BYTES) return "it has too many bytes to confirm";
+    return undefined;
   }
 
-  inFlight(): number {
+  /** Whether the broker takes no messages because of an alarm. */
+  get isBlocked(): boolean {
+    return this.#state === "blocked";
+  }
+
+  /** Number of messages that wait for their confirm. */
+  get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  unconfirmedBytes(): number {
-    return this.#unconfirmedBytes;
-  }
-
-  lastAnswer(): number {
-    return this.#lastAnswer;
-  }
-
-  probe(): void {
-    if (this.#isProbing || this.#state !== "open") return;
-    this.#isProbing = true;
-    this.#channel.checkQueue(TOPOLOGY.queue)
-      // Without its queue the broker closes the channel, and so the session ends.
-      .then(() => this.#hear(), () => this.#break())
-      .finally(() => this.#isProbing = false);
-  }
-
-  publish({ id, body }: OutgoingMessage, timestamp: number, signal?: AbortSignal): Promise<void> {
+  /**
+   * Sends one message, and resolves when it is confirmed and was routed.
+   *
+   * @throws {UnavailableError} When it was rejected or returned, when no confirm came in time, or when the session ended
+   *   or was blocked first.
+   * @throws The signal's reason when it aborts.
+   */
+  publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
+    const { id, type } = message;
+    if (this.#inFlight.has(id)) {
+      return Promise.reject(undelivered("broker-duplicate", `${type} message ${id} is in flight already`));
+    }
+    const { clock } = this.#dependencies;
+    const { confirmTimeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      if (this.#inFlight.has(id)) {
-        return reject(unavailable("broker-duplicate", `message ${id} is already on its way`));
-      }
-      const wait = this.#timeouts.start(() => message.settle(confirmTimeout(this.#confirmTimeoutMs)));
-      const abort = () => message.settle(signal?.reason);
-      const message: InFlight = {
-        returned: false,
-        settle: (error) => {
-          if (this.#inFlight.get(id) === message) this.#inFlight.delete(id);
-          wait[Symbol.dispose]();
+      const expire = () => {
+        const reason = `no confirm came within ${confirmTimeoutMs / 1000} s, though it may arrive`;
+        inFlight.finish(undelivered("broker-confirm-timeout", reason));
+      };
+      const abort = () => inFlight.finish(signal?.reason);
+      const cancelTimer = clock.setTimer(confirmTimeoutMs, expire);
+      signal?.addEventListener("abort", abort, { once: true });
+      const inFlight: InFlight = {
+        isReturned: false,
+        finish: (error) => {
+          // After an abort, another message may have the id.
+          if (this.#inFlight.get(id) === inFlight) this.#inFlight.delete(id);
+          cancelTimer();
           signal?.removeEventListener("abort", abort);
           if (error) reject(error);
           else resolve();
         },
       };
-      this.#inFlight.set(id, message);
-      signal?.addEventListener("abort", abort, { once: true });
-      this.#send({ id, body }, timestamp, message);
+      this.#inFlight.set(id, inFlight);
+      this.#send(message, inFlight);
     });
   }
 
-  #send({ id, body }: OutgoingMessage, timestamp: number, message: InFlight): void {
+  /** Closes channel and connection in order, or by force when that takes more than two seconds. */
+  async close(): Promise<void> {
+    const { connection, channel, destroySocket } = this.#connection;
+    this.#state = "ended";
+    using limit = deadline(this.#dependencies.clock, CLOSE_LIMIT_MS);
+    // What is closed already, or takes too long, is closed by force.
+    await unlessAborted(channel.close().then(() => connection.close()), limit.signal).catch(() => {});
+    destroySocket();
+  }
+
+  #send({ id, body }: OutgoingMessage, inFlight: InFlight): void {
     const size = body.length;
     this.#unconfirmedBytes += size;
+    const buffer = Buffer.from(body.buffer, body.byteOffset, size);
+    const properties = {
+      persistent: true,
+      mandatory: true,
+      contentType: "application/json",
+      messageId: id,
+      timestamp: Math.floor(this.#dependencies.clock.now() / 1000),
+      appId: "insights-remote",
+    };
     try {
-      this.#channel.publish(TOPOLOGY.exchange, TOPOLOGY.routingKey, toBuffer(body), {
-        persistent: true,
-        mandatory: true,
-        contentType: "application/json",
-        messageId: id,
-        timestamp,
-        appId: "insights-remote",
-      }, (refusal: unknown) => {
-        // A channel that closes refuses everything as well: that is the session's end, which tells its reason.
-        if (refusal && !isNack(refusal)) return;
+      this.#connection.channel.publish(TOPOLOGY.exchange, TOPOLOGY.routingKey, buffer, properties, (nack) => {
+        // A channel that closes fails its messages, too: they may have arrived, and `ended` says why.
+        if (nack && this.#state === "ended") return;
         this.#unconfirmedBytes -= size;
-        this.#hear();
-        message.settle(outcome(refusal, message.returned));
+        if (nack) inFlight.finish(undelivered("broker-nacked", "the broker rejected it", nack));
+        else if (inFlight.isReturned) {
+          inFlight.finish(
+            undelivered("broker-unroutable", `no queue is bound to exchange ${TOPOLOGY.exchange}`),
+          );
+        } else inFlight.finish();
+        this.#heard();
       });
     } catch (error) {
       this.#unconfirmedBytes -= size;
-      message.settle(unavailable("broker-disconnected", "the channel is closed", error));
+      inFlight.finish(undelivered("broker-disconnected", "the channel is closed", error));
     }
     // The library has copied it into frames: two copies until the confirm are one too many, and the garbage collector
     // would take its time.
     giveBack(body);
   }
 
-  async close(): Promise<void> {
-    const limit = new AbortController();
-    const inOrder = closeQuietly(this.#channel).then(() => closeQuietly(this.#connection));
-    // Only an abort rejects the wait, and that is how it is given up.
-    const tooLong = delay(this.#dependencies.clock, CLOSE_LIMIT_MS, limit.signal).catch(() => {});
-    await Promise.race([inOrder, tooLong]);
-    limit.abort();
-    destroyConnection(this.#connection);
+  #silenceMs(): number {
+    return this.#dependencies.clock.monotonic() - this.#lastAnswer;
   }
 
-  #hear(): void {
-    this.#lastAnswer = this.#dependencies.clock.now();
+  #heard(): void {
+    this.#lastAnswer = this.#dependencies.clock.monotonic();
+    this.#dependencies.onReady();
   }
 
-  /** Changes the state from one to another; does nothing in a third one. */
-  #enter(from: SessionState, to: SessionState): void {
-    if (this.#state !== from || from === to) return;
-    this.#state = to;
-    if (to === "open") this.#hear();
-    this.#dependencies.onState(to);
+  #probeLater(): void {
+    this.#cancelProbe = this.#dependencies.clock.setTimer(PROBE_AFTER_MS, () => {
+      this.#probeLater();
+      if (this.#silenceMs() >= PROBE_AFTER_MS) this.#probe();
+    });
   }
 
-  #break(): void {
-    if (this.#state === "broken") return;
-    this.#enter(this.#state, "broken");
-    void closeQuietly(this.#connection);
+  /** Asks whether the queue is still there. If not, the broker closes the channel, which ends the session. */
+  #probe(): void {
+    if (this.#isProbing || this.#state !== "open") return;
+    this.#isProbing = true;
+    this.#connection.channel.checkQueue(TOPOLOGY.queue)
+      .then(() => this.#heard(), () => this.#end())
+      .finally(() => this.#isProbing = false);
   }
 
-  /** The broker returns what it can't route, and confirms it afterwards all the same. */
+  /** The broker returns what it can't route, and confirms it afterwards. */
   #return({ properties }: Message): void {
     const message = this.#inFlight.get(String(properties.messageId));
-    if (message) message.returned = true;
-    this.#repairTopology();
-  }
-
-  /** The queue, or its binding, is gone; when it can't be made again, the broker closes the channel. */
-  #repairTopology(): void {
+    if (message) message.isReturned = true;
     if (this.#state !== "open") return;
-    this.#enter("open", "repairing");
-    declareTopology(this.#channel).then(() => this.#enter("repairing", "open"), () => this.#break());
+    this.#state = "repairing";
+    this.#dependencies.log.warn("Broker had no queue for a message; declaring queue and binding again", {
+      broker: this.#broker,
+    });
+    declareTopology(this.#connection.channel).then(() => this.#reopen("repairing"), () => this.#end());
   }
 
   #block(): void {
-    this.#enter(this.#state === "repairing" ? "repairing" : "open", "blocked");
-    // They wait in the broker's socket for as long as the alarm lasts; nobody is to wait with them.
-    this.#settleAll("broker-blocked", "the broker takes none because of an alarm");
+    if (this.#state === "ended") return;
+    this.#state = "blocked";
+    this.#dependencies.log.warn("Broker takes no messages because of an alarm", { broker: this.#broker });
+    // They wait in the broker's socket for as long as the alarm lasts.
+    this.#failAll("broker-blocked", "the broker has a memory or disk alarm");
   }
 
-  #settleAll(code: string, reason: string, cause?: unknown): void {
-    for (const message of [...this.#inFlight.values()]) message.settle(unavailable(code, reason, cause));
+  #unblock(): void {
+    if (this.#state !== "blocked") return;
+    this.#dependencies.log.info("Broker takes messages again", { broker: this.#broker });
+    this.#reopen("blocked");
+  }
+
+  #reopen(from: "blocked" | "repairing"): void {
+    if (this.#state !== from) return;
+    this.#state = "open";
+    this.#heard();
+  }
+
+  /** A channel that breaks takes its connection along: one way to recover instead of two. */
+  #end(): void {
+    this.#cancelProbe();
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#connection.destroySocket();
+  }
+
+  #failAll(code: string, reason: string, cause?: unknown): void {
+    for (const message of [...this.#inFlight.values()]) message.finish(undelivered(code, reason, cause));
+  }
+
+  get #broker(): string {
+    return `${this.#options.host}:${this.#options.port}`;
   }
 }
 
-function toBuffer(body: Uint8Array): Buffer {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-}
-
-/** Closing what is closed already, or is just breaking, is no error: the aim is reached. */
-async function closeQuietly(closable: { close(): Promise<void> }): Promise<void> {
-  try {
-    await closable.close();
-  } catch {
-    // See above.
-  }
+function undelivered(code: string, reason: string, cause?: unknown): UnavailableError {
+  return new UnavailableError(code, `Cannot deliver the message: ${reason}`, cause ? { cause } : {});
 }

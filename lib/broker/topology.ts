@@ -1,5 +1,6 @@
 /**
- * The exchange and queue that both sides declare (contract §1). Any difference is an error on both sides.
+ * The exchange and queue that this program and Lagoon core both declare (docs/protocol.md, "Messages"). Any difference
+ * is an error for whichever comes second.
  *
  * @module
  */
@@ -9,14 +10,14 @@ import type { Channel } from "amqplib";
 export const TOPOLOGY = {
   exchange: "lagoon-insights",
   queue: "lagoon-insights:items",
-  /** Any other key is dropped by the broker, and confirmed all the same. */
+  /** With any other key the broker drops the message, and confirms it all the same. */
   routingKey: "",
 } as const;
 
 /**
- * Declares exchange, queue and binding; nothing changes when they are there.
+ * Declares exchange, queue and binding; changes nothing when they exist.
  *
- * @throws An error with code 406 when one is there with other properties.
+ * @throws An error with code 406 when one exists with other properties.
  */
 export async function declareTopology(channel: Channel): Promise<void> {
   await channel.assertExchange(TOPOLOGY.exchange, "direct", { durable: true, autoDelete: false });

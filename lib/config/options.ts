@@ -47,7 +47,8 @@ export const OPTIONS = {
       help: "Number of ConfigMaps sent at the same time.",
     }),
     maxBytesInFlight: option("configmap-reconciler-max-bytes", integer(1_500_000, 1_000_000_000), "6000000", {
-      help: "Limit on ConfigMap payloads in memory, in bytes, for all that are sent at the same time.",
+      help:
+        "Limit on ConfigMap payloads in memory, in bytes. At most this many divided by 1400000, the largest ConfigMap, are sent at the same time.",
     }),
     coreOptIn: option("core-insights-opt-in", boolean, "false", {
       help:

@@ -12,6 +12,7 @@ import { connect as tlsConnect } from "node:tls";
 import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { AppError, describeError } from "../errors.ts";
 import { giveBackPiece } from "../give_back.ts";
+import { certificateFix } from "../tls/client.ts";
 import type { Authorities } from "./authorities.ts";
 import { DependencyTrackRefusedError, DependencyTrackUnavailableError } from "./errors.ts";
 
@@ -119,23 +120,12 @@ async function untilOpen(
   await once(socket, event, { signal });
 }
 
-/** Advice by error code of TLS; undefined where another CA would help. */
-const CERTIFICATE_ADVICE: Readonly<Record<string, string | undefined>> = {
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: undefined,
-  SELF_SIGNED_CERT_IN_CHAIN: undefined,
-  DEPTH_ZERO_SELF_SIGNED_CERT: undefined,
-  ERR_TLS_CERT_ALTNAME_INVALID: "use a name that it has",
-  CERT_HAS_EXPIRED: "renew it",
-};
-
 function certificateError(error: unknown, host: string, { advice }: Authorities): unknown {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (!Object.hasOwn(CERTIFICATE_ADVICE, code)) return error;
+  const fix = certificateFix(error, { untrusted: advice, otherName: "use a name that it has" });
+  if (!fix) return error;
   return new DependencyTrackUnavailableError(
     "track-certificate",
-    `Cannot send anything to ${host} as its certificate doesn't fit: ${describeError(error)}: ${
-      CERTIFICATE_ADVICE[code] ?? advice
-    }`,
+    `Cannot send anything to ${host} as its certificate doesn't fit: ${describeError(error)}: ${fix}`,
   );
 }
 

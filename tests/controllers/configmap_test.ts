@@ -21,7 +21,6 @@ const OPTIONS: ConfigMapOptions = {
   deferredEnabled: true,
   maxRetries: 0,
   retryDelayMs: 300_000,
-  maxBytesInFlight: 6_000_000,
 };
 
 function configMap(resourceVersion: string, marks: Record<string, string> = {}): ConfigMap {

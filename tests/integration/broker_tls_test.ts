@@ -1,6 +1,6 @@
 /** The publisher and a RabbitMQ that takes TLS connections only, some of them with a certificate of ours. */
 import assert from "node:assert/strict";
-import type { BrokerTls } from "../../lib/broker/tls.ts";
+import type { ClientTls } from "../../lib/tls/client.ts";
 import { createCertificates, signCertificate } from "../fixtures/certificates.ts";
 import { message, type PublisherRun, runPublisher } from "../fixtures/publisher_run.ts";
 import { needsPrivateNode } from "../fixtures/rabbitmq.ts";
@@ -43,7 +43,7 @@ async function startTlsNode(
   return node;
 }
 
-function run(node: PrivateNode, tls: Partial<BrokerTls> | undefined): PublisherRun {
+function run(node: PrivateNode, tls: Partial<ClientTls> | undefined): PublisherRun {
   const none = { verify: true, serverName: "", caFile: "", certFile: "", keyFile: "" };
   return runPublisher({
     host: "127.0.0.1",
@@ -54,7 +54,7 @@ function run(node: PrivateNode, tls: Partial<BrokerTls> | undefined): PublisherR
   });
 }
 
-async function assertDelivers(node: PrivateNode, tls: Partial<BrokerTls>): Promise<PublisherRun["log"]> {
+async function assertDelivers(node: PrivateNode, tls: Partial<ClientTls>): Promise<PublisherRun["log"]> {
   await using running = run(node, tls);
   await running.untilReady();
   await running.publisher.publish(message(crypto.randomUUID()), { signal });
@@ -63,7 +63,7 @@ async function assertDelivers(node: PrivateNode, tls: Partial<BrokerTls>): Promi
 
 async function assertRefused(
   node: PrivateNode,
-  tls: Partial<BrokerTls> | undefined,
+  tls: Partial<ClientTls> | undefined,
   line: RegExp,
 ): Promise<void> {
   await using running = run(node, tls);
@@ -84,17 +84,21 @@ Deno.test({
     const node = await startTlsNode(parts, folder, "");
     const caFile = `${folder}/ca.crt`;
     await assertDelivers(node, { caFile, serverName: "broker.example" });
-    await assertRefused(node, { caFile }, /altnames: .*: give the name that it has in RABBITMQ_SERVER_NAME$/);
+    await assertRefused(
+      node,
+      { caFile },
+      /altnames: .*: set RABBITMQ_SERVER_NAME to a name in the certificate$/,
+    );
     await assertRefused(
       node,
       { caFile: `${other}/ca.crt`, serverName: "broker.example" },
-      /: give the CA that signed it in RABBITMQ_CACERT$/,
+      /: set RABBITMQ_CACERT to the CA that signed it$/,
     );
     // The well-known authorities did not sign it either.
     await assertRefused(
       node,
       { serverName: "broker.example" },
-      /: give the CA that signed it in RABBITMQ_CACERT$/,
+      /: set RABBITMQ_CACERT to the CA that signed it$/,
     );
     await assertRefused(
       node,
@@ -125,7 +129,7 @@ Deno.test({
     const log = await assertDelivers(node, { verify: false });
     const warnings = log.lines.filter(({ level }) => level === "warn");
     assert.deepEqual(warnings.map(({ message }) => message), [
-      "Broker's certificate is not verified: whoever answers there gets password and messages",
+      "Broker's certificate is not verified: an impostor would get password and messages",
     ]);
   },
 });
@@ -141,7 +145,7 @@ Deno.test({
       "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true",
     );
     const tls = { caFile: `${folder}/ca.crt`, serverName: "broker.example" };
-    await assertRefused(node, tls, /: give ours in RABBITMQ_CLIENTCERT and RABBITMQ_CLIENTKEY$/);
+    await assertRefused(node, tls, /: set RABBITMQ_CLIENTCERT and RABBITMQ_CLIENTKEY to ours$/);
     const files = { certFile: `${folder}/later.crt`, keyFile: `${folder}/later.key` };
     await using running = run(node, { ...tls, ...files });
     await running.untilLogged("Broker not reachable");

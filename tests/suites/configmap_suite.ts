@@ -130,7 +130,7 @@ export function configMapSuite(factory: ClusterFactory): void {
         (object) => isDeferred(object) && object?.metadata.labels?.[DEFERRED] !== until,
       );
       assert.equal(second?.metadata.annotations?.[RETRIES], "2");
-      assert.equal(second?.metadata.annotations?.[STATUS_ERROR], "the broker is not reachable");
+      assert.equal(second?.metadata.annotations?.[STATUS_ERROR], "the broker is not connected");
     });
 
     test("a deferred ConfigMap is sent after a restart", async ({ cluster, namespace, run }) => {

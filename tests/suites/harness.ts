@@ -67,7 +67,8 @@ export interface Program extends AsyncDisposable {
   readonly metrics: Metrics;
 }
 
-const CONFIG_MAPS: ConfigMapControllersOptions = {
+/** Options for Lagoon core that tests change in part. */
+export const CONFIG_MAPS: ConfigMapControllersOptions = {
   burnAfterReading: false,
   deferredEnabled: true,
   maxRetries: 0,
@@ -77,7 +78,8 @@ const CONFIG_MAPS: ConfigMapControllersOptions = {
   maxConcurrent: 2,
 };
 
-const TRACK: DependencyTrackOptions = {
+/** Options for Dependency-Track that tests change in part. */
+export const TRACK: DependencyTrackOptions = {
   custom: { allowedHosts: [], allowHttp: false },
   prodOnly: true,
   templates: {
