@@ -1,7 +1,6 @@
 /**
- * Has the images of an environment scanned when a build has finished (contract §7): creates one scanner pod for each
- * build, in the place of those of earlier builds, and then labels the build's pod as scanned. A build that comes to its
- * turn after a later one is labelled only.
+ * Scans the images of an environment after a build (docs/protocol.md, "Build scanner"): creates a scanner pod, which replaces
+ * those of earlier builds, and then labels the build's pod. A build that is reconciled after a later one is only labelled.
  *
  * @module
  */
@@ -15,36 +14,33 @@ import {
   isNamespaceTerminating,
   isNotFound,
   isOverQuota,
+  unlessNotFound,
 } from "../lib/kube/errors.ts";
 import type { EventRecorder } from "../lib/kube/events.ts";
-import { formatKey, keyOf, type ObjectKey, type Pod, RESOURCES } from "../lib/kube/objects.ts";
+import { formatKey, keyOf, type Pod, RESOURCES } from "../lib/kube/objects.ts";
 import type { ReflectorHandler } from "../lib/kube/reflector.ts";
 import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import { LABELS } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import type { ScanPodOptions } from "./scan_pod.ts";
+import { scanPod, type ScanPodOptions } from "./scan_pod.ts";
 import { ensureScanner, readImages } from "./scanner_pods.ts";
 
-/** What the controller works with. */
+/** What {@link createBuildPodReconcile} needs. */
 export interface BuildPodDependencies {
-  /** The API server. */
   readonly kube: Pick<KubeClient, "get" | "getMetadata" | "list" | "create" | "apply" | "delete">;
-  /** Tells a site's developers why a build is not scanned. */
   readonly events: EventRecorder;
-  /** Counts outcomes. */
   readonly metrics: Pick<Metrics, "countScan">;
-  /** Where each outcome is told. */
   readonly log: Logger;
 }
 
-/** Which pods are watched: those of builds that nobody has scanned, and that are no scanners themselves. */
+/** Selects the pods of builds that are not scanned yet, without scanners. */
 export const BUILD_POD_SELECTOR = `${LABELS.buildName},!${LABELS.scanned},!${LABELS.scanStatus}`;
 
-/** And of those the ones that have finished well: the API server sees the phase, which metadata alone don't tell. */
+/** Selects those that have succeeded: the API server knows the phase, metadata alone don't hold it. */
 export const FINISHED_SELECTOR = "status.phase=Succeeded";
 
-/** Puts in line whatever the selectors let through. */
+/** Queues whatever the selectors let through. */
 export function buildPodHandler(queue: WorkQueue): ReflectorHandler {
   return {
     onObject: (object) => queue.add(keyOf(object)),
@@ -57,122 +53,94 @@ export function createBuildPodReconcile(
   { kube, events, metrics, log }: BuildPodDependencies,
   options: ScanPodOptions,
 ): Reconcile {
-  /** What an Event has said last about each build that is tried again, so that it says so once. */
-  const told = new Map<string, string>();
+  /** By build: the code of its last Event, so that retries don't repeat it. */
+  const reported = new Map<string, string>();
 
   return async function reconcileBuildPod(key, { signal }) {
-    const build = await readBuild(key, signal);
+    const object = formatKey(key);
+    const build = await unlessNotFound(kube.get(RESOURCES.pods, key, { signal }));
     if (!build || !isWaiting(build)) {
-      told.delete(formatKey(key));
+      reported.delete(object);
       return {};
     }
     try {
       await scan(build, signal);
-      told.delete(formatKey(key));
+      reported.delete(object);
     } catch (error) {
-      // Somebody wrote in between, so all is read again: that is no failure.
+      // A conflict is no failure: another writer was first, so that everything is read again.
       if (signal.aborted || isConflict(error)) throw error;
-      if (!isNotFound(error) && !isNamespaceTerminating(error)) throw await failed(build, error, signal);
+      if (!isNotFound(error) && !isNamespaceTerminating(error)) throw await report(build, error, signal);
       metrics.countScan("gone");
-      log.info("Build not scanned as its namespace is being deleted", { object: formatKey(key) });
+      log.info("Build not scanned because its namespace is being deleted", { object });
     }
     return {};
   };
 
-  async function readBuild(key: ObjectKey, signal: AbortSignal): Promise<Pod | undefined> {
-    try {
-      return await kube.get(RESOURCES.pods, key, { signal });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  }
-
   async function scan(build: Pod, signal: AbortSignal): Promise<void> {
-    const object = formatKey(keyOf(build));
-    const images = await readImages(kube, build.metadata.namespace, signal);
+    const { namespace, name, uid, resourceVersion } = build.metadata;
+    const object = formatKey({ namespace, name });
+    const images = await readImages(kube, namespace, signal);
     if (images.length === 0) {
-      // Not labelled, as nothing was scanned: a look an hour, at each new list, costs two requests.
+      // Without a label, because nothing was scanned: each list, once an hour, looks again.
       metrics.countScan("nothing");
       log.debug("Build has no Deployments to scan", { object });
       return;
     }
-    const outcome = await ensureScanner(kube, build, { images, options, signal });
-    await label(build, signal);
+    const outcome = await ensureScanner(kube, build, scanPod(build, images, options), signal);
+    // With the uid, applying to a pod that is gone is a conflict and creates none.
+    const fields = { metadata: { uid, resourceVersion, labels: { [LABELS.scanned]: "true" } } };
+    await kube.apply(RESOURCES.pods, { namespace, name }, fields, { signal });
     metrics.countScan(outcome);
     const message = outcome === "superseded"
-      ? "Build not scanned as a later one is"
+      ? "Build not scanned because a later one is"
       : "Build is being scanned";
     log.info(message, { object, images: images.length, outcome });
   }
 
-  /** With the uid, applying to a pod that is gone is a conflict and does not create one. */
-  async function label({ metadata }: Pod, signal: AbortSignal): Promise<void> {
-    const { uid, resourceVersion, namespace, name } = metadata;
-    const fields = { metadata: { uid, resourceVersion, labels: { [LABELS.scanned]: "true" } } };
-    await kube.apply(RESOURCES.pods, { namespace, name }, fields, { signal });
-  }
-
-  /** Counts and tells a failure. @returns What is thrown, and by that logged: it says what to do. */
-  async function failed(build: Pod, cause: unknown, signal: AbortSignal): Promise<unknown> {
+  /** Counts a failure, and reports it in an Event if someone can fix it. Returns the error to throw, which is then logged. */
+  async function report(build: Pod, cause: unknown, signal: AbortSignal): Promise<unknown> {
     const object = formatKey(keyOf(build));
     const refusal = refusalOf(cause);
     metrics.countScan("failed", refusal?.code ?? (cause instanceof AppError ? cause.code : "unknown"));
     if (!refusal) return cause;
-    const { code, help, isFinal } = refusal;
+    const { code, help } = refusal;
     const text = `Cannot scan the images of build ${object}: ${help}`;
-    if (told.get(object) !== code) {
-      told.set(object, code);
+    if (reported.get(object) !== code) {
+      reported.set(object, code);
       const note = `${text} (${(cause as Error).message})`;
       await events.warn({ resource: RESOURCES.pods, object: build }, "InsightsScanFailed", note, { signal });
     }
-    return new (isFinal ? TerminalError : AppError)(code, text, { cause });
+    // An invalid pod stays invalid until the build or the program's options change.
+    return new (code === "invalid" ? TerminalError : AppError)(code, text, { cause });
   }
 }
 
-/** The selectors once more, on what is there now. */
+/** The selectors again, for the current state. */
 function isWaiting({ metadata: { labels = {} }, status }: Pod): boolean {
   return LABELS.buildName in labels && !(LABELS.scanned in labels) && !(LABELS.scanStatus in labels) &&
     status?.phase === "Succeeded";
 }
 
-/** Why a scan was refused, where somebody can do something about it. */
-interface Refusal {
-  readonly code: string;
-  /** What is wrong and what to do. */
-  readonly help: string;
-  /** Whether trying again can't help before the build or the program's options change. */
-  readonly isFinal?: boolean;
-}
-
-function refusalOf(error: unknown): Refusal | undefined {
+/** Why a scan was refused, and what to do, if someone can fix it. */
+function refusalOf(error: unknown): { readonly code: string; readonly help: string } | undefined {
   if (isOverQuota(error)) {
-    return {
-      code: "quota",
-      help: "its namespace's quota leaves no room for the scanner's pod: raise it, or delete pods. " +
-        "It is tried again",
-    };
+    const help = "its namespace's quota leaves no room for the scanner's pod: raise it, or delete pods. " +
+      "The scan is retried";
+    return { code: "quota", help };
   }
   if (isForbidden(error)) {
-    return {
-      code: "forbidden",
-      help: "the cluster forbids insights-remote what a scan takes: have its operators grant the rights of " +
-        "manifests/components/build_scanner, or admit the scanner's pod. It is tried again",
-    };
+    const help = "the cluster forbids what a scan needs: have its operators grant the rights of " +
+      "manifests/components/build_scanner, or admit the scanner's pod. The scan is retried";
+    return { code: "forbidden", help };
   }
   if (isInvalid(error)) {
-    return {
-      code: "invalid",
-      help: "the API server takes no such pod: have the cluster's operators check BUILD_SCANNER_IMAGE and " +
-        "BUILD_SCANNER_EXTRA_ENV_VARS",
-      isFinal: true,
-    };
+    const help = "the API server refuses its scanner's pod as invalid: have the cluster's operators check " +
+      "BUILD_SCANNER_IMAGE and BUILD_SCANNER_EXTRA_ENV_VARS";
+    return { code: "invalid", help };
   }
   if (error instanceof AppError && error.code === "name-taken") {
-    return {
-      code: error.code,
-      help: "the name of its scanner is taken by a pod that is no scanner: delete that. It is tried again",
-    };
+    const help = "a pod that is no scanner has its scanner's name: delete that pod. The scan is retried";
+    return { code: error.code, help };
   }
   return undefined;
 }

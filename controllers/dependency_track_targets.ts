@@ -8,7 +8,7 @@ import { operatorsAuthorities, WELL_KNOWN_AUTHORITIES } from "../lib/dependency_
 import type { DependencyTrackServer } from "../lib/dependency_track/client.ts";
 import { DependencyTrackRefusedError } from "../lib/dependency_track/errors.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
-import { isNotFound } from "../lib/kube/errors.ts";
+import { unlessNotFound } from "../lib/kube/errors.ts";
 import { type ConfigMap, type ObjectMeta, RESOURCES, type Secret } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS, parseGoBoolean } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
@@ -74,8 +74,8 @@ export function customTarget(
 ): DependencyTrackTarget {
   const endpointOf = ({ annotations = {} }: ObjectMeta) => annotations[ANNOTATIONS.trackEndpoint] ?? "";
 
-  function prodOnlyOf(data: Secret["data"], namespace: string): boolean {
-    const text = valueOf(data, SITE_SECRET.prodOnly);
+  function prodOnlyOf(secret: Secret | undefined, namespace: string): boolean {
+    const text = valueOf(secret, SITE_SECRET.prodOnly);
     const prodOnly = parseGoBoolean(text);
     if (text !== "" && prodOnly === undefined) {
       const fields = { namespace, variable: SITE_SECRET.prodOnly };
@@ -93,10 +93,17 @@ export function customTarget(
     },
     async resolve(metadata, signal) {
       const endpoint = checkEndpoint(endpointOf(metadata), options);
-      const data = await readSiteSecret(kube, metadata.namespace, signal);
-      const key = valueOf(data, SITE_SECRET.key);
-      if (!/^[\x21-\x7e]+$/.test(key)) throw keyError();
-      if (prodOnlyOf(data, metadata.namespace) && !isProduction(metadata)) return undefined;
+      const secretKey = { namespace: metadata.namespace, name: SITE_SECRET.name };
+      const secret = await unlessNotFound(kube.get(RESOURCES.secrets, secretKey, { signal }));
+      const key = valueOf(secret, SITE_SECRET.key);
+      if (!/^[\x21-\x7e]+$/.test(key)) {
+        throw new DependencyTrackRefusedError(
+          "track-key",
+          "Cannot send this SBOM to the site's own Dependency-Track because there is no API key: " +
+            `set the variable ${SITE_SECRET.key} on the environment, and deploy it again`,
+        );
+      }
+      if (prodOnlyOf(secret, metadata.namespace) && !isProduction(metadata)) return undefined;
       const { allowsAddress } = options;
       return { endpoint, key, allowsAddress, authorities: WELL_KNOWN_AUTHORITIES };
     },
@@ -130,27 +137,6 @@ function endpointError(what: string): DependencyTrackRefusedError {
   );
 }
 
-function keyError(): DependencyTrackRefusedError {
-  return new DependencyTrackRefusedError(
-    "track-key",
-    `Cannot send this SBOM to the site's own Dependency-Track because there is no API key: set the variable ${SITE_SECRET.key} ` +
-      "on the environment, and deploy it again",
-  );
-}
-
-async function readSiteSecret(
-  kube: Pick<KubeClient, "get">,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<Secret["data"]> {
-  try {
-    return (await kube.get(RESOURCES.secrets, { namespace, name: SITE_SECRET.name }, { signal })).data;
-  } catch (error) {
-    if (isNotFound(error)) throw keyError();
-    throw error;
-  }
-}
-
-function valueOf(data: Secret["data"], name: string): string {
-  return Buffer.from(data?.[name] ?? "", "base64").toString().trim();
+function valueOf(secret: Secret | undefined, name: string): string {
+  return Buffer.from(secret?.data?.[name] ?? "", "base64").toString().trim();
 }

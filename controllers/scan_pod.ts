@@ -1,5 +1,5 @@
 /**
- * The pod that scans the images of an environment after a build: what it is made of, and nothing of when (contract §7).
+ * The pod that scans the images of an environment after a build (docs/protocol.md, "Build scanner").
  *
  * @module
  */
@@ -7,17 +7,15 @@ import type { ObjectPatch } from "../lib/kube/client.ts";
 import type { EnvironmentVariable, PartialObject, Pod } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
 
-/** What the operator can choose. */
+/** The operator's settings for scans. */
 export interface ScanPodOptions {
-  /** Image of the scanner. */
   readonly image: string;
-  /** Variables for the scanner, by name; they win over all others. */
+  /** More variables by name; they override all others. */
   readonly extraEnv: Readonly<Record<string, string>>;
 }
 
-/** A whole scanner pod, to be created. */
+/** A scanner pod to be created. */
 export interface ScanPod extends ObjectPatch {
-  /** Its identity, and how it is found again. */
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
@@ -26,7 +24,7 @@ export interface ScanPod extends ObjectPatch {
   };
 }
 
-/** What a scanner pod is found by. It must not carry `lagoon.sh/buildName`, or it would count as a build itself. */
+/** Identify a scanner pod. It must not have `lagoon.sh/buildName` as well, or it would count as a build. */
 export const SCANNER_LABELS: Readonly<Record<string, string>> = {
   [LABELS.scanStatus]: "scanning",
   [LABELS.imageScanner]: "true",
@@ -34,27 +32,22 @@ export const SCANNER_LABELS: Readonly<Record<string, string>> = {
 
 const DEFAULT_DOCKER_HOST = "docker-host.lagoon.svc";
 
-/** Has the credentials of the registry that Lagoon pushes images to. */
+/** Holds the credentials of the registry that Lagoon pushes images to. */
 const REGISTRY_SECRET = "lagoon-internal-registry-secret";
 
-/** Variables of a build that its scanner gets, too. */
-const PASSED_ON = new RegExp(
-  `^(?:${
-    [
-      "BRANCH",
-      "BUILD_TYPE",
-      "ENVIRONMENT",
-      "ENVIRONMENT_TYPE",
-      "PROJECT",
-      "PR_BASE_BRANCH",
-      "PR_HEAD_BRANCH",
-      "PR_NUMBER",
-      "LAGOON_ENVIRONMENT_VARIABLES",
-      "LAGOON_FEATURE_FLAG_.+",
-    ].join("|")
-  })$`,
-  "i",
-);
+/** Variables that a scanner gets from its build. */
+const PASSED_ON = [
+  "BRANCH",
+  "BUILD_TYPE",
+  "ENVIRONMENT",
+  "ENVIRONMENT_TYPE",
+  "PROJECT",
+  "PR_BASE_BRANCH",
+  "PR_HEAD_BRANCH",
+  "PR_NUMBER",
+  "LAGOON_ENVIRONMENT_VARIABLES",
+];
+const PASSED_ON_PREFIX = /^LAGOON_FEATURE_FLAG_./;
 
 /** Makes the scanner pod of a build. */
 export function scanPod(build: Pod, images: readonly string[], options: ScanPodOptions): ScanPod {
@@ -68,10 +61,10 @@ export function scanPod(build: Pod, images: readonly string[], options: ScanPodO
       namespace,
       labels: SCANNER_LABELS,
       annotations: {
-        // Tells after a restart whether this build has its scanner, also when a build before it had the same name.
+        // After a restart, the uid tells whether this build has its scanner, even if an earlier build had the same name.
         [ANNOTATIONS.buildUid]: uid,
-        // The build's pod may be gone when a build before it is looked at.
-        ...(finished === undefined ? {} : { [ANNOTATIONS.buildFinished]: finished }),
+        // The build's pod may be gone when an earlier build is reconciled.
+        ...(finished !== undefined && { [ANNOTATIONS.buildFinished]: finished }),
       },
     },
     spec: {
@@ -95,21 +88,21 @@ export function scanPod(build: Pod, images: readonly string[], options: ScanPodO
   };
 }
 
-/** Whether a scanner pod is that of this very build. */
+/** Whether a scanner pod belongs to exactly this build. */
 export function isScannerOf({ metadata }: PartialObject, build: Pod): boolean {
   return metadata.annotations?.[ANNOTATIONS.buildUid] === build.metadata.uid;
 }
 
 /**
- * Whether a scanner pod is that of a build which finished after this one: it was told of all images that this one left.
- * When a build was created says less, since two that overlap may finish in the other order. Without both times it is not.
+ * Whether a scanner pod belongs to a build that finished after this one, and so scans the images of this one, too. Creation
+ * times don't tell, because builds can overlap. False if either time is unknown.
  */
 export function isScannerOfLater({ metadata }: PartialObject, build: Pod): boolean {
   const scanned = Date.parse(metadata.annotations?.[ANNOTATIONS.buildFinished] ?? "");
   return scanned > Date.parse(finishedAt(build) ?? "");
 }
 
-/** When the last of its containers ended; the API server writes all times in UTC, so that they sort as texts. */
+/** When the last container ended. The API server writes all times in UTC, so that they sort as texts. */
 function finishedAt({ status }: Pod): string | undefined {
   return status?.containerStatuses?.flatMap(({ state }) => state?.terminated?.finishedAt ?? []).sort().at(-1);
 }
@@ -119,18 +112,21 @@ function scannerEnv(
   images: readonly string[],
   { extraEnv }: ScanPodOptions,
 ): readonly EnvironmentVariable[] {
-  const { namespace, annotations } = build.metadata;
-  const ours = {
+  const own = {
     INSIGHT_SCAN_IMAGES: images.join(","),
-    NAMESPACE: namespace,
-    DOCKER_HOST: annotations?.[ANNOTATIONS.dockerHost] || DEFAULT_DOCKER_HOST,
+    NAMESPACE: build.metadata.namespace,
+    DOCKER_HOST: build.metadata.annotations?.[ANNOTATIONS.dockerHost] || DEFAULT_DOCKER_HOST,
   };
-  const passedOn = (build.spec.containers[0]?.env ?? []).filter(({ name }) => PASSED_ON.test(name));
-  // A name that comes again takes the place of the one before, as the kubelet has it.
+  const passedOn = (build.spec.containers[0]?.env ?? []).filter(({ name }) => isPassedOn(name.toUpperCase()));
+  // The last entry of a name counts, as for the kubelet.
   const byName = new Map(
-    [...variables(ours), ...passedOn, ...variables(extraEnv)].map((variable) => [variable.name, variable]),
+    [...variables(own), ...passedOn, ...variables(extraEnv)].map((variable) => [variable.name, variable]),
   );
   return [...byName.values()].sort((one, other) => one.name < other.name ? -1 : 1);
+}
+
+function isPassedOn(name: string): boolean {
+  return PASSED_ON.includes(name) || PASSED_ON_PREFIX.test(name);
 }
 
 function variables(values: Readonly<Record<string, string>>): EnvironmentVariable[] {

@@ -75,6 +75,16 @@ export function isNotFound(error: unknown): boolean {
   return hasStatus(error, 404);
 }
 
+/** Waits for a request about one object; undefined when that does not exist. */
+export async function unlessNotFound<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Another writer was first, a precondition failed, or the name is taken: read again, then decide again. */
 export function isConflict(error: unknown): boolean {
   return hasStatus(error, 409);

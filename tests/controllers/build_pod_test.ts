@@ -1,4 +1,4 @@
-/** What happens between the requests of one scan; all else about builds is in tests/suites/scanner_suite.ts. */
+/** Races between the requests of one scan; everything else about builds is in tests/suites/scanner_suite.ts. */
 import assert from "node:assert/strict";
 import {
   BUILD_POD_SELECTOR,
@@ -33,7 +33,7 @@ const { signal } = new AbortController();
 
 type Kube = BuildPodDependencies["kube"];
 
-/** A finished build on an embedded API server, and the reconcile function with a client that a test may spoil. */
+/** A finished build on an embedded API server, and the reconcile function; `spoil` replaces methods of its client. */
 async function setUp(spoil: (kube: Kube, cluster: TestCluster) => Partial<Kube> = () => ({})) {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(startApiServer({ token: "t" }));
@@ -79,7 +79,7 @@ async function createBuild(cluster: TestCluster): Promise<void> {
   await cluster.setStatus("pods", NAMESPACE, KEY.name, { phase: "Succeeded" });
 }
 
-/** Has lists tell that the pod `old` is ending: without a kubelet, no pod does. */
+/** Makes lists say that the pod `old` is terminating, which needs a kubelet otherwise. */
 function withEndingScanner(kube: Kube): Partial<Kube> {
   return {
     list: async (...request) => {
@@ -95,14 +95,14 @@ function withEndingScanner(kube: Kube): Partial<Kube> {
 
 const isScanned = (pod?: TestObject) => pod?.metadata.labels?.["insights.lagoon.sh/scanned"] === "true";
 
-Deno.test("the selector leaves out what was scanned and what scans", () => {
+Deno.test("the selector excludes scanned builds and scanners", () => {
   assert.equal(
     BUILD_POD_SELECTOR,
     "lagoon.sh/buildName,!insights.lagoon.sh/scanned,!insights.lagoon.sh/scan-status",
   );
 });
 
-Deno.test("each build that is seen is put in line", async () => {
+Deno.test("the handler queues each build", async () => {
   const queue = new WorkQueue({ clock: new ManualClock(), random: () => 0 });
   const handler = buildPodHandler(queue);
   handler.onObject({ metadata: { ...KEY, uid: "1", resourceVersion: "1" } });
@@ -110,7 +110,7 @@ Deno.test("each build that is seen is put in line", async () => {
   queue.close();
 });
 
-Deno.test("a label that can't be written is written by the next try, and there is one scanner", async () => {
+Deno.test("a label that can't be written is written by the next attempt, without a second scanner", async () => {
   await using scene = await setUp();
   scene.server.faults.add({
     fault: { kind: "status", status: 500 },
@@ -125,7 +125,7 @@ Deno.test("a label that can't be written is written by the next try, and there i
   assert.deepEqual(await scene.counted(), ["failed kubernetes-500 1", "found  1"]);
 });
 
-Deno.test("a scanner whose creation was not answered is not created twice", async () => {
+Deno.test("a scanner whose creation got no answer is not created twice", async () => {
   let lost = false;
   await using scene = await setUp((kube) => ({
     create: async (...request) => {
@@ -141,7 +141,7 @@ Deno.test("a scanner whose creation was not answered is not created twice", asyn
   assert.deepEqual((await scene.scanners()).map(({ uid }) => uid), [before?.uid]);
 });
 
-Deno.test("two replicas at the same time make one scanner", async () => {
+Deno.test("two replicas at the same time create one scanner", async () => {
   await using scene = await setUp();
   const other = createBuildPodReconcile({
     kube: scene.kube,
@@ -150,17 +150,17 @@ Deno.test("two replicas at the same time make one scanner", async () => {
     log: new MemoryLogger(),
   }, OPTIONS);
   const results = await Promise.allSettled([scene.reconcile(KEY, { signal }), other(KEY, { signal })]);
-  // The label of one may meet that of the other, which is a conflict and tried again.
+  // The second label may be a conflict, which is retried.
   for (const result of results) assert.ok(result.status === "fulfilled" || isConflict(result.reason));
   const created = scene.server.requests.filter(({ method, resource, status }) =>
     method === "POST" && resource === "pods" && status === 201
   );
-  // The build itself is the other one.
+  // One of them is the build itself.
   assert.equal(created.length, 2);
   assert.ok(isScanned(await scene.cluster.get("pods", NAMESPACE, KEY.name)));
 });
 
-Deno.test("a build that doesn't wait any more when its turn comes is left alone", async () => {
+Deno.test("a build that no longer waits when it is reconciled is left alone", async () => {
   await using scene = await setUp();
   await scene.cluster.setStatus("pods", NAMESPACE, KEY.name, { phase: "Running" });
   assert.deepEqual(await scene.reconcile(KEY, { signal }), {});
@@ -173,7 +173,7 @@ Deno.test("a build that doesn't wait any more when its turn comes is left alone"
   assert.deepEqual(await scene.scanners(), []);
 });
 
-Deno.test("the scanner of a later build that is ending scans nothing any more", async () => {
+Deno.test("a terminating scanner of a later build does not count", async () => {
   await using scene = await setUp(withEndingScanner);
   await scene.cluster.setStatus("pods", NAMESPACE, KEY.name, {
     phase: "Succeeded",
@@ -185,7 +185,7 @@ Deno.test("the scanner of a later build that is ending scans nothing any more", 
   assert.equal((await scene.scanners()).length, 1);
 });
 
-Deno.test("an old scanner that is ending already is not deleted once more", async () => {
+Deno.test("a terminating scanner is not deleted again", async () => {
   await using scene = await setUp(withEndingScanner);
   await scene.cluster.create("pods", NAMESPACE, OLD);
   await scene.reconcile(KEY, { signal });
@@ -193,7 +193,7 @@ Deno.test("an old scanner that is ending already is not deleted once more", asyn
   assert.deepEqual(scene.server.requests.filter(({ method }) => method === "DELETE"), []);
 });
 
-Deno.test("a build that is gone before its turn needs nothing", async () => {
+Deno.test("a build that is gone before it is reconciled needs nothing", async () => {
   await using scene = await setUp();
   await scene.cluster.delete("pods", NAMESPACE, KEY.name);
   assert.deepEqual(await scene.reconcile(KEY, { signal }), {});
@@ -201,7 +201,7 @@ Deno.test("a build that is gone before its turn needs nothing", async () => {
   assert.deepEqual([await scene.counted(), scene.log.lines], [[], []]);
 });
 
-Deno.test("a build that goes while its scanner is made doesn't come back by its label", async () => {
+Deno.test("a build that is deleted while its scanner is created is not created again by its label", async () => {
   await using scene = await setUp((kube, cluster) => ({
     create: async (...request) => {
       await cluster.delete("pods", NAMESPACE, KEY.name);
@@ -214,7 +214,7 @@ Deno.test("a build that goes while its scanner is made doesn't come back by its 
   assert.deepEqual([await scene.counted(), scene.notes], [[], []]);
 });
 
-Deno.test("another build of the same name doesn't get the label, but a scanner of its own", async () => {
+Deno.test("a new build of the same name gets its own scanner, not the label of the old one", async () => {
   let replaced = false;
   await using scene = await setUp((kube, cluster) => ({
     create: async (...request) => {
@@ -238,7 +238,7 @@ Deno.test("another build of the same name doesn't get the label, but a scanner o
   assert.deepEqual(others, []);
 });
 
-Deno.test("an old scanner that goes by itself is none to wait for", async () => {
+Deno.test("an old scanner that is gone before it is deleted is no error", async () => {
   await using scene = await setUp((kube, cluster) => ({
     delete: async (...request) => {
       await cluster.delete("pods", NAMESPACE, "old");
@@ -250,7 +250,7 @@ Deno.test("an old scanner that goes by itself is none to wait for", async () => 
   assert.equal((await scene.scanners()).length, 1);
 });
 
-Deno.test("a pod that took the old scanner's name meanwhile is not deleted for it", async () => {
+Deno.test("a pod that took the old scanner's name meanwhile is not deleted", async () => {
   let replaced = "";
   await using scene = await setUp((kube, cluster) => ({
     delete: async (...request) => {
@@ -267,7 +267,7 @@ Deno.test("a pod that took the old scanner's name meanwhile is not deleted for i
   assert.equal((await scene.scanners()).length, 1);
 });
 
-Deno.test("the images of all Deployments are taken, however many pages they fill", async () => {
+Deno.test("the images of all Deployments are scanned, over several pages", async () => {
   await using scene = await setUp();
   const names = Array.from({ length: 120 }, (_, index) => `app-${String(index).padStart(3, "0")}`);
   for (const name of names) {
@@ -311,7 +311,7 @@ const REFUSALS = [
 ] as const;
 
 for (const { status, message, code, says, final } of REFUSALS) {
-  Deno.test(`"${message}" (${status}) is told once in an Event, and ${final ? "not " : ""}tried again`, async () => {
+  Deno.test(`"${message}" (${status}) is reported once in an Event, and ${final ? "not " : ""}retried`, async () => {
     await using scene = await setUp(() => ({
       create: () => Promise.reject(new KubeError(`Cannot create pods: ${message}`, { status })),
     }));

@@ -11,7 +11,7 @@ const IMAGES = [
   "registry.example/proj/main/cli@sha256:cc",
 ];
 
-/** Fields of the sample that the API server has filled in. */
+/** Fields of the sample that the API server added. */
 const DEFAULTED = {
   metadata: ["uid", "resourceVersion", "generation", "creationTimestamp"],
   spec: [
@@ -31,7 +31,7 @@ const DEFAULTED = {
 const without = (object: object, names: readonly string[]): Record<string, unknown> =>
   Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
 
-/** The sample as it was sent. */
+/** The sample as the Go remote sent it. */
 function sent() {
   const { apiVersion, kind, metadata, spec } = golden.scanner;
   const [container] = spec.containers;
@@ -48,7 +48,7 @@ function sent() {
   };
 }
 
-Deno.test("the pod is the Go remote's, and carries the uid of its build besides", () => {
+Deno.test("the pod is the Go remote's, plus the uid of its build", () => {
   const build = golden.build as unknown as Pod;
   const extraEnv = { SCAN_MODE: "fast", EXTRA: "2" };
   const { metadata: { annotations, ...metadata }, ...pod } = scanPod(build, IMAGES, { ...OPTIONS, extraEnv });
@@ -56,7 +56,7 @@ Deno.test("the pod is the Go remote's, and carries the uid of its build besides"
   assert.deepEqual(annotations, { "insights.lagoon.sh/build-uid": build.metadata.uid });
 });
 
-Deno.test("the pod is that of its very build, and no build itself", () => {
+Deno.test("the pod belongs to exactly its build, and is no build itself", () => {
   const build = finishedBuild();
   const pod = { metadata: { ...scanPod(build, IMAGES, OPTIONS).metadata, uid: "1", resourceVersion: "1" } };
   assert.equal(isScannerOf(pod, build), true);
@@ -66,7 +66,7 @@ Deno.test("the pod is that of its very build, and no build itself", () => {
   assert.equal("lagoon.sh/buildName" in pod.metadata.labels, false);
 });
 
-Deno.test("a scanner tells when its build had finished, and only by that which of two is later", () => {
+Deno.test("a scanner says when its build finished, and only that decides which of two is later", () => {
   const { metadata, spec } = finishedBuild();
   const at = (...times: (string | undefined)[]): Pod => ({
     metadata,
@@ -99,7 +99,7 @@ interface Case {
   readonly annotations?: Record<string, string>;
   readonly images?: readonly string[];
   readonly extraEnv?: Record<string, string>;
-  /** Without the three that every scanner gets, unless they are named. */
+  /** Besides the three that every scanner gets; overrides them. */
   readonly expected: Record<string, unknown>;
 }
 
@@ -110,12 +110,12 @@ const VALUE_FROM = {
 const CASES: Readonly<Record<string, Case>> = {
   "a build without variables": { env: [], expected: {} },
   "one image": { env: [], images: ["a:1"], expected: { INSIGHT_SCAN_IMAGES: "a:1" } },
-  "several images, in their order, also those that come twice": {
+  "several images, in order, with duplicates": {
     env: [],
     images: ["b:1", "a:1", "b:1"],
     expected: { INSIGHT_SCAN_IMAGES: "b:1,a:1,b:1" },
   },
-  "a build without the annotation of a docker host": {
+  "a build without the annotation for a docker host": {
     env: [],
     annotations: {},
     expected: { DOCKER_HOST: "docker-host.lagoon.svc" },
@@ -146,14 +146,14 @@ const CASES: Readonly<Record<string, Case>> = {
       LAGOON_FEATURE_FLAG_A: "1",
     },
   },
-  "names in other cases, as they are": {
+  "names in another case, unchanged": {
     env: [{ name: "branch", value: "a" }, { name: "BRANCH", value: "b" }, {
       name: "lagoon_Feature_flag_x",
       value: "c",
     }],
     expected: { branch: "a", BRANCH: "b", lagoon_Feature_flag_x: "c" },
   },
-  "no names that only begin or end so": {
+  "no names that only contain one of these": {
     env: ["MY_BRANCH", "BRANCHES", "LAGOON_FEATURE_FLAG_", "PR_TITLE", "XLAGOON_FEATURE_FLAG_X", "PROJECT_"]
       .map((name) => ({ name, value: "1" })),
     expected: {},
@@ -167,11 +167,11 @@ const CASES: Readonly<Record<string, Case>> = {
     env: [{ name: "BRANCH", value: "first" }, { name: "BRANCH", value: "last" }],
     expected: { BRANCH: "last" },
   },
-  "nothing of the build's that the scanner has of its own": {
+  "no variables of the build that the scanner sets itself": {
     env: [{ name: "NAMESPACE", value: "other" }, { name: "DOCKER_HOST", value: "other" }],
     expected: {},
   },
-  "extra variables that win over all others": {
+  "extra variables, which override all others": {
     env: [{ name: "LAGOON_ENVIRONMENT_VARIABLES", valueFrom: VALUE_FROM }, { name: "BRANCH", value: "main" }],
     extraEnv: {
       NAMESPACE: "mine",

@@ -1,4 +1,4 @@
-/** The whole program with the build scanner, as in a pod: on a real kube-apiserver, with the rights of `manifests/` alone. */
+/** The whole program with the build scanner, as in a pod: on a real kube-apiserver, with only the permissions in `manifests/`. */
 import assert from "node:assert/strict";
 import { buildPod, deployment } from "../fixtures/builds.ts";
 import { TestCluster, type TestObject } from "../fixtures/cluster.ts";
@@ -21,12 +21,12 @@ const SCANNING = {
   BUILD_SCANNER_IMAGE: golden.scanner.spec.containers[0]!.image,
   BUILD_SCANNER_EXTRA_ENV_VARS: "EXTRA=2,SCAN_MODE=fast",
 };
-/** What tokens are signed with, a variable of the scanner, and values of two of the build's that are the build's alone. */
+/** Must not be logged: the signing secret, a variable of the scanner, and values of the build's own variables. */
 const SECRETS = [TOKEN_SECRET, "SCAN_MODE", "not this", "overridden"];
-/** What each pod has of its own. */
+/** Metadata that differ between clusters. */
 const OWN = ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "annotations"];
 
-/** A cluster with a finished build, and the token of a ServiceAccount with the rights of the base and of the component. */
+/** A cluster with a finished build, and the token of a ServiceAccount with the permissions of the base and the component. */
 async function setUp() {
   await using stack = new AsyncDisposableStack();
   const api = stack.use(await startKubeApiserver());
@@ -89,10 +89,10 @@ async function untilCounted(program: Started, outcome: string): Promise<void> {
   await until(`a scan is counted as ${outcome}`, async () => (await program.metrics()).includes(line));
 }
 
-async function assertTellsNothing(program: Started, token: string): Promise<void> {
-  const told = program.log() + await program.output;
-  for (const secret of [...SECRETS, token]) assert.ok(!told.includes(secret), secret);
-  const failures = told.split("\n").filter((line) => /"level":"(?:WARN|ERROR)"|forbidden/.test(line));
+async function assertLogsNoSecret(program: Started, token: string): Promise<void> {
+  const logged = program.log() + await program.output;
+  for (const secret of [...SECRETS, token]) assert.ok(!logged.includes(secret), secret);
+  const failures = logged.split("\n").filter((line) => /"level":"(?:WARN|ERROR)"|forbidden/.test(line));
   assert.deepEqual(failures, []);
 }
 
@@ -102,19 +102,19 @@ const without = (object: object, names: readonly string[]) =>
 
 Deno.test({
   ...ignoredWithoutApiserver(
-    "in a pod, the program has a finished build scanned once, also when it is killed",
+    "in a pod, the program scans a finished build once, even if it is killed",
   ),
   fn: async (test) => {
     await using scene = await setUp();
     const { cluster, pod, token } = scene;
 
-    await test.step("nothing is done while the build scanner is off", async () => {
+    await test.step("nothing happens while the build scanner is off", async () => {
       const before = await cluster.list("pods", NAMESPACE);
       await using program = await start(pod.env);
       await cluster.until("secrets", NAMESPACE, "insights-token", (secret) => secret !== undefined);
       assert.doesNotMatch(await program.metrics(), /="build"|builds-watch|build_scans_total\{/);
       assert.equal(await program.stop(), 0, program.log());
-      await assertTellsNothing(program, token);
+      await assertLogsNoSecret(program, token);
       assert.deepEqual(await cluster.list("pods", NAMESPACE), before);
     });
 
@@ -132,16 +132,16 @@ Deno.test({
       await untilCounted(program, "created");
       assert.match(await program.metrics(), /builds-watch/);
       await program.kill();
-      await assertTellsNothing(program, token);
+      await assertLogsNoSecret(program, token);
     });
 
-    await test.step("killed before it wrote the label, it writes that and makes no second scanner", async () => {
+    await test.step("after a kill before the label, it writes the label and creates no second scanner", async () => {
       await cluster.mark("pods", NAMESPACE, BUILD, { labels: { [SCANNED]: null } });
       await using program = await start({ ...pod.env, ...SCANNING });
       await cluster.until("pods", NAMESPACE, BUILD, isScanned);
       await untilCounted(program, "found");
       assert.equal(await program.stop(), 0, program.log());
-      await assertTellsNothing(program, token);
+      await assertLogsNoSecret(program, token);
       const pods = (await cluster.list("pods", NAMESPACE)).map(({ metadata }) => metadata);
       assert.deepEqual(pods.map(({ name }) => name), [SCANNER, BUILD]);
       assert.equal(pods[0]?.uid, uid);

@@ -1,5 +1,5 @@
 /**
- * What becomes of builds that have finished, on any API server.
+ * The build scanner, on any API server.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const SPEC = { containers: [{ name: "scanner", image: "scanner:0" }] };
 const isScanned = (pod?: TestObject) => pod?.metadata.labels?.["insights.lagoon.sh/scanned"] === "true";
 const isThere = (object?: TestObject) => object !== undefined;
 
-/** A build that is as far as that; what it deploys is there already. */
+/** Creates a build in this phase. */
 async function build(
   cluster: TestCluster,
   namespace: string,
@@ -62,7 +62,7 @@ async function scanners(cluster: TestCluster, namespace: string): Promise<string
   return pods.map(({ metadata }) => metadata.name).filter((name) => name.startsWith("insights-scanner-"));
 }
 
-/** Waits until the controller has seen everything that was there before: it works on a later build, too. */
+/** Waits until the controller has reconciled what existed before, by the scan of a later build. */
 async function untilCaughtUp(cluster: TestCluster, namespace: string): Promise<void> {
   await cluster.createNamespace(namespace);
   await deploy(cluster, namespace);
@@ -70,13 +70,13 @@ async function untilCaughtUp(cluster: TestCluster, namespace: string): Promise<v
   await cluster.until("pods", namespace, BUILD, isScanned);
 }
 
-/** Counted is after the label, which is what tests see first. */
+/** The count follows the label, which tests see first. */
 async function untilCounted({ metrics }: Program, outcome: string): Promise<void> {
   const line = new RegExp(`^insights_remote_build_scans_total\\{outcome="${outcome}",code=""\\} [1-9]`, "m");
   await until(`a scan is counted as ${outcome}`, async () => line.test((await metrics.render()).text));
 }
 
-/** Refuses pods in the namespace, as soon as the API server has learned of it. */
+/** Sets a quota of no pods, and waits until the API server applies it. */
 async function limitPods(cluster: TestCluster, namespace: string): Promise<void> {
   const hard = { pods: "0" };
   await cluster.create("resourcequotas", namespace, { metadata: { name: "few" }, spec: { hard } });
@@ -94,7 +94,7 @@ async function limitPods(cluster: TestCluster, namespace: string): Promise<void>
 /** Registers the suite. */
 export function scannerSuite(factory: ClusterFactory): void {
   describeSuite(factory, (test) => {
-    test("a build that finishes gets a scanner of all its images, and then its label", async ({ cluster, namespace, run }) => {
+    test("a build that finishes gets a scanner for all images, and then its label", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
       await using program = run(SCAN);
       const { metadata } = await build(cluster, namespace, { phase: "Running" });
@@ -119,7 +119,7 @@ export function scannerSuite(factory: ClusterFactory): void {
       assert.doesNotMatch(JSON.stringify(program.log.lines), /SCAN_MODE|fast|production/);
     });
 
-    test("a build is not scanned while it runs, when it failed, or when it was scanned", async ({ cluster, namespace, run }) => {
+    test("a build that runs, has failed or has been scanned is not scanned", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
       await build(cluster, namespace, { name: "running", phase: "Running" });
       await build(cluster, namespace, { name: "failed", phase: "Failed" });
@@ -136,14 +136,14 @@ export function scannerSuite(factory: ClusterFactory): void {
       assert.deepEqual(await cluster.list("pods", namespace), before);
     });
 
-    test("a build without Deployments is left as it is", async ({ cluster, namespace, run }) => {
+    test("a build without Deployments is left unchanged", async ({ cluster, namespace, run }) => {
       const before = await build(cluster, namespace);
       await using _program = run(SCAN);
       await untilCaughtUp(cluster, `${namespace}-later`);
       assert.deepEqual(await cluster.list("pods", namespace), [before].map(listed));
     });
 
-    test("the scanner of the build before is replaced, other pods stay", async ({ cluster, namespace, run }) => {
+    test("the scanner of an earlier build is replaced, and other pods stay", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
       await cluster.create("pods", namespace, {
         metadata: { name: "insights-scanner-old", labels: SCANNER_LABELS },
@@ -158,9 +158,9 @@ export function scannerSuite(factory: ClusterFactory): void {
       assert.deepEqual(names, [SCANNER, BUILD, "site"]);
     });
 
-    // They come to their turn in the order of their names.
+    // Builds are reconciled in the order of their names.
     for (const [last, other, turn] of [["a", "b", "first"], ["b", "a", "last"]] as const) {
-      test(`of builds that wait, the scanner of the one that finished last stays, also when its turn comes ${turn}`, async ({ cluster, namespace, run }) => {
+      test(`of several builds, the scanner of the one that finished last stays, even if it is reconciled ${turn}`, async ({ cluster, namespace, run }) => {
         await deploy(cluster, namespace);
         await build(cluster, namespace, { name: last, finishedAt: "2026-01-01T08:00:00Z" });
         await build(cluster, namespace, { name: other, finishedAt: "2026-01-01T07:00:00Z" });
@@ -170,15 +170,15 @@ export function scannerSuite(factory: ClusterFactory): void {
         await build(cluster, namespace, { name: "later", finishedAt: "2026-01-01T09:00:00Z" });
         await cluster.until("pods", namespace, "later", isScanned);
         assert.deepEqual(await scanners(cluster, namespace), ["insights-scanner-later"]);
-        // One build is worked on at a time: what there was to tell of those before has been told.
-        const objects = program.log.with("Build not scanned as a later one is").map(({ fields }) =>
+        // One build is reconciled at a time, so the lines about the earlier ones are there.
+        const objects = program.log.with("Build not scanned because a later one is").map(({ fields }) =>
           fields["object"]
         );
         assert.equal(objects.includes(`${namespace}/${other}`), turn === "first");
       });
     }
 
-    test("a build whose label was not written before a restart keeps the scanner that it has", async ({ cluster, namespace, run }) => {
+    test("a build whose label was not written before a restart keeps its scanner", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
       const pod = await build(cluster, namespace) as unknown as Pod;
       const before = await cluster.create("pods", namespace, scanPod(pod, ["cli@sha256:cc"], OPTIONS));
@@ -189,7 +189,7 @@ export function scannerSuite(factory: ClusterFactory): void {
       await untilCounted(program, "found");
     });
 
-    test("so it does when the scanner has lost its labels meanwhile", async ({ cluster, namespace, run }) => {
+    test("a build keeps its scanner if that has lost its labels", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
       const pod = await build(cluster, namespace) as unknown as Pod;
       const { metadata, ...rest } = scanPod(pod, ["cli@sha256:cc"], OPTIONS);
@@ -200,7 +200,7 @@ export function scannerSuite(factory: ClusterFactory): void {
       assert.equal((await cluster.get("pods", namespace, SCANNER))?.metadata.uid, before.metadata.uid);
     });
 
-    test("a scanner of the same name that an earlier build left is replaced", async ({ cluster, namespace, run }) => {
+    test("a scanner of the same name from an earlier build is replaced", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
       const { metadata } = await build(cluster, namespace);
       const old = { ...metadata, namespace, uid: "another" };
@@ -212,31 +212,34 @@ export function scannerSuite(factory: ClusterFactory): void {
       assert.notEqual((await cluster.get("pods", namespace, SCANNER))?.metadata.uid, before.metadata.uid);
     });
 
-    test("somebody else's pod of the scanner's name stays, an Event tells of it, and the scan comes when it is gone", async ({ cluster, namespace, run }) => {
+    test("another pod with the scanner's name stays, an Event reports it, and the scan follows once it is gone", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
       await cluster.create("pods", namespace, { metadata: { name: SCANNER }, spec: SPEC });
       await build(cluster, namespace);
       await using program = run(SCAN);
       const failures = () => program.log.with("Reconcile failed").length;
-      await until("it is tried again", () => failures() >= 2);
+      await until("it is retried", () => failures() >= 2);
       const events = await cluster.list("events", namespace);
       assert.deepEqual(
         events.map(({ reason, involvedObject }) => [reason, involvedObject?.kind, involvedObject?.name]),
         [["InsightsScanFailed", "Pod", BUILD]],
       );
-      assert.match(events[0]?.message ?? "", new RegExp(`pod that is no scanner: delete that.*${SCANNER}`));
+      assert.match(
+        events[0]?.message ?? "",
+        new RegExp(`pod that is no scanner has its scanner's name: delete that pod.*${SCANNER}`),
+      );
       assert.equal(isScanned(await cluster.get("pods", namespace, BUILD)), false);
       await cluster.delete("pods", namespace, SCANNER);
       await cluster.until("pods", namespace, BUILD, isScanned);
       assert.ok(isThere(await cluster.get("pods", namespace, SCANNER)));
     });
 
-    test("a quota that leaves no room is told in an Event, and the scan comes when it is lifted", async ({ cluster, namespace, run }) => {
+    test("an exhausted quota is reported in an Event, and the scan follows once it is lifted", async ({ cluster, namespace, run }) => {
       await deploy(cluster, namespace);
       await build(cluster, namespace);
       await limitPods(cluster, namespace);
       await using program = run(SCAN);
-      await until("it is tried again", () => program.log.with("Reconcile failed").length >= 2);
+      await until("it is retried", () => program.log.with("Reconcile failed").length >= 2);
       const [event, ...others] = await cluster.list("events", namespace);
       assert.equal(event?.reason, "InsightsScanFailed");
       assert.match(event?.message ?? "", /quota leaves no room.*raise it.*exceeded quota: few/);
@@ -260,7 +263,7 @@ export function scannerSuite(factory: ClusterFactory): void {
       await using program = run(SCAN);
       await untilCaughtUp(cluster, `${namespace}-later`);
       assert.deepEqual(await scanners(cluster, namespace), []);
-      const lines = program.log.with("Build not scanned as its namespace is being deleted");
+      const lines = program.log.with("Build not scanned because its namespace is being deleted");
       assert.deepEqual(
         lines.map(({ fields }) => fields["object"]).filter((object) => object === `${namespace}/${BUILD}`),
         [
@@ -272,7 +275,7 @@ export function scannerSuite(factory: ClusterFactory): void {
   });
 }
 
-/** As it stands in a list: without its kind. */
+/** As in a list: without its kind. */
 function listed(object: TestObject): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(object).filter(([name]) => name !== "kind" && name !== "apiVersion"),

@@ -8,6 +8,7 @@ import {
   isNotFound,
   isOverQuota,
   kubeError,
+  unlessNotFound,
 } from "../../../lib/kube/errors.ts";
 
 Deno.test("kubeError() names the request, its object, and the server's message", () => {
@@ -42,6 +43,12 @@ Deno.test("the predicates distinguish statuses", () => {
     [false, false, false, false, false],
   ]);
   assert.equal(isNotFound(new Error("404")), false);
+});
+
+Deno.test("unlessNotFound() gives undefined for an object that does not exist, and throws every other error", async () => {
+  assert.equal(await unlessNotFound(Promise.resolve("object")), "object");
+  assert.equal(await unlessNotFound(Promise.reject(kubeError("get", {}, 404))), undefined);
+  await assert.rejects(unlessNotFound(Promise.reject(kubeError("get", {}, 403))), { status: 403 });
 });
 
 Deno.test("isNamespaceTerminating() distinguishes a terminating namespace from a missing permission", () => {
