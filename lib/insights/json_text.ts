@@ -1,13 +1,20 @@
 /**
- * Looks through JSON text without building what it describes: `JSON.parse` makes a hundred megabytes and more of a
- * ten megabyte text of empty objects, and V8 ends the whole program at its heap's limit.
+ * Checks JSON text without building values: `JSON.parse` needs ten times the memory of a text of empty objects, and V8 ends
+ * the program at its heap limit.
  *
  * @module
  */
-import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "./json_bytes.ts";
 
-/** What a text is found to be; at the first limit or mistake the rest is not looked at. */
+/** The result of a check, which ends at the first error. */
 export type JsonVerdict = "json" | "not-json" | "too-deep";
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
 const ESCAPED_ALONE: ReadonlySet<number> = new Set([...'"\\/bfnrt'].map((letter) => letter.charCodeAt(0)));
 
@@ -15,14 +22,14 @@ const COLON = /[ \t\n\r]*:[ \t\n\r]*/y;
 const ESCAPED_CODE = /\\u[0-9A-Fa-f]{4}/y;
 const SCALAR = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]+)?|true|false|null/y;
 
-/** What the helpers give for the end of something that isn't there. */
+/** The end of something that isn't there. */
 const NOWHERE = -1;
 
 /**
- * Tells whether a text is one JSON document (RFC 8259), as `JSON.parse` does. Takes time in proportion to the text's
- * length, and memory in proportion to its depth.
+ * Checks whether a text is one JSON document (RFC 8259), as `JSON.parse` does, in time proportional to its length and memory
+ * proportional to its depth.
  *
- * @param maxDepth How deep arrays and objects may be in each other; `[]` is 1 deep.
+ * @param maxDepth Limit of nested arrays and objects; `[]` has depth 1.
  */
 export function checkJson(text: string, maxDepth: number): JsonVerdict {
   const closers: number[] = [];
@@ -49,7 +56,7 @@ function closerOf(opener: number): number | undefined {
   return opener === OPEN_OBJECT ? CLOSE_OBJECT : undefined;
 }
 
-/** Leaves the arrays and objects that end here, and stops at what stands after them. */
+/** Skips the ends of arrays and objects, and the white space after them. */
 function skipClosers(text: string, start: number, closers: number[]): number {
   let at = skipSpace(text, start);
   while (closers.length > 0 && text.charCodeAt(at) === closers[closers.length - 1]) {
@@ -59,7 +66,7 @@ function skipClosers(text: string, start: number, closers: number[]): number {
   return at;
 }
 
-/** Where a field's value begins. */
+/** Skips a member's name and colon. */
 function endOfName(text: string, at: number): number {
   return text.charCodeAt(at) === QUOTE ? endOfMatch(COLON, text, endOfString(text, at)) : NOWHERE;
 }
@@ -81,7 +88,7 @@ function endOfString(text: string, quote: number): number {
 }
 
 function endOfEscape(text: string, backslash: number): number {
-  // JSON within JSON is full of these: a pattern would take most of the time.
+  // JSON within JSON is full of these, and a pattern is slow.
   if (ESCAPED_ALONE.has(text.charCodeAt(backslash + 1))) return backslash + 2;
   return endOfMatch(ESCAPED_CODE, text, backslash);
 }

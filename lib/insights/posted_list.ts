@@ -1,6 +1,6 @@
 /**
- * What a client posts → the message for Lagoon core, while it arrives: each item is parsed, checked, repaired and written
- * before the next one, so that memory holds the message and one item, however large the body is.
+ * Turns a posted list into the message for Lagoon core while it arrives. Each item is parsed, checked, repaired and written
+ * before the next one: memory holds the message and one item, however large the body is.
  *
  * @module
  */
@@ -14,27 +14,26 @@ import { ListWriter } from "./list_writer.ts";
 import { FactRepairs, repairProblem, Warnings } from "./repairs.ts";
 import { describeMistakes, factSchema, MAX_COUNTED, problemSchema, summarize } from "./schemas.ts";
 
-/** A body on its way to be a message; dispose of it (`using`) to give back what it holds. */
+/** A body that is becoming a message; dispose of it (`using`) to free its memory at once. */
 export interface PostedList extends Disposable {
-  /** Bytes that it holds. */
   readonly heldBytes: number;
   /**
    * Takes the next bytes of the body.
    *
-   * @throws {BodyError} When they can't be part of a list.
-   * @throws {AppError} When they are more than is taken: codes `too-many-items`, `item-too-large`, `message-too-large`.
+   * @throws {BodyError} When they are no part of a list.
+   * @throws {AppError} Codes `too-many-items`, `item-too-large` and `message-too-large`.
    */
   push(chunk: Uint8Array): void;
   /**
-   * Ends the body, and gives the message and what was repaired.
+   * Ends the body; returns the message, and a warning for each repair.
    *
-   * @throws {BodyError} When it is no list, or has mistakes: they are described by item and field.
+   * @throws {BodyError} When it is not a whole list, or items are invalid: the text names item and field.
    */
   end(): { readonly body: Uint8Array<ArrayBuffer>; readonly warnings: readonly string[] };
 }
 
 /**
- * Begins a list of facts: an array, or an object that holds the array as `facts`.
+ * Starts a list of facts: an array, or an object with the array as `facts`.
  *
  * @throws {AppError} Code `environment-id`, when the environment's id is not a number.
  */
@@ -56,7 +55,7 @@ export function createFactList(environment: Environment, limits: ListLimits): Po
 }
 
 /**
- * Begins a list of problems: an array.
+ * Starts a list of problems: an array.
  *
  * @throws {AppError} Code `environment-id`, when the environment's id is not a number.
  */
@@ -78,14 +77,11 @@ export function createProblemList(environment: Environment, limits: ListLimits):
 
 const NO_MEMORY = { heldBytes: 0, clear: () => {} } as const;
 
-/** What the two kinds of lists differ in. */
 interface ListParts<Item> {
   readonly schema: z.ZodType<Item, unknown>;
   readonly writer: ListWriter;
   readonly warnings: Warnings;
-  /** What it remembers of the items that are written. */
   readonly memory: { readonly heldBytes: number; clear(): void };
-  /** Repairs an item and writes it. */
   add(item: Item, index: number): void;
 }
 
@@ -97,7 +93,7 @@ function createList<Item>(
   const mistakes: string[] = [];
   const reader = new ItemReader({ ...shape, ...limits }, (value, index) => {
     const { success, data, error } = schema.safeParse(value);
-    // With a mistake nothing is sent: then only further mistakes are of interest.
+    // A list with a mistake is not sent.
     if (!success) mistakes.push(...describeMistakes(`${shape.name}[${index}]`, error));
     else if (mistakes.length === 0) add(data, index);
     if (mistakes.length >= MAX_COUNTED) throw new BodyError("body-invalid", summarize(mistakes));

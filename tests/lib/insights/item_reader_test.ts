@@ -18,7 +18,7 @@ function read(body: string | Uint8Array, options: ListOptions = FACTS, chunkSize
   for (let at = 0; at < bytes.length; at += chunkSize) {
     const chunk = bytes.slice(at, at + chunkSize);
     reader.push(chunk);
-    // The server may use its memory again.
+    // The memory of a chunk belongs to the server.
     chunk.fill(0x78);
   }
   reader.end();
@@ -39,7 +39,7 @@ function refusal(
   return assert.fail("The body was accepted");
 }
 
-Deno.test("a list is an array, or a member of an object, and null is an empty one", () => {
+Deno.test("a list is an array or a member of an object, and null is an empty list", () => {
   for (
     const body of ["[1,2]", " [ 1 , 2 ] \n", '{"facts":[1,2]}', '{"a":{"facts":[9]},"facts":[1,2],"b":null}']
   ) {
@@ -53,7 +53,7 @@ Deno.test("a list is an array, or a member of an object, and null is an empty on
   assert.deepEqual(read("[1]", PROBLEMS), [1]);
 });
 
-Deno.test("a body that is something else is told so, by what it is", () => {
+Deno.test("a body of another type is refused by the name of its type", () => {
   const expected = "body: expected an array of facts, or an object with facts, received ";
   for (
     const [body, type] of [["{}", "object"], ['{"a":[1]}', "object"], ["1", "number"], ['"x"', "string"], [
@@ -69,7 +69,7 @@ Deno.test("a body that is something else is told so, by what it is", () => {
   assert.deepEqual(refusal('{"facts":[1],"facts":[2]}'), ["body-invalid", "facts: expected once"]);
 });
 
-Deno.test("what is no JSON is refused, wherever the mistake is", () => {
+Deno.test("malformed JSON is refused wherever the mistake is", () => {
   const bodies = [
     "",
     " ",
@@ -121,21 +121,20 @@ Deno.test("bodies are UTF-8, with or without a byte order mark", () => {
   for (const bytes of [[0x5b, 0x22, 0xff, 0x22, 0x5d], [0x5b, 0x22, 0xc3, 0x22, 0x5d]]) {
     assert.equal(refusal(new Uint8Array(bytes))[0], "body-encoding", `${bytes}`);
   }
-  // A part of a mark, another character that begins like one, UTF-16, and a mark that is not at the beginning.
-  for (const bytes of [[0xef, 0x5b, 0x5d], [0xef, 0xbf, 0xbd, 0x5b, 0x5d]]) {
-    assert.equal(refusal(new Uint8Array(bytes))[0], "body-json", `${bytes}`);
-  }
+  // A part of a mark, UTF-16, another character that starts like a mark, and a mark that is not at the beginning.
+  assert.equal(refusal(new Uint8Array([0xef, 0x5b, 0x5d]))[0], "body-encoding");
   assert.equal(refusal(new Uint8Array([0xfe, 0xff, 0, 0x5b, 0, 0x5d]))[0], "body-encoding");
+  assert.equal(refusal(new Uint8Array([0xef, 0xbf, 0xbd, 0x5b, 0x5d]))[0], "body-json");
   assert.equal(refusal(new Uint8Array([0x20, ...mark, 0x5b, 0x5d]))[0], "body-json");
 });
 
-Deno.test("no more items are taken than allowed, and the rest is not even looked at", () => {
+Deno.test("one item too many ends the reading", () => {
   const options = { ...FACTS, maxItems: 2 };
   assert.deepEqual(read("[1,2]", options), [1, 2]);
   assert.deepEqual(refusal("[1,2,3,]]]", options), ["too-many-items", "facts: expected at most 2 items"]);
 });
 
-Deno.test("no item is held that is larger than allowed, however it arrives", () => {
+Deno.test("an item that is too large is refused, however it arrives", () => {
   const options = { ...FACTS, maxItemBytes: 10 };
   assert.deepEqual(read('["12345678"]', options), ["12345678"]);
   for (const size of [1, 3, 100]) {
@@ -150,12 +149,10 @@ Deno.test("no item is held that is larger than allowed, however it arrives", () 
   reader.push(new TextEncoder().encode('[1,"1234'));
   assert.equal(reader.pendingBytes, 5);
   reader.push(new TextEncoder().encode('"'));
-  assert.equal(reader.pendingBytes, 6);
-  reader.push(new TextEncoder().encode("]"));
   assert.equal(reader.pendingBytes, 0);
 });
 
-Deno.test("arrays and objects may be in each other as deep as allowed, counted from the body", () => {
+Deno.test("depth is limited, counted from the body", () => {
   const options = { ...FACTS, maxJsonDepth: 4 };
   assert.deepEqual(read('[{"a":[{}]}]', options), [{ a: [{}] }]);
   const message = "body: expected arrays and objects at most 4 deep in each other";
@@ -168,7 +165,7 @@ Deno.test("arrays and objects may be in each other as deep as allowed, counted f
 
 const anyChunks = fc.integer({ min: 1, max: 50 });
 
-Deno.test("whatever the list and however it is cut, the items are those of a JSON parser", () => {
+Deno.test("the items are those of JSON.parse(), however the body is cut", () => {
   const other = fc.dictionary(fc.string().filter((key) => key !== "facts"), fc.jsonValue({ maxDepth: 3 }));
   fc.assert(
     fc.property(
@@ -188,7 +185,7 @@ Deno.test("whatever the list and however it is cut, the items are those of a JSO
   );
 });
 
-Deno.test("whatever the bytes, a body is taken exactly when a JSON parser takes it", () => {
+Deno.test("a body is accepted exactly when JSON.parse() accepts it", () => {
   const json = fc.array(fc.jsonValue({ maxDepth: 3 }), { maxLength: 4 }).map((list) => JSON.stringify(list));
   const mutated = fc.tuple(json, fc.nat(), fc.constantFrom(...'[]{},:"\\ 1ae\n', "")).map(
     ([text, at, character]) => {

@@ -13,7 +13,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** A copy with one stretch of it left out, doubled, or replaced by another text. */
+/** A JSON text with a part cut out or replaced. */
 const mutation = fc.record({
   text: fc.oneof(fc.json({ maxDepth: 4 }), fc.json({ maxDepth: 4, stringUnit: "binary" })),
   at: fc.nat(200),
@@ -132,7 +132,7 @@ Deno.test("checkJson() knows every rule of JSON", () => {
   for (const text of others) assert.equal(checkJson(text, ENOUGH), "not-json", text);
 });
 
-Deno.test("checkJson() measures depth, and doesn't mind how deep a text is", () => {
+Deno.test("checkJson() limits depth, and reads texts of any depth", () => {
   for (
     const [text, depth] of [["1", 0], ["[]", 1], ["[{}]", 2], ['[[],{"a":[]}]', 3], ['["[[[["]', 1]] as const
   ) {

@@ -13,7 +13,7 @@ const ENVIRONMENT = {
 const LIMITS = { maxItems: 10_000, maxItemBytes: 20_000_000, maxJsonDepth: 32 };
 const HEADER = { environment: 3, projectName: "proj", environmentName: "main" };
 
-/** Posts a body, as text or as a value, and gives the message, decoded, and the warnings. */
+/** Posts a body, as text or as a value; returns the decoded message and the warnings. */
 function post(list: PostedList, body: unknown) {
   list.push(new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body)));
   const { body: bytes, warnings } = list.end();
@@ -24,7 +24,7 @@ function post(list: PostedList, body: unknown) {
 const postFacts = (body: unknown, limits = LIMITS) => post(createFactList(ENVIRONMENT, limits), body);
 const postProblems = (body: unknown, limits = LIMITS) => post(createProblemList(ENVIRONMENT, limits), body);
 
-/** The facts that come out, without what says whose they are. */
+/** The facts of the message, without their environment. */
 function parseFacts(body: unknown): unknown[] {
   return postFacts(body).message.facts.map((
     { environment: _id, projectName: _project, environmentName: _environment, ...fact }: Record<
@@ -69,24 +69,24 @@ Deno.test("a list becomes one message, with the environment of the token and the
   });
 });
 
-Deno.test("facts come in an array, and in an object that holds one", () => {
+Deno.test("facts may be an array, or an object with an array", () => {
   assert.deepEqual(parseFacts([FACT]), [FACT]);
   assert.deepEqual(parseFacts({ facts: [FACT] }), [FACT]);
   assert.deepEqual(parseFacts([]), []);
 });
 
-Deno.test("null is a list without items, as Go clients send it", () => {
+Deno.test("null is an empty list, as Go clients send it", () => {
   for (const body of ["null", '{"facts":null}']) assert.deepEqual(parseFacts(body), []);
   assert.deepEqual(postProblems("null").message, { ...HEADER, problems: [], type: "direct.problems" });
 });
 
-Deno.test("unknown fields are ignored, and so is everything that would name an environment or a type", () => {
+Deno.test("unknown fields are ignored, also those that name an environment or a type", () => {
   const more = { environment: ["x"], projectName: 1, environmentName: {}, id: 7 };
   assert.deepEqual(parseFacts([{ ...FACT, ...more }]), [FACT]);
   assert.deepEqual(parseFacts({ ...more, type: { direct: 1 }, facts: [FACT] }), [FACT]);
 });
 
-Deno.test("null and absence are empty", () => {
+Deno.test("null and missing fields are empty", () => {
   const nulls = (item: object) => Object.fromEntries(Object.keys(item).map((field) => [field, null]));
   assert.deepEqual(parseFacts([{ name: "n" }]), [EMPTY_FACT]);
   assert.deepEqual(parseFacts([{ ...nulls(FACT), name: "n" }]), [EMPTY_FACT]);
@@ -105,7 +105,7 @@ Deno.test("null and absence are empty", () => {
   assert.deepEqual(postProblems([{ ...empty, identifier: "i" }]).message.problems, absent);
 });
 
-Deno.test("a mistake is told by item, field and types, for both forms of the body", () => {
+Deno.test("a mistake is described by item, field and types, in both forms of the body", () => {
   const facts = [FACT, FACT, FACT, { ...FACT, value: 5 }];
   for (const body of [facts, { facts }]) {
     assert.equal(mistakes(() => parseFacts(body)), "facts[3].value: expected string, received number");
@@ -118,7 +118,7 @@ Deno.test("a fact must have a name", () => {
     [{ name: null }, "facts[0].name: expected string, received null"],
     [{ name: "" }, "facts[0].name: must not be empty"],
     [{ name: [] }, "facts[0].name: expected string, received array"],
-    // Cannot be compared with a number.
+    // Can't be compared with a number.
     [{ name: { length: { toString: null } } }, "facts[0].name: expected string, received object"],
     [null, "facts[0]: expected object, received null"],
     [["n"], "facts[0]: expected object, received array"],
@@ -155,12 +155,12 @@ Deno.test("ten mistakes are described, and the others counted", () => {
   assert.equal(mistakes(() => parseFacts(Array(13).fill(1))), [...described, "and 3 more"].join("; "));
 });
 
-Deno.test("at a thousand mistakes the reading stops, so that a bad body costs little", () => {
+Deno.test("reading stops after a thousand mistakes", () => {
   const message = mistakes(() => parseFacts(Array(2000).fill(1)));
   assert(message.endsWith("; and at least 990 more"), message);
 });
 
-Deno.test("Mistakes are told without repeating a value", () => {
+Deno.test("mistakes are described without values", () => {
   const hostile = "tenant's data";
   for (
     const parse of [
@@ -175,14 +175,14 @@ Deno.test("Mistakes are told without repeating a value", () => {
   }
 });
 
-Deno.test("nothing is sent of a list with a mistake, whichever item has it", () => {
+Deno.test("a list with a mistake in any item is not sent", () => {
   for (const at of [0, 1, 2]) {
     const facts = Array.from({ length: 3 }, (_, index) => index === at ? { name: 1 } : FACT);
     assert.match(mistakes(() => parseFacts(facts)), new RegExp(`^facts\\[${at}\\]\\.name: expected string`));
   }
 });
 
-Deno.test("of facts with the same source and name the last one is sent, and all of them are named", () => {
+Deno.test("of facts with the same source and name only the last is sent, with a warning for each other", () => {
   const facts = ["1", "2", "3"].map((value) => ({ ...FACT, value }));
   const other = { ...FACT, name: "other" };
   const { message, warnings } = postFacts([facts[0], other, facts[1], facts[2]]);
@@ -193,7 +193,7 @@ Deno.test("of facts with the same source and name the last one is sent, and all 
   ]);
 });
 
-Deno.test("what a body holds is told while it arrives", () => {
+Deno.test("heldBytes grows while a body arrives", () => {
   const list = createFactList(ENVIRONMENT, LIMITS);
   const before = list.heldBytes;
   list.push(new TextEncoder().encode(`[{"name":"${"x".repeat(10_000)}`));
@@ -202,7 +202,7 @@ Deno.test("what a body holds is told while it arrives", () => {
   assert.ok(list.heldBytes >= 50_000 && list.heldBytes < 120_000, `${list.heldBytes}`);
 });
 
-Deno.test("a message that would be too large for the broker is refused as soon as it is", () => {
+Deno.test("a message is refused as soon as it is too large for the broker", () => {
   const list = createFactList(ENVIRONMENT, LIMITS);
   const item = new TextEncoder().encode(`{"name":"n","description":"${"x".repeat(1_000_000)}"},`);
   list.push(new TextEncoder().encode("["));
@@ -214,7 +214,7 @@ Deno.test("a message that would be too large for the broker is refused as soon a
   assert.ok(list.heldBytes <= 16 * 1024 * 1024 + 1_100_000);
 });
 
-Deno.test("a list that is given up holds nothing more", () => {
+Deno.test("a list that was disposed of holds nothing", () => {
   const list = createFactList(ENVIRONMENT, LIMITS);
   list.push(new TextEncoder().encode(`[{"name":"n","description":"${"x".repeat(50_000)}"},1`));
   list[Symbol.dispose]();
