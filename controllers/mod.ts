@@ -15,22 +15,16 @@ import {
   FINISHED_SELECTOR,
 } from "./build_pod.ts";
 import { type ConfigMapControllersOptions, createConfigMapControllers } from "./configmap_controllers.ts";
-import {
-  createNamespaceReconcile,
-  type NamespaceOptions,
-  namespaceSelector,
-  TOKEN_SECRET_SELECTOR,
-  tokenHandlers,
-} from "./namespace.ts";
 import type { Controller, ControllersDependencies, Parts } from "./parts.ts";
 import type { ScanPodOptions } from "./scan_pod.ts";
+import { createTokenController, type TokenSecretOptions } from "./token_secret.ts";
 
 /** Options of each controller; one without options doesn't run. */
 export interface ControllersOptions {
   /** Ships insights ConfigMaps. */
   readonly configMaps?: ConfigMapControllersOptions | undefined;
   /** Keeps token Secrets. */
-  readonly tokens?: NamespaceOptions | undefined;
+  readonly tokens?: TokenSecretOptions | undefined;
   /** Scans images after builds. */
   readonly scanner?: ScanPodOptions | undefined;
 }
@@ -45,8 +39,6 @@ export interface Controllers {
 
 /** A watch that was silent for this long, without even a bookmark, can't be relied on. */
 const SILENCE_LIMIT_MS = 5 * 60 * 1000;
-/** Tokens are small, so few workers are enough and spare the API server. */
-const TOKEN_WORKERS = 4;
 /** One, because builds of a namespace replace each other's scanner. */
 const SCAN_WORKERS = 1;
 
@@ -60,7 +52,7 @@ export function createControllers(
   const events = createEventRecorder({ ...dependencies, client: dependencies.kube });
   const parts = { ...dependencies, events };
   if (options.configMaps) controllers.push(...createConfigMapControllers(parts, options.configMaps));
-  if (options.tokens) controllers.push(tokenController(parts, options.tokens));
+  if (options.tokens) controllers.push(createTokenController(parts, options.tokens));
   if (options.scanner) controllers.push(scanController(parts, options.scanner));
 
   async function run(
@@ -98,40 +90,6 @@ function registerGauges(controllers: readonly Controller[], { metrics }: Control
         })
       ),
   );
-}
-
-function tokenController(dependencies: Parts, options: NamespaceOptions): Controller {
-  const queue = new WorkQueue(dependencies);
-  const handlers = tokenHandlers(queue, options);
-  dependencies.metrics.registerGauge("token_secrets", () => {
-    const { namespaces, good } = handlers.counts();
-    return { current: good, outstanding: namespaces - good };
-  });
-  const namespaces = namespaceSelector(options.targetLabel);
-  return {
-    name: "namespace",
-    queue,
-    reflectors: {
-      "namespaces-watch": createReflector({
-        ...dependencies,
-        client: dependencies.kube,
-        resource: RESOURCES.namespaces,
-        labelSelector: namespaces,
-        handler: handlers.namespaces,
-      }),
-      // Whole, since they are small: a good one is then known without another request.
-      "secrets-watch": createReflector({
-        ...dependencies,
-        client: dependencies.kube,
-        resource: RESOURCES.secrets,
-        fieldSelector: TOKEN_SECRET_SELECTOR,
-        whole: true,
-        handler: handlers.secrets,
-      }),
-    },
-    reconcile: createNamespaceReconcile(dependencies, options),
-    concurrency: TOKEN_WORKERS,
-  };
 }
 
 function scanController(dependencies: Parts, options: ScanPodOptions): Controller {

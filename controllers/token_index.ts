@@ -1,119 +1,83 @@
 /**
- * What is known, from watches alone, of each Lagoon namespace and its token Secret: just enough to tell the good ones
- * without asking the API server, so that a start among thousands of them writes nothing and reads nothing twice.
+ * Tracks, from watches alone, which Lagoon namespaces hold a good token Secret. A start among thousands of good ones
+ * then reads and writes none of them again.
  *
  * @module
  */
-import { type Environment, TOKEN_SECRET } from "../lib/lagoon.ts";
+import { createHash } from "node:crypto";
+import { LABELS, type Labels, TOKEN_SECRET } from "../lib/lagoon.ts";
 
-/** The parts of a token Secret that tell whether it is good. */
-export interface SeenSecret {
-  /** Labels, as Kubernetes gives them. */
-  readonly labels: Readonly<Record<string, string>>;
-  /** Base64, as Kubernetes gives it. */
+/** The parts of a token Secret that decide whether it is good, as Kubernetes encodes them. */
+export interface TokenSecret {
+  readonly labels: Labels;
   readonly data: Readonly<Record<string, string>>;
 }
 
-/** Options of {@link TokenIndex}. */
-export interface TokenIndexOptions {
-  /** Labels that a Secret must have. */
-  readonly labels: Readonly<Record<string, string>>;
-  /** The token that an environment's Secret must hold. */
-  readonly expectedToken: (environment: Environment) => string;
-  /** Takes the namespaces whose Secret wants a look. */
-  readonly onDoubt: (namespace: string) => void;
+/** Whether a Secret holds what it should: our labels and exactly the expected token. */
+export function isGood(found: TokenSecret, expected: TokenSecret): boolean {
+  return digest(found) === digest(expected);
 }
 
+/** Of what we write; other labels and keys may be anything. */
+function digest({ labels, data }: TokenSecret): string {
+  const ours = [labels[LABELS.insightsToken], labels[LABELS.dynamicSecret], data[TOKEN_SECRET.key]];
+  return createHash("sha256").update(JSON.stringify(ours)).digest("base64url");
+}
+
+/** Digests, which take less memory than tokens and hold no secret. */
 interface Entry {
-  environment: Environment;
-  good: boolean;
+  /** Set while the namespace is a Lagoon environment. */
+  readonly expected?: string | undefined;
+  /** Set while there is a Secret. */
+  readonly found?: string | undefined;
 }
 
-/** Keeps one small entry for each Lagoon namespace, and no token that is as it should be. */
+/** One small entry for each namespace that is a Lagoon environment or has a token Secret. */
 export class TokenIndex {
-  readonly #options: TokenIndexOptions;
   readonly #entries = new Map<string, Entry>();
-  /** Secrets that were listed before their namespaces; empty once both lists have gone through. */
-  readonly #early = new Map<string, SeenSecret>();
-  readonly #listed = { namespaces: false, secrets: false };
-  #good = 0;
+  readonly #unlisted = new Set<"namespaces" | "secrets">(["namespaces", "secrets"]);
+  readonly #onBad: (namespace: string) => void;
 
-  /** Makes an empty index. */
-  constructor(options: TokenIndexOptions) {
-    this.#options = options;
+  /**
+   * Makes an empty index.
+   *
+   * @param onBad Called with each Lagoon namespace whose Secret is missing or wrong, possibly repeatedly.
+   */
+  constructor(onBad: (namespace: string) => void) {
+    this.#onBad = onBad;
   }
 
-  /** Lagoon namespaces, and those of them whose Secret holds the token that it should. */
+  /** Lagoon namespaces, and how many of them hold a good Secret. */
   get counts(): { readonly namespaces: number; readonly good: number } {
-    return { namespaces: this.#entries.size, good: this.#good };
+    const environments = [...this.#entries.values()].filter(({ expected }) => expected !== undefined);
+    const good = environments.filter(({ expected, found }) => expected === found);
+    return { namespaces: environments.length, good: good.length };
   }
 
-  /** A namespace is there, as an environment or not. */
-  setNamespace(namespace: string, environment: Environment | undefined): void {
-    if (!environment) return this.removeNamespace(namespace);
-    const entry = this.#entries.get(namespace);
-    if (entry && isSame(entry.environment, environment)) {
-      if (!entry.good) this.#doubt(namespace);
-      return;
-    }
-    if (entry) this.#setGood(entry, false);
-    this.#entries.set(namespace, { environment, good: false });
-    const early = this.#early.get(namespace);
-    if (early) this.setSecret(namespace, early);
-    else this.#doubt(namespace);
+  /** Sets what a namespace's Secret should hold: nothing if it is gone or not a Lagoon environment. */
+  setNamespace(namespace: string, expected: TokenSecret | undefined): void {
+    this.#update(namespace, { ...this.#entries.get(namespace), expected: expected && digest(expected) });
   }
 
-  /** A namespace is gone, or no environment any more. */
-  removeNamespace(namespace: string): void {
-    const entry = this.#entries.get(namespace);
-    if (entry) this.#setGood(entry, false);
-    this.#entries.delete(namespace);
+  /** Sets what a namespace's Secret holds. */
+  setSecret(namespace: string, found: TokenSecret | undefined): void {
+    this.#update(namespace, { ...this.#entries.get(namespace), found: found && digest(found) });
   }
 
-  /** A namespace's token Secret is there, or is not. */
-  setSecret(namespace: string, secret: SeenSecret | undefined): void {
-    const entry = this.#entries.get(namespace);
-    if (!entry) {
-      if (secret && !this.#isListed()) this.#early.set(namespace, secret);
-      return;
-    }
-    this.#setGood(entry, secret !== undefined && this.#isGood(secret, entry.environment));
-    if (!entry.good) this.#doubt(namespace);
-  }
-
-  /** All of one kind have been told of: once both have, whatever is not known to be good wants a look. */
+  /** Ends a complete list. Before both lists are complete, a missing Secret may just not have been listed yet. */
   setListed(kind: "namespaces" | "secrets"): void {
-    this.#listed[kind] = true;
-    if (!this.#isListed()) return;
-    this.#early.clear();
-    for (const [namespace, { good }] of this.#entries) {
-      if (!good) this.#options.onDoubt(namespace);
-    }
+    this.#unlisted.delete(kind);
+    for (const [namespace, entry] of this.#entries) this.#check(namespace, entry);
   }
 
-  #isListed(): boolean {
-    return this.#listed.namespaces && this.#listed.secrets;
+  #update(namespace: string, entry: Entry): void {
+    if (entry.expected === undefined && entry.found === undefined) this.#entries.delete(namespace);
+    else this.#entries.set(namespace, entry);
+    this.#check(namespace, entry);
   }
 
-  /** Before both lists have gone through, a Secret that is not known may only not have been told of yet. */
-  #doubt(namespace: string): void {
-    if (this.#isListed()) this.#options.onDoubt(namespace);
+  #check(namespace: string, { expected, found }: Entry): void {
+    const isBad = expected !== undefined && expected !== found;
+    if (isBad && this.#unlisted.size === 0) this.#onBad(namespace);
   }
-
-  #isGood({ labels, data }: SeenSecret, environment: Environment): boolean {
-    // A token has only characters that btoa() knows.
-    const token = btoa(this.#options.expectedToken(environment));
-    return data[TOKEN_SECRET.key] === token &&
-      Object.entries(this.#options.labels).every(([name, value]) => labels[name] === value);
-  }
-
-  #setGood(entry: Entry, good: boolean): void {
-    this.#good += Number(good) - Number(entry.good);
-    entry.good = good;
-  }
-}
-
-function isSame(a: Environment, b: Environment): boolean {
-  return a.environmentId === b.environmentId && a.projectName === b.projectName &&
-    a.environmentName === b.environmentName;
 }

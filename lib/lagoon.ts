@@ -72,7 +72,7 @@ export interface Environment {
  *
  * @returns `undefined` when it is not the namespace of a Lagoon environment.
  */
-export function readEnvironment(namespace: string, labels: Labels = {}): Environment | undefined {
+export function environmentFromLabels(namespace: string, labels: Labels = {}): Environment | undefined {
   const environmentId = labels[LABELS.environmentId];
   const projectName = labels[LABELS.project];
   const environmentName = labels[LABELS.environment];

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { namespaceSelector, TOKEN_SECRET_SELECTOR } from "../../controllers/namespace.ts";
+import { namespaceSelector, TOKEN_SECRET_SELECTOR } from "../../controllers/token_secret.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { createPod } from "../fixtures/pod.ts";
 import { type Figure, median } from "./figure.ts";

@@ -1,99 +1,119 @@
 import assert from "node:assert/strict";
-import { TokenIndex } from "../../controllers/token_index.ts";
-import type { Environment } from "../../lib/lagoon.ts";
+import { isGood, TokenIndex, type TokenSecret } from "../../controllers/token_index.ts";
 
-const LABELS = { ours: "true" };
+const LABELS = { "lagoon.sh/insights-token": "true", "lagoon.sh/dynamic-secret": "insights-token" };
 
-function environment(namespace: string, environmentId = "3"): Environment {
-  return { namespace, environmentId, projectName: "proj", environmentName: "main" };
-}
-
-function token({ namespace, environmentId }: Environment): string {
-  return `${namespace}/${environmentId}`;
-}
-
-function secret(namespace: string, environmentId = "3") {
-  return { labels: LABELS, data: { INSIGHTS_TOKEN: btoa(token(environment(namespace, environmentId))) } };
+function secret(token: string): TokenSecret {
+  return { labels: LABELS, data: { INSIGHTS_TOKEN: btoa(token) } };
 }
 
 function setUp() {
-  const doubts: string[] = [];
-  const index = new TokenIndex({
-    labels: LABELS,
-    expectedToken: token,
-    onDoubt: (namespace) => doubts.push(namespace),
-  });
-  /** What has come into doubt since the last call. */
-  const newDoubts = () => doubts.splice(0);
+  const bad: string[] = [];
+  const index = new TokenIndex((namespace) => bad.push(namespace));
+  /** Namespaces that were reported since the last call. */
+  const newBad = () => bad.splice(0);
   const list = () => {
     index.setListed("namespaces");
     index.setListed("secrets");
+    newBad();
   };
-  return { index, newDoubts, list };
+  return { index, newBad, list };
 }
 
-Deno.test("nothing is in doubt before both lists have gone through, and then only what is not good", () => {
+Deno.test("isGood() compares our labels and the token, and nothing else", () => {
+  const expected = secret("a");
+  const { labels, data } = expected;
+  assert.equal(isGood(secret("a"), expected), true);
+  const other = { labels: { ...labels, "other": "1" }, data: { ...data, other: "1" } };
+  assert.equal(isGood(other, expected), true);
+  const bad: Record<string, TokenSecret> = {
+    "empty": { labels: {}, data: {} },
+    "another token": secret("b"),
+    "no token": { labels, data: {} },
+    "no labels": { labels: {}, data },
+    "one label": { labels: { "lagoon.sh/insights-token": "true" }, data },
+    "the other label": { labels: { "lagoon.sh/dynamic-secret": "insights-token" }, data },
+    "another value": { labels: { ...labels, "lagoon.sh/insights-token": "false" }, data },
+  };
+  for (const [name, found] of Object.entries(bad)) assert.equal(isGood(found, expected), false, name);
+});
+
+Deno.test("nothing is bad before both lists are complete, in either order, and then only what is not good", () => {
   for (const order of [["namespaces", "secrets"], ["secrets", "namespaces"]] as const) {
-    const { index, newDoubts } = setUp();
+    const { index, newBad } = setUp();
     for (const kind of order) {
       if (kind === "namespaces") {
-        for (const name of ["a", "b", "c"]) index.setNamespace(name, environment(name));
+        for (const name of ["good", "wrong", "missing"]) index.setNamespace(name, secret(name));
+      } else {
+        index.setSecret("good", secret("good"));
+        index.setSecret("wrong", secret("other"));
       }
-      if (kind === "secrets") {
-        index.setSecret("a", secret("a"));
-        index.setSecret("b", secret("b", "4"));
-      }
-      assert.deepEqual(newDoubts(), []);
+      assert.deepEqual(newBad(), []);
       index.setListed(kind);
     }
-    assert.deepEqual(newDoubts(), ["b", "c"], order.join());
+    assert.deepEqual(newBad().sort(), ["missing", "wrong"], order.join());
     assert.deepEqual(index.counts, { namespaces: 3, good: 1 });
   }
 });
 
-Deno.test("a good Secret that is seen again is not in doubt, nor is its namespace while its labels stay", () => {
-  const { index, newDoubts, list } = setUp();
-  index.setNamespace("a", environment("a"));
-  index.setSecret("a", secret("a"));
+Deno.test("a good Secret that is seen again is not bad, nor is its namespace while its token stays", () => {
+  const { index, newBad, list } = setUp();
   list();
-  index.setNamespace("a", environment("a"));
   index.setSecret("a", secret("a"));
-  assert.deepEqual(newDoubts(), []);
+  index.setNamespace("a", secret("a"));
+  index.setNamespace("a", secret("a"));
+  index.setSecret("a", secret("a"));
+  assert.deepEqual(newBad(), []);
 });
 
-Deno.test("a namespace whose labels change, and a Secret that changes or goes, is in doubt", () => {
-  const { index, newDoubts, list } = setUp();
-  index.setNamespace("a", environment("a"));
+Deno.test("a namespace whose token changes, and a Secret that changes or is deleted, is bad", () => {
+  const { index, newBad, list } = setUp();
+  index.setNamespace("a", secret("a"));
   index.setSecret("a", secret("a"));
   list();
-  index.setNamespace("a", environment("a", "4"));
-  assert.deepEqual(newDoubts(), ["a"]);
-  index.setSecret("a", secret("a", "4"));
-  assert.deepEqual(newDoubts(), []);
-  index.setSecret("a", { ...secret("a", "4"), labels: {} });
-  assert.deepEqual(newDoubts(), ["a"]);
+  index.setNamespace("a", secret("b"));
+  assert.deepEqual(newBad(), ["a"]);
+  index.setSecret("a", secret("b"));
+  assert.deepEqual(newBad(), []);
+  index.setSecret("a", { ...secret("b"), labels: {} });
+  assert.deepEqual(newBad(), ["a"]);
   index.setSecret("a", undefined);
-  assert.deepEqual(newDoubts(), ["a"]);
+  assert.deepEqual(newBad(), ["a"]);
   assert.deepEqual(index.counts, { namespaces: 1, good: 0 });
 });
 
-Deno.test("a namespace that is no environment, or gone, is never in doubt and not counted", () => {
-  const { index, newDoubts, list } = setUp();
-  index.setNamespace("a", environment("a"));
+Deno.test("what is still bad is reported again by each new list", () => {
+  const { index, newBad, list } = setUp();
+  list();
+  index.setNamespace("a", secret("a"));
+  newBad();
+  index.setListed("secrets");
+  assert.deepEqual(newBad(), ["a"]);
+});
+
+Deno.test("a namespace that is not an environment, or is gone, is never bad and not counted", () => {
+  const { index, newBad, list } = setUp();
+  index.setNamespace("a", secret("a"));
   index.setSecret("a", secret("a"));
   list();
   index.setNamespace("a", undefined);
   index.setSecret("a", undefined);
-  index.setSecret("kube-system", secret("kube-system"));
-  index.removeNamespace("never-seen");
-  assert.deepEqual(newDoubts(), []);
+  index.setSecret("kube-system", secret("b"));
+  index.setNamespace("never-seen", undefined);
+  assert.deepEqual(newBad(), []);
   assert.deepEqual(index.counts, { namespaces: 0, good: 0 });
 });
 
-Deno.test("a namespace that becomes an environment later is in doubt, whatever was listed early", () => {
-  const { index, newDoubts, list } = setUp();
+Deno.test("a namespace that becomes an environment again has the Secret that was seen before or meanwhile", () => {
+  const { index, newBad, list } = setUp();
+  index.setNamespace("a", secret("a"));
   index.setSecret("a", secret("a"));
+  index.setSecret("b", secret("changed"));
   list();
-  index.setNamespace("a", environment("a"));
-  assert.deepEqual(newDoubts(), ["a"]);
+  index.setNamespace("a", undefined);
+  index.setNamespace("a", secret("a"));
+  assert.deepEqual(newBad(), []);
+  assert.deepEqual(index.counts, { namespaces: 1, good: 1 });
+  index.setNamespace("b", secret("b"));
+  assert.deepEqual(newBad(), ["b"]);
 });

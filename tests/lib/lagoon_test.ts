@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readEnvironment } from "../../lib/lagoon.ts";
+import { environmentFromLabels } from "../../lib/lagoon.ts";
 
 const labels = {
   "lagoon.sh/project": "proj",
@@ -7,8 +7,8 @@ const labels = {
   "lagoon.sh/environmentId": "3",
 };
 
-Deno.test("readEnvironment() reads a Lagoon namespace's labels", () => {
-  assert.deepEqual(readEnvironment("proj-main", labels), {
+Deno.test("environmentFromLabels() reads a Lagoon namespace's labels", () => {
+  assert.deepEqual(environmentFromLabels("proj-main", labels), {
     namespace: "proj-main",
     environmentId: "3",
     projectName: "proj",
@@ -16,9 +16,9 @@ Deno.test("readEnvironment() reads a Lagoon namespace's labels", () => {
   });
 });
 
-Deno.test("readEnvironment() knows no environment when a label is missing or empty", () => {
+Deno.test("environmentFromLabels() knows no environment when a label is missing or empty", () => {
   for (const name of Object.keys(labels)) {
-    assert.equal(readEnvironment("proj-main", { ...labels, [name]: "" }), undefined, name);
+    assert.equal(environmentFromLabels("proj-main", { ...labels, [name]: "" }), undefined, name);
   }
-  assert.equal(readEnvironment("kube-system", undefined), undefined);
+  assert.equal(environmentFromLabels("kube-system", undefined), undefined);
 });

@@ -6,8 +6,8 @@
 import { createControllers } from "../../controllers/mod.ts";
 import type { ConfigMapControllersOptions } from "../../controllers/configmap_controllers.ts";
 import type { DependencyTrackOptions } from "../../controllers/dependency_track.ts";
-import type { NamespaceOptions } from "../../controllers/namespace.ts";
 import type { ScanPodOptions } from "../../controllers/scan_pod.ts";
+import type { TokenSecretOptions } from "../../controllers/token_secret.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { createKubeClient } from "../../lib/kube/client.ts";
 import { createMetrics, type Metrics } from "../../lib/metrics.ts";
@@ -50,7 +50,7 @@ export interface RunOptions {
   readonly track?: Partial<DependencyTrackOptions>;
   /** For servers that sites name. @default all, because the stand-in has a loopback address */
   readonly allowsAddress?: (address: string) => boolean;
-  readonly tokens?: Partial<NamespaceOptions> | false;
+  readonly tokens?: Partial<TokenSecretOptions> | false;
   /** @default off */
   readonly scanner?: ScanPodOptions;
   readonly clock?: Clock;

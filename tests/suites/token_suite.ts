@@ -6,10 +6,11 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../lib/clock.ts";
 import { createVerifier, issueToken } from "../../lib/tokens.ts";
+import { ManualClock } from "../fixtures/clock.ts";
 import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { LAGOON_NAMESPACE_LABELS } from "../fixtures/objects.ts";
 import { until } from "../fixtures/until.ts";
-import { type ClusterFactory, describeSuite, SECRET } from "./harness.ts";
+import { type ClusterFactory, describeSuite, type Program, SECRET } from "./harness.ts";
 
 const NAME = "insights-token";
 const OUR_LABELS = { "lagoon.sh/insights-token": "true", "lagoon.sh/dynamic-secret": "insights-token" };
@@ -36,6 +37,28 @@ async function untilCaughtUp(cluster: TestCluster, namespace: string): Promise<v
   await cluster.until("secrets", namespace, NAME, isThere);
 }
 
+/** Options with which a program handles the given namespace alone, and others that get its name as a label. */
+async function onlyIn(cluster: TestCluster, namespace: string) {
+  await cluster.mark("namespaces", "", namespace, { labels: { [namespace]: "" } });
+  return { tokens: { targetLabel: namespace } };
+}
+
+async function metric({ metrics }: Program, sample: string): Promise<number> {
+  const { text } = await metrics.render();
+  return Number(text.split("\n").find((line) => line.startsWith(`${sample} `))?.slice(sample.length) ?? 0);
+}
+
+/** Waits until the metrics count these token Secrets. */
+async function untilTokens(program: Program, expected: Record<"current" | "outstanding", number>) {
+  await until(`token Secrets are ${JSON.stringify(expected)}`, async () => {
+    const states = Object.entries(expected);
+    const counted = await Promise.all(
+      states.map(([state]) => metric(program, `insights_remote_token_secrets{state="${state}"}`)),
+    );
+    return states.every(([, count], index) => counted[index] === count);
+  });
+}
+
 /** Registers the suite. */
 export function tokenSuite(factory: ClusterFactory): void {
   describeSuite(factory, (test) => {
@@ -46,7 +69,7 @@ export function tokenSuite(factory: ClusterFactory): void {
       assert.deepEqual(secret?.metadata.labels, OUR_LABELS);
       assert.deepEqual(Object.keys(secret?.data ?? {}), ["INSIGHTS_TOKEN"]);
       const verify = createVerifier({ secrets: [SECRET], clock: systemClock });
-      assert.deepEqual(verify(tokenIn(secret)), environment(namespace));
+      assert.deepEqual(await verify(tokenIn(secret)), environment(namespace));
     });
 
     test("a namespace that becomes Lagoon's later gets its Secret then", async ({ cluster, bareNamespace, run }) => {
@@ -111,6 +134,15 @@ export function tokenSuite(factory: ClusterFactory): void {
       await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
     });
 
+    test("a change of the environment's name alone updates the token", async ({ cluster, namespace, run }) => {
+      await using _program = run();
+      const first = await cluster.until("secrets", namespace, NAME, isThere);
+      await cluster.mark("namespaces", "", namespace, { labels: { "lagoon.sh/environment": "renamed" } });
+      const good = issueToken(SECRET, { ...environment(namespace), environmentName: "renamed" });
+      const second = await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
+      assert.equal(second?.metadata.uid, first?.metadata.uid);
+    });
+
     test("a changed secret is spread to all Secrets, and the metrics tell how far", async ({ cluster, namespace, run }) => {
       const old = tokenData(issueToken("the-previous-secret", environment(namespace)));
       const before = await cluster.create("secrets", namespace, {
@@ -127,6 +159,37 @@ export function tokenSuite(factory: ClusterFactory): void {
       assert.match(text, /^insights_remote_token_secrets\{state="outstanding"\} \d+$/m);
       assert.match(text, /^insights_remote_token_secrets\{state="current"\} [1-9]\d*$/m);
       assert.match(text, /^insights_remote_token_secrets_total\{outcome="repaired"\} [1-9]\d*$/m);
+    });
+
+    test("Lagoon's labels that are removed and restored leave no Secret outstanding", async ({ cluster, namespace, run }) => {
+      await using program = run(await onlyIn(cluster, namespace));
+      await untilTokens(program, { current: 1, outstanding: 0 });
+      await cluster.mark("namespaces", "", namespace, { labels: { "lagoon.sh/environmentId": null } });
+      await untilTokens(program, { current: 0, outstanding: 0 });
+      await cluster.mark("namespaces", "", namespace, { labels: LAGOON_NAMESPACE_LABELS });
+      await untilTokens(program, { current: 1, outstanding: 0 });
+    });
+
+    test("replicas with different secrets don't rewrite each other's tokens without pause", async ({ cluster, namespace, run }) => {
+      // Time stands still, so a repair that has to wait never comes.
+      const clock = new ManualClock();
+      const only = await onlyIn(cluster, namespace);
+      await using one = run({ ...only, clock });
+      await using other = run({ tokens: { ...only.tokens, secret: "the-secret-of-another-replica" }, clock });
+      const repairs = (of: string) =>
+        [...one.log.lines, ...other.log.lines].filter(({ message, fields }) =>
+          message === "Token Secret repaired" && fields.object === `${of}/${NAME}`
+        ).length;
+      await until("each replica has repaired the Secret once", () => repairs(namespace) >= 2);
+      for (let count = 1; count <= 10; count++) {
+        const later = `${namespace}-${count}`;
+        await cluster.createNamespace(later, { ...LAGOON_NAMESPACE_LABELS, [namespace]: "" });
+        await until("each replica has repaired the later Secret once", () => repairs(later) >= 2);
+      }
+      assert.equal(repairs(namespace), 2);
+
+      await clock.advance(10_000);
+      await until("repairs go on", () => repairs(namespace) >= 4);
     });
 
     test("a Secret that lost its second label gets it back", async ({ cluster, namespace, run }) => {

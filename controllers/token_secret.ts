@@ -1,0 +1,184 @@
+/**
+ * Keeps one good token Secret in the namespace of every Lagoon environment (docs/protocol.md, "Tokens"). A Secret is
+ * repaired in place and never deleted, because pods that mount it don't start without it.
+ *
+ * @module
+ */
+import type { Result } from "../lib/kube/controller.ts";
+import { isNamespaceTerminating, isNotFound } from "../lib/kube/errors.ts";
+import {
+  formatKey,
+  type ObjectKey,
+  type PartialObject,
+  RESOURCES,
+  type Secret,
+} from "../lib/kube/objects.ts";
+import { createReflector } from "../lib/kube/reflector.ts";
+import { WorkQueue } from "../lib/kube/work_queue.ts";
+import { environmentFromLabels, LABELS, TOKEN_SECRET } from "../lib/lagoon.ts";
+import { issueToken } from "../lib/tokens.ts";
+import type { Controller, Parts } from "./parts.ts";
+import { RepairBackoff } from "./repair_backoff.ts";
+import { isGood, TokenIndex, type TokenSecret } from "./token_index.ts";
+
+/** The operator's choices. */
+export interface TokenSecretOptions {
+  /** Signs the tokens. */
+  readonly secret: string;
+  /** If set, a namespace needs this label too, with any value. */
+  readonly targetLabel?: string | undefined;
+}
+
+/**
+ * Selects token Secrets by name and not by our label: RBAC can then deny us all other Secrets, and we notice when a
+ * foreign Secret of that name is deleted.
+ */
+export const TOKEN_SECRET_SELECTOR = `metadata.name=${TOKEN_SECRET.name}`;
+
+/** Few enough to keep the API server calm; tokens are small and independent of each other. */
+const WORKERS = 4;
+
+const SECRET_LABELS = { [LABELS.insightsToken]: "true", [LABELS.dynamicSecret]: TOKEN_SECRET.name };
+
+/** The label selector for namespaces that get a Secret. */
+export function namespaceSelector(targetLabel?: string): string {
+  const labels = [LABELS.environmentId, LABELS.project, LABELS.environment];
+  return (targetLabel ? [...labels, targetLabel] : labels).join(",");
+}
+
+/** Makes the controller; it sends nothing before its reflectors and its reconcile function run. */
+export function createTokenController(
+  dependencies: Pick<Parts, "kube" | "clock" | "random" | "events" | "metrics" | "log">,
+  { secret: signingSecret, targetLabel }: TokenSecretOptions,
+): Controller {
+  const { kube, clock, random, events, metrics, log } = dependencies;
+  const queue = new WorkQueue(dependencies);
+  const index = new TokenIndex((namespace) => queue.add({ namespace, name: TOKEN_SECRET.name }));
+  const repairs = new RepairBackoff(clock, random);
+  /** By namespace, the uid of the foreign Secret that was reported. */
+  const reported = new Map<string, string>();
+
+  /** What a namespace's Secret should hold; `undefined` if it should have none. */
+  function expectedSecret({ metadata }: PartialObject): TokenSecret | undefined {
+    const { name, labels = {}, deletionTimestamp } = metadata;
+    const environment = environmentFromLabels(name, labels);
+    if (!environment || deletionTimestamp || (targetLabel && !(targetLabel in labels))) return undefined;
+    // Tokens are ASCII.
+    return {
+      labels: SECRET_LABELS,
+      data: { [TOKEN_SECRET.key]: btoa(issueToken(signingSecret, environment)) },
+    };
+  }
+
+  async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
+    try {
+      const namespaceKey = { namespace: "", name: key.namespace };
+      const expected = expectedSecret(await kube.getMetadata(RESOURCES.namespaces, namespaceKey, { signal }));
+      if (!expected) return {};
+      const found = await readSecret(key, signal);
+      if (!found) {
+        await create(key, expected, signal);
+      } else if (found.metadata.labels?.[LABELS.insightsToken] !== "true") {
+        await reportForeign(key, found, signal);
+      } else if (!isGood(contentOf(found), expected)) {
+        return await repair(key, found, expected, signal);
+      }
+    } catch (error) {
+      // The namespace is being deleted and no longer needs a token.
+      if (!isNotFound(error) && !isNamespaceTerminating(error)) throw error;
+    }
+    return {};
+  }
+
+  async function readSecret(key: ObjectKey, signal: AbortSignal): Promise<Secret | undefined> {
+    try {
+      return await kube.get(RESOURCES.secrets, key, { signal });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async function create(key: ObjectKey, { labels, data }: TokenSecret, signal: AbortSignal): Promise<void> {
+    await kube.create(RESOURCES.secrets, key, { type: "Opaque", metadata: { labels }, data }, { signal });
+    metrics.countToken("created");
+    log.info("Token Secret created", { object: formatKey(key) });
+  }
+
+  async function repair(
+    key: ObjectKey,
+    found: Secret,
+    { labels, data }: TokenSecret,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const waitMs = repairs.waitMs(key.namespace);
+    if (waitMs > 0) return { requeueAfterMs: waitMs };
+    const { uid, resourceVersion } = found.metadata;
+    await kube.apply(RESOURCES.secrets, key, { metadata: { uid, resourceVersion, labels }, data }, {
+      signal,
+    });
+    repairs.add(key.namespace);
+    metrics.countToken("repaired");
+    log.warn("Token Secret repaired", { object: formatKey(key) });
+    return {};
+  }
+
+  async function reportForeign(key: ObjectKey, found: Secret, signal: AbortSignal): Promise<void> {
+    if (reported.get(key.namespace) === found.metadata.uid) return;
+    reported.set(key.namespace, found.metadata.uid);
+    metrics.countToken("foreign");
+    const note =
+      `Secret ${TOKEN_SECRET.name} has no label ${LABELS.insightsToken}=true, so it is left unchanged and ` +
+      "this environment gets no token for posting insights. Rename or delete it to get one.";
+    const about = { resource: RESOURCES.secrets, object: found };
+    await events.warn(about, "InsightsTokenNotOurs", note, { signal });
+    log.warn("Secret with the token Secret's name is not ours", { object: formatKey(key) });
+  }
+
+  metrics.registerGauge("token_secrets", () => {
+    const { namespaces, good } = index.counts;
+    return { current: good, outstanding: namespaces - good };
+  });
+  const common = { ...dependencies, client: kube };
+  return {
+    name: "namespace",
+    queue,
+    reflectors: {
+      "namespaces-watch": createReflector({
+        ...common,
+        resource: RESOURCES.namespaces,
+        labelSelector: namespaceSelector(targetLabel),
+        handler: {
+          onObject: (namespace) => index.setNamespace(namespace.metadata.name, expectedSecret(namespace)),
+          onGone: ({ name }) => index.setNamespace(name, undefined),
+          onListed: () => index.setListed("namespaces"),
+        },
+      }),
+      // Whole objects, which are small: good ones then need no other request.
+      "secrets-watch": createReflector({
+        ...common,
+        resource: RESOURCES.secrets,
+        fieldSelector: TOKEN_SECRET_SELECTOR,
+        whole: true,
+        handler: {
+          onObject: (object) => {
+            const secret = object as Secret;
+            index.setSecret(secret.metadata.namespace, contentOf(secret));
+          },
+          onGone: ({ namespace }) => {
+            index.setSecret(namespace, undefined);
+            repairs.forget(namespace);
+            reported.delete(namespace);
+          },
+          onListed: () => index.setListed("secrets"),
+        },
+      }),
+    },
+    reconcile,
+    concurrency: WORKERS,
+  };
+}
+
+function contentOf({ metadata, data }: Secret): TokenSecret {
+  return { labels: metadata.labels ?? {}, data: data ?? {} };
+}
