@@ -13,6 +13,6 @@ import type { AppEnv, RouteDeps } from "./deps.ts";
  *
  * @throws {TokenError} When the token is not accepted.
  */
-export function authenticate(c: Context<AppEnv>, verify: RouteDeps["verify"]): Environment {
+export function authenticate(c: Context<AppEnv>, verify: RouteDeps["verify"]): Promise<Environment> {
   return verify((c.req.header("Authorization") ?? "").replace(/^bearer(\s+|$)/i, ""));
 }

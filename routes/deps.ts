@@ -21,7 +21,7 @@ export interface RouteDeps {
    *
    * @throws {TokenError} For a token that is not accepted, the empty string included.
    */
-  readonly verify: (token: string) => Environment;
+  readonly verify: (token: string) => Promise<Environment>;
   /** Where requests and failures are told. */
   readonly log: Logger;
   readonly metrics: Pick<Metrics, "countRequest" | "registerGauge">;

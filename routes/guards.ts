@@ -32,7 +32,7 @@ export function createGuard(
   return (answer) =>
     async function guarded(c) {
       refuseMalformedPath(c.req.raw.url);
-      const environment = authenticate(c, verify);
+      const environment = await authenticate(c, verify);
       c.set("environment", environment);
       if (!publisher.isReady()) {
         throw new UnavailableError("broker-not-ready", "The broker can't confirm messages");

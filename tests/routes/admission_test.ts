@@ -95,6 +95,8 @@ Deno.test("A large body waits for as long as the operator says while as many as 
   const large = JSON.stringify([{ name: "n", description: "x".repeat(100_000) }]);
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
+  // A token that was verified before takes no time.
+  await app.send("DELETE /facts/drush");
   const first = app.send("POST /facts", { body: readable });
   await writer.write(new TextEncoder().encode(large.slice(0, 70_000)));
   const authorization = tokenOf("second");

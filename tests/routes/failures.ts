@@ -173,7 +173,10 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     body: endless,
     before: async (app) => {
       for (let other = 0; other < LIMITS.maxLargeBodies; other++) {
-        app.send("POST /facts", { body: endless(), authorization: tokenOf(`other-${other}`) });
+        const authorization = tokenOf(`other-${other}`);
+        // A token that was verified before takes no time.
+        await app.send("DELETE /facts/drush", { authorization });
+        app.send("POST /facts", { body: endless(), authorization });
       }
       await turn();
     },
