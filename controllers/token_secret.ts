@@ -5,7 +5,7 @@
  * @module
  */
 import type { Result } from "../lib/kube/controller.ts";
-import { isNamespaceTerminating, isNotFound } from "../lib/kube/errors.ts";
+import { isNamespaceTerminating, isNotFound, unlessNotFound } from "../lib/kube/errors.ts";
 import {
   formatKey,
   type ObjectKey,
@@ -75,7 +75,7 @@ export function createTokenController(
       const namespaceKey = { namespace: "", name: key.namespace };
       const expected = expectedSecret(await kube.getMetadata(RESOURCES.namespaces, namespaceKey, { signal }));
       if (!expected) return {};
-      const found = await readSecret(key, signal);
+      const found = await unlessNotFound(kube.get(RESOURCES.secrets, key, { signal }));
       if (!found) {
         await create(key, expected, signal);
       } else if (found.metadata.labels?.[LABELS.insightsToken] !== "true") {
@@ -88,15 +88,6 @@ export function createTokenController(
       if (!isNotFound(error) && !isNamespaceTerminating(error)) throw error;
     }
     return {};
-  }
-
-  async function readSecret(key: ObjectKey, signal: AbortSignal): Promise<Secret | undefined> {
-    try {
-      return await kube.get(RESOURCES.secrets, key, { signal });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
   }
 
   async function create(key: ObjectKey, { labels, data }: TokenSecret, signal: AbortSignal): Promise<void> {
