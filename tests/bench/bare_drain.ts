@@ -1,6 +1,6 @@
 /**
- * The limit that cluster and broker set for ConfigMaps: a bare loop that reads each, publishes it, and marks or deletes it after
- * the confirm, with nothing around it. It is run in a process of its own, as the program is.
+ * The limit that cluster and broker set for ConfigMaps: a bare loop that reads each one, publishes it, and marks or deletes it
+ * after the confirm. It runs in a separate process, as the program does.
  *
  * @module
  */
@@ -9,31 +9,28 @@ import { Buffer } from "node:buffer";
 import { declareTopology, TOPOLOGY } from "../../lib/broker/topology.ts";
 import { percentile } from "./figure.ts";
 
-/** Where and how. */
 export interface BareDrainOptions {
   /** `https://host:port` of the API server. */
   readonly server: string;
   readonly caCertificate: string;
   readonly token: string;
-  /** Of the broker, with credentials. */
+  /** AMQP URL with credentials. */
   readonly broker: string;
-  /** Which ConfigMaps; they are listed before the first is read. */
+  /** Selects the ConfigMaps, which are listed before the first is read. */
   readonly labelSelector: string;
-  /** How many of them are worked on at a time. */
   readonly concurrency: number;
-  /** What is done after the confirm. */
+  /** The action after the confirm. */
   readonly finish: "mark" | "delete" | "nothing";
-  /** How often all are read and sent, the first times only to warm up. @default Once. */
+  /** Number of times to send all of them; only the last pass is measured. @default {1} */
   readonly passes?: number;
-  /** Wait before each, in milliseconds, so that all parts are as idle as beside an idle program. @default {0} */
+  /** Wait before each ConfigMap, so that the servers are as idle as they are next to an idle program. @default {0} */
   readonly pauseMs?: number;
 }
 
-/** What was possible. */
 export interface BareDrainFigures {
-  /** How many were published, in all passes. */
+  /** Messages published in all passes. */
   readonly count: number;
-  /** Of one ConfigMap in the last pass, from the request to the end of its work. */
+  /** Time for one ConfigMap in the last pass, from the read until it is finished. */
   readonly p50Ms: number;
 }
 
@@ -49,7 +46,7 @@ interface ConfigMap {
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
-interface Parts {
+interface Context {
   readonly options: BareDrainOptions;
   readonly client: Deno.HttpClient;
   readonly channel: ConfirmChannel;
@@ -59,10 +56,10 @@ const METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /**
- * Runs it in another process.
+ * Runs the loop in a separate process.
  *
  * @param signal Kills the process.
- * @throws {Error} With what it wrote, when it fails.
+ * @throws {Error} With the output of the process, if it fails.
  */
 export async function runBareDrain(
   options: BareDrainOptions,
@@ -83,11 +80,11 @@ async function drain(options: BareDrainOptions): Promise<BareDrainFigures> {
   try {
     const channel = await connection.createConfirmChannel();
     await declareTopology(channel);
-    const parts = { options, client, channel };
-    const paths = await listPaths(parts);
+    const context = { options, client, channel };
+    const paths = await listPaths(context);
     const passes = options.passes ?? 1;
     let latencies: number[] = [];
-    for (let pass = 0; pass < passes; pass++) latencies = await drainOnce(parts, paths);
+    for (let pass = 0; pass < passes; pass++) latencies = await drainOnce(context, paths);
     return { count: passes * paths.length, p50Ms: percentile(latencies, 0.5) };
   } finally {
     await connection.close();
@@ -95,39 +92,39 @@ async function drain(options: BareDrainOptions): Promise<BareDrainFigures> {
   }
 }
 
-/** Gives how long each took, in milliseconds. */
-async function drainOnce(parts: Parts, paths: readonly string[]): Promise<number[]> {
-  const { concurrency, pauseMs = 0 } = parts.options;
+/** @returns Milliseconds for each ConfigMap. */
+async function drainOnce(context: Context, paths: readonly string[]): Promise<number[]> {
+  const { concurrency, pauseMs = 0 } = context.options;
   const latencies: number[] = [];
   const left = paths.values();
   await Promise.all(Array.from({ length: concurrency }, async () => {
     for (const path of left) {
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       const startedAt = performance.now();
-      await ship(parts, path);
+      await ship(context, path);
       latencies.push(performance.now() - startedAt);
     }
   }));
   return latencies;
 }
 
-async function ship(parts: Parts, path: string): Promise<void> {
-  const configMap: ConfigMap = await (await ask(parts, "GET", path)).json();
-  await publish(parts.channel, configMap);
-  if (parts.options.finish === "mark") await mark(parts, path, configMap);
-  if (parts.options.finish === "delete") await remove(parts, path, configMap);
+async function ship(context: Context, path: string): Promise<void> {
+  const configMap: ConfigMap = await (await request(context, "GET", path)).json();
+  await publish(context.channel, configMap);
+  if (context.options.finish === "mark") await mark(context, path, configMap);
+  if (context.options.finish === "delete") await remove(context, path, configMap);
 }
 
-async function listPaths(parts: Parts): Promise<string[]> {
-  const selector = encodeURIComponent(parts.options.labelSelector);
-  const answer = await ask(parts, "GET", `/api/v1/configmaps?labelSelector=${selector}`, {
+async function listPaths(context: Context): Promise<string[]> {
+  const selector = encodeURIComponent(context.options.labelSelector);
+  const response = await request(context, "GET", `/api/v1/configmaps?labelSelector=${selector}`, {
     accept: METADATA_LIST,
   });
-  const { items }: { items: readonly ConfigMap[] } = await answer.json();
+  const { items }: { items: readonly ConfigMap[] } = await response.json();
   return items.map(({ metadata }) => `/api/v1/namespaces/${metadata.namespace}/configmaps/${metadata.name}`);
 }
 
-/** As the program's message, which the broker has to store. */
+/** Publishes a persistent message like the program's. */
 function publish(channel: ConfirmChannel, { metadata, binaryData }: ConfigMap): Promise<void> {
   const { uid, namespace, labels, annotations } = metadata;
   const message = {
@@ -154,7 +151,7 @@ function publish(channel: ConfirmChannel, { metadata, binaryData }: ConfigMap): 
   });
 }
 
-async function mark(parts: Parts, path: string, { metadata }: ConfigMap): Promise<void> {
+async function mark(context: Context, path: string, { metadata }: ConfigMap): Promise<void> {
   const { name, namespace, uid, resourceVersion } = metadata;
   const body = {
     apiVersion: "v1",
@@ -174,19 +171,23 @@ async function mark(parts: Parts, path: string, { metadata }: ConfigMap): Promis
   };
   const query = "?fieldManager=insights-remote&force=true";
   const type = "application/apply-patch+yaml";
-  const answer = await ask(parts, "PATCH", path + query, { accept: METADATA, type, body });
-  await answer.json();
+  const response = await request(context, "PATCH", path + query, { accept: METADATA, type, body });
+  await response.json();
 }
 
-async function remove(parts: Parts, path: string, { metadata }: ConfigMap): Promise<void> {
+async function remove(context: Context, path: string, { metadata }: ConfigMap): Promise<void> {
   const { uid, resourceVersion } = metadata;
   const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid, resourceVersion } };
-  const answer = await ask(parts, "DELETE", path, { accept: METADATA, type: "application/json", body });
-  await answer.json();
+  const response = await request(context, "DELETE", path, {
+    accept: METADATA,
+    type: "application/json",
+    body,
+  });
+  await response.json();
 }
 
-async function ask(
-  { client, options: { server, token } }: Parts,
+async function request(
+  { client, options: { server, token } }: Context,
   method: string,
   path: string,
   { accept = "application/json", type, body }: { accept?: string; type?: string; body?: unknown } = {},

@@ -1,5 +1,5 @@
 /**
- * A cluster with ConfigMaps that wait, a broker, and the program between them: what the scenarios about ConfigMaps share.
+ * What the scenarios about ConfigMaps share: a cluster with pending ConfigMaps, a broker, and the program between them.
  *
  * @module
  */
@@ -17,39 +17,37 @@ import type { RunningProgram } from "../fixtures/program.ts";
 import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";
 import { brokerVariables, createProgramBundle } from "./scene.ts";
 
-/** ConfigMaps that wait. */
+/** Pending ConfigMaps. */
 export interface Fill {
   readonly count: number;
-  /** Size of each, in kB of base64. */
+  /** Size of each ConfigMap, in kB of base64. */
   readonly kilobytes: number;
 }
 
-/** Everything that the program works with. Disposing of it stops and removes it. */
+/** The servers that the program uses. Disposing stops them. */
 export interface ClusterScene extends AsyncDisposable {
   readonly apiserver: KubeApiserver;
   readonly node: PrivateNode;
-  /** The benchmark's own hands in the cluster; it answers with metadata alone. */
+  /** The benchmark's own client; it returns metadata only. */
   readonly kube: KubeClient;
-  /** Starts the program as in a pod; it is not ready yet. */
+  /** Starts the program as in a pod. It is not ready yet. */
   start(env?: Readonly<Record<string, string>>): RunningProgram;
 }
 
 const NAMESPACES = 10;
-/** Nobody has to learn that the pod ends. */
 const NO_DELAY = { SHUTDOWN_DELAY: "0" };
-/** Selects ConfigMaps that wait. */
-export const WAITING = `${LABELS.insightsType},!${LABELS.processed}`;
-/** More than there ever are. */
-const ALL = 20_000;
-/** No wait between two ConfigMaps may be longer. */
-const SILENCE_LIMIT_MS = 30_000;
+/** Selects pending ConfigMaps. */
+export const PENDING = `${LABELS.insightsType},!${LABELS.processed}`;
+/** Page size that holds all ConfigMaps of a scenario. */
+const SINGLE_PAGE = 20_000;
+/** Longest time between two ConfigMaps. */
+const IDLE_LIMIT_MS = 30_000;
 const WATCH_SECONDS = 30 * 60;
 
-/** Starts a cluster with Lagoon's namespaces and a broker. */
 export async function createClusterScene(): Promise<ClusterScene> {
   await using parts = new AsyncDisposableStack();
   const starting = [startKubeApiserver(), startPrivateNode(), createProgramBundle()] as const;
-  // When one fails, the others must not stay.
+  // If one fails, stop the others.
   for (const started of await Promise.allSettled(starting)) {
     if (started.status === "fulfilled") parts.use(started.value);
   }
@@ -70,29 +68,28 @@ export async function createClusterScene(): Promise<ClusterScene> {
   };
 }
 
-/** Data of a ConfigMap. */
 export function dataOf({ kilobytes }: Pick<Fill, "kilobytes">): Record<string, string> {
   return { "nginx.cyclonedx.json.gz": "H4sI".repeat(kilobytes * 250) };
 }
 
-/** Creates ConfigMaps that wait. */
+/** Creates pending ConfigMaps. */
 export async function fillCluster({ kube }: ClusterScene, fill: Fill): Promise<void> {
   const binaryData = dataOf(fill);
   await inParallel(fill.count, async (index) => {
     const key = { namespace: `proj-${index % NAMESPACES}`, name: `sbom-${index}` };
-    await kube.create(RESOURCES.configMaps, key, sbomConfigMap({ ...key, binaryData }), forever());
+    await kube.create(RESOURCES.configMaps, key, sbomConfigMap({ ...key, binaryData }), noTimeout());
   });
 }
 
 /**
- * Has all processed ConfigMaps wait again: who applies nothing gives up the marks that it has applied. That is the cheapest way;
- * a merge patch takes twice as long, and making the ConfigMaps again nearly so.
+ * Makes all processed ConfigMaps pending again. An empty server-side apply removes the marks that the same manager applied; it is
+ * cheaper than a merge patch and than creating the ConfigMaps again.
  */
 export async function unmarkAll(scene: ClusterScene): Promise<void> {
   await forEach(
     scene,
     (key, { metadata: { uid } }) =>
-      scene.kube.apply(RESOURCES.configMaps, key, { metadata: { uid } }, forever()),
+      scene.kube.apply(RESOURCES.configMaps, key, { metadata: { uid } }, noTimeout()),
   );
 }
 
@@ -101,7 +98,7 @@ export async function removeAll(scene: ClusterScene): Promise<void> {
   await forEach(
     scene,
     (key, { metadata: { uid, resourceVersion } }) =>
-      scene.kube.delete(RESOURCES.configMaps, key, { uid, resourceVersion }, forever()),
+      scene.kube.delete(RESOURCES.configMaps, key, { uid, resourceVersion }, noTimeout()),
   );
 }
 
@@ -116,7 +113,6 @@ async function forEach(
   });
 }
 
-/** How many ConfigMaps are marked, and how many there are. */
 export async function countConfigMaps(scene: ClusterScene): Promise<{ marked: number; all: number }> {
   const items = [...(await list(scene, LABELS.insightsType)).items];
   return {
@@ -126,42 +122,42 @@ export async function countConfigMaps(scene: ClusterScene): Promise<{ marked: nu
 }
 
 function list({ kube }: ClusterScene, labelSelector: string) {
-  return kube.list(RESOURCES.configMaps, { labelSelector, limit: ALL, ...forever() });
+  return kube.list(RESOURCES.configMaps, { labelSelector, limit: SINGLE_PAGE, ...noTimeout() });
 }
 
 /**
- * Watches while the work is done: ConfigMaps that are marked or deleted no longer wait. Gives how many stop to wait in a
- * second, from the first to the last, so that neither starting nor ending a process counts.
+ * Runs work and watches the pending ConfigMaps meanwhile. A ConfigMap is done once it is marked or deleted.
  *
- * @param work Begun when the watch is sure to see all of it, and awaited; it is to end when the drain has failed.
- * @throws {Error} When none stops to wait for 30 seconds, or the work fails.
+ * @param work Called once the watch cannot miss anything, and awaited. It must end when its signal aborts.
+ * @returns ConfigMaps per second from the first to the last, so that neither the start nor the stop of a process counts.
+ * @throws {Error} If no ConfigMap is done for 30 seconds, or the work fails.
  */
 export async function timeDrain(
   scene: ClusterScene,
   count: number,
   work: (drain: { readonly drained: Promise<number>; readonly signal: AbortSignal }) => Promise<void>,
 ): Promise<number> {
-  const { resourceVersion } = await list(scene, WAITING);
-  const over = new AbortController();
+  const { resourceVersion } = await list(scene, PENDING);
+  const controller = new AbortController();
   const watch = scene.kube.watch(RESOURCES.configMaps, {
-    labelSelector: WAITING,
+    labelSelector: PENDING,
     resourceVersion,
     timeoutSeconds: WATCH_SECONDS,
-    idleMs: SILENCE_LIMIT_MS,
-    signal: over.signal,
+    idleMs: IDLE_LIMIT_MS,
+    signal: controller.signal,
   });
-  const drained = untilGone(watch, count);
-  const working = work({ drained, signal: over.signal });
+  const drained = measureRate(watch, count);
+  const working = work({ drained, signal: controller.signal });
   try {
     await Promise.all([working, drained]);
     return await drained;
   } finally {
-    over.abort(new Error("The drain is over"));
+    controller.abort(new Error("The drain has ended"));
     await Promise.allSettled([working, drained]);
   }
 }
 
-async function untilGone(watch: AsyncIterable<WatchEvent>, count: number): Promise<number> {
+async function measureRate(watch: AsyncIterable<WatchEvent>, count: number): Promise<number> {
   let first: number | undefined;
   let left = count;
   for await (const { type } of watch) {
@@ -170,10 +166,10 @@ async function untilGone(watch: AsyncIterable<WatchEvent>, count: number): Promi
     first ??= now;
     if (--left === 0) return (count - 1) / (now - first) * 1000;
   }
-  throw new Error(`${left} of ${count} ConfigMaps still wait at the end of the watch`);
+  throw new Error(`${left} of ${count} ConfigMaps are still pending at the end of the watch`);
 }
 
-/** Each request has its own limit. */
-export function forever(): { signal: AbortSignal } {
+/** A signal that never aborts: the client limits each request anyway. */
+export function noTimeout(): { signal: AbortSignal } {
   return { signal: new AbortController().signal };
 }

@@ -1,6 +1,6 @@
 /**
- * ConfigMaps that wait when the program starts: how many a second it sends and marks, or deletes, beside a bare loop that does
- * no more than that. Both are timed by the same watch, from the first ConfigMap that is done to the last.
+ * Throughput with a backlog: how many pending ConfigMaps per second the program sends and then marks or deletes, compared with a
+ * bare loop that does the same. The same watch times both, from the first finished ConfigMap to the last.
  *
  * @module
  */
@@ -13,46 +13,44 @@ import {
   createClusterScene,
   type Fill,
   fillCluster,
+  PENDING,
   timeDrain,
   unmarkAll,
-  WAITING,
 } from "./cluster_scene.ts";
 import type { Figure } from "./figure.ts";
 import { verifyMessages } from "./queue.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** What becomes of a ConfigMap that was sent. */
+/** The action after a ConfigMap is sent. */
 export type Finish = "mark" | "delete";
 
-/** As many at a time as the program, which runs with its defaults. */
+/** The program's default. */
 const CONCURRENCY = Number(OPTIONS.configMaps.maxConcurrent.defaultText);
 
 const FULL: Fill = { count: 1000, kilobytes: 300 };
 
-/** The program and its limit take turns to be the first: whoever comes later finds a longer history in etcd. */
 type Side = "bare" | "program";
 
-/** ConfigMaps a second. */
-type Half = Readonly<Record<Side, number>>;
+/** ConfigMaps per second. */
+type Rates = Readonly<Record<Side, number>>;
 
-/** Measures drains. */
 export const measureDrain: Scenario = {
   parts: ["rabbitmq", "kube-apiserver"],
-  async run({ rounds, scale, tell }) {
+  async run({ rounds, scale, log }) {
     await using scene = await createClusterScene();
     const fill = scaled(FULL, scale);
-    // API server and broker take their time over the first ones, whoever sends them.
+    // Warm up the API server and the broker.
     await measureRound(scene, scaled(fill, 0.1), ["bare", "program"]);
-    const all: Record<Finish, Half>[] = [];
-    // Each is the first one as often as the other: the second one is slower by up to a fifth.
-    const most = rounds + (rounds > 1 ? rounds % 2 : 0);
-    for (let round = 1; round <= most; round++) {
+    const all: Record<Finish, Rates>[] = [];
+    // An even number, so that each side goes first equally often: the second one finds a longer history in etcd and is slower.
+    const roundCount = rounds + (rounds > 1 ? rounds % 2 : 0);
+    for (let round = 1; round <= roundCount; round++) {
       all.push(await measureRound(scene, fill, round % 2 === 1 ? ["bare", "program"] : ["program", "bare"]));
-      tell(`drain, round ${round} of ${most}: ${JSON.stringify(all.at(-1))}`);
+      log(`drain, round ${round} of ${roundCount}: ${JSON.stringify(all.at(-1))}`);
     }
     return [
       figure(
-        `drain of ${amount(fill)} ConfigMaps of ${fill.kilobytes} kB, marked`,
+        `drain of ${formatCount(fill)} ConfigMaps of ${fill.kilobytes} kB, marked`,
         all.map(({ mark }) => mark),
       ),
       figure("the same with burn after reading", all.map((round) => round.delete)),
@@ -60,22 +58,20 @@ export const measureDrain: Scenario = {
   },
 };
 
-/** The same, made smaller; two are the fewest between which there is a time. */
+/** Scales the count, down to two: a rate needs two ConfigMaps. */
 export function scaled({ count, kilobytes }: Fill, scale: number): Fill {
   return { count: Math.max(2, Math.round(count * scale)), kilobytes };
 }
 
-/** How many there are, for people. */
-export function amount({ count }: Pick<Fill, "count">): string {
+export function formatCount({ count }: Pick<Fill, "count">): string {
   return count.toLocaleString("en");
 }
 
-/** Each way to finish, with each side. */
 async function measureRound(
   scene: ClusterScene,
   fill: Fill,
   order: readonly Side[],
-): Promise<Record<Finish, Half>> {
+): Promise<Record<Finish, Rates>> {
   const drain: Record<Side, (finish: Finish) => Promise<number>> = {
     bare: (finish) => bareDrain(scene, fill, finish),
     program: async (finish) => (await programDrain(scene, fill, finish)).perSecond,
@@ -83,20 +79,20 @@ async function measureRound(
   const rates = { mark: { bare: NaN, program: NaN }, delete: { bare: NaN, program: NaN } };
   for (const finish of ["mark", "delete"] as const) {
     for (const side of order) {
-      await haveAllWait(scene, fill);
+      await resetConfigMaps(scene, fill);
       rates[finish][side] = await drain[side](finish);
     }
   }
   return rates;
 }
 
-async function haveAllWait(scene: ClusterScene, fill: Fill): Promise<void> {
+async function resetConfigMaps(scene: ClusterScene, fill: Fill): Promise<void> {
   const { all } = await countConfigMaps(scene);
   if (all === 0) await fillCluster(scene, fill);
   else await unmarkAll(scene);
 }
 
-/** Has the program send all that wait; gives how many a second, and how much memory it took at most, in MiB. */
+/** Lets the program send all pending ConfigMaps; measures the rate and the peak memory in MiB. */
 export async function programDrain(
   scene: ClusterScene,
   fill: Fill,
@@ -115,26 +111,26 @@ export async function programDrain(
 async function bareDrain(scene: ClusterScene, fill: Fill, finish: Finish): Promise<number> {
   const { url: server, caCertificate, token } = scene.apiserver;
   const perSecond = await timeDrain(scene, fill.count, async ({ signal }) => {
-    const target = { server, caCertificate, token, broker: scene.node.url, labelSelector: WAITING };
+    const target = { server, caCertificate, token, broker: scene.node.url, labelSelector: PENDING };
     await runBareDrain({ ...target, concurrency: CONCURRENCY, finish }, { signal });
   });
   await verify(scene, fill, finish);
   return perSecond;
 }
 
-/** Looks at cluster and queue, and leaves the queue empty. */
+/** Verifies the state of the cluster and the queue, and empties the queue. */
 async function verify(scene: ClusterScene, { count, kilobytes }: Fill, finish: Finish): Promise<void> {
   const { all, marked } = await countConfigMaps(scene);
   const expected = finish === "mark" ? count : 0;
   if (all !== expected || marked !== expected) {
     throw new Error(
-      `${expected} marked ConfigMaps should be there; there are ${all}, ${marked} of them marked`,
+      `The cluster must have ${expected} ConfigMaps, all marked; it has ${all}, ${marked} of them marked`,
     );
   }
-  await verifyMessages(scene.node.url, { count, leastBytes: kilobytes * 1000 });
+  await verifyMessages(scene.node.url, { count, minBytes: kilobytes * 1000 });
 }
 
-function figure(name: string, rounds: readonly Half[]): Figure {
+function figure(name: string, rounds: readonly Rates[]): Figure {
   return {
     name,
     unit: "/s",

@@ -1,12 +1,12 @@
-/** What follows from values that were measured. */
+/** Medians, percentiles, ratios and verdicts. */
 import assert from "node:assert/strict";
 import { type Figure, median, percentile, ratioOf, type Target, verdictOf } from "./figure.ts";
 
 function figure(parts: Partial<Figure>): Figure {
-  return { name: "what is measured", unit: "/s", values: [1], ...parts };
+  return { name: "figure", unit: "/s", values: [1], ...parts };
 }
 
-Deno.test("the median lies in the middle, whatever the order", () => {
+Deno.test("the median does not depend on the order", () => {
   assert.equal(median([9, 1, 5]), 5);
   assert.equal(median([10, 9]), 9.5);
   assert.equal(median([4, 1, 3, 2]), 2.5);
@@ -21,17 +21,17 @@ Deno.test("a percentile is one of the values", () => {
   assert.deepEqual(values.slice(0, 2), [1, 2]);
 });
 
-Deno.test("nothing has no median", () => {
+Deno.test("the median of no values is an error", () => {
   assert.throws(() => median([]), RangeError);
 });
 
-Deno.test("the ratio is the median of the rounds' ratios, not that of the medians", () => {
+Deno.test("the ratio is the median of the rounds' ratios, not the ratio of the medians", () => {
   const limit = { name: "the limit", values: [10, 100, 1000] };
   assert.equal(ratioOf(figure({ values: [5, 90, 100], limit })), 0.5);
   assert.equal(ratioOf(figure({})), undefined);
 });
 
-Deno.test("a target is reached from the right side", () => {
+Deno.test("a value that equals the target reaches it", () => {
   const verdict = (kind: Target["kind"], value: number) => {
     const [must, aim] = kind === "at least" ? [10, 20] : [20, 10];
     return verdictOf(figure({ values: [value], target: { of: "value", kind, must, aim } }));
@@ -41,7 +41,7 @@ Deno.test("a target is reached from the right side", () => {
   assert.equal(verdictOf(figure({})), "none");
 });
 
-Deno.test("a target of the ratio needs a limit, and looks at nothing else", () => {
+Deno.test("a target for the ratio needs a limit and ignores the value itself", () => {
   const target: Target = { of: "ratio", kind: "at least", must: 0.5, aim: 1 };
   assert.equal(
     verdictOf(figure({ values: [6], limit: { name: "the limit", values: [10] }, target })),

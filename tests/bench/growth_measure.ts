@@ -1,6 +1,6 @@
 /**
- * Measures one size of the growth: starts among more and more namespaces in one cluster, or the drain of ConfigMaps in a
- * cluster of its own. All parts are real: kube-apiserver, etcd, RabbitMQ.
+ * Measures starts in a growing cluster, and drains of ConfigMaps in a new cluster each, with a real kube-apiserver, etcd and
+ * RabbitMQ.
  *
  * @module
  */
@@ -16,12 +16,11 @@ import { withoutBroker } from "./scale.ts";
 import { brokerVariables, type ProgramBundle } from "./scene.ts";
 import { startWatched, untilIdle, type WatchedProgram } from "./watched_program.ts";
 
-/** What is told to who measures. */
-export type Tell = (line: string) => void;
+type Log = (line: string) => void;
 
-/** Bytes of a ConfigMap's data, in base64: so small that 100,000 fit, and as an SBOM has them. */
+/** Bytes of a ConfigMap's data in base64: small enough that 100,000 fit into etcd, and the size of an SBOM. */
 export const CONFIG_MAP_BYTES = { drain: 4_000, large: 300_000 } as const;
-/** ConfigMaps that are sent at the same time, and namespaces that they lie in. */
+/** ConfigMaps that the program sends concurrently. */
 export const CONCURRENT = 4;
 const BUSY_NAMESPACES = 10;
 
@@ -29,11 +28,11 @@ const START_LIMIT_MS = 180_000;
 const REST_MS = 10_000;
 const DRAIN_INTERVAL_MS = 100;
 
-/** Measures starts; gives a point for each count, the smallest first. */
+/** Measures starts, the smallest count first. */
 export async function* measureStarts(
   bundle: ProgramBundle,
   counts: readonly number[],
-  tell: Tell,
+  log: Log,
 ): AsyncGenerator<GrowthPoint> {
   await using parts = new AsyncDisposableStack();
   const server = parts.use(await startReal());
@@ -41,7 +40,7 @@ export async function* measureStarts(
   const pod = parts.use(await createPod(server));
   let created = 0;
   for (const count of counts.toSorted((one, other) => one - other)) {
-    tell(`Creating namespaces ${created} to ${count}`);
+    log(`Creating namespaces ${created} to ${count}`);
     await createNamespaces(cluster, created, count);
     created = count;
     await using program = startWatched(bundle, withoutBroker(pod.env));
@@ -50,28 +49,26 @@ export async function* measureStarts(
   }
 }
 
-/** What is drained. */
 export interface DrainOptions {
-  /** ConfigMaps. */
+  /** Number of ConfigMaps. */
   readonly count: number;
-  /** Of the data of each, in base64. */
+  /** Size of each ConfigMap's data in base64. */
   readonly bytes: number;
-  /** After it the drain is cut off, and its end follows from the rate. */
+  /** The drain is cut off after this time; its duration is then extrapolated from the rate. */
   readonly limitSeconds: number;
-  readonly tell: Tell;
+  readonly log: Log;
 }
 
-/** Measures a drain, at most for a time. */
 export async function measureDrain(
   bundle: ProgramBundle,
-  { count, bytes, limitSeconds, tell }: DrainOptions,
+  { count, bytes, limitSeconds, log }: DrainOptions,
 ): Promise<GrowthPoint> {
   await using parts = new AsyncDisposableStack();
   const server = parts.use(await startReal());
   const node = parts.use(await startPrivateNode());
   const cluster = parts.use(new TestCluster(server));
   const pod = parts.use(await createPod(server));
-  tell(`Creating ${count} ConfigMaps`);
+  log(`Creating ${count} ConfigMaps`);
   await createNamespaces(cluster, 0, BUSY_NAMESPACES);
   await createConfigMaps(cluster, { count, namespaces: BUSY_NAMESPACES, bytes });
   const before = await databaseMegabytes(server);
@@ -106,7 +103,7 @@ const SENT = 'configmaps_total{outcome="sent",code=""}';
 
 const secondsOf = ({ startedAt }: WatchedProgram) => (performance.now() - startedAt) / 1000;
 
-/** Gives how many were sent when all were, or when the time was over. */
+/** @returns How many ConfigMaps were sent, once all were or the time ran out. */
 async function untilSent(program: WatchedProgram, count: number, limitSeconds: number): Promise<number> {
   let sent = 0;
   const end = performance.now() + limitSeconds * 1000;
@@ -115,7 +112,7 @@ async function untilSent(program: WatchedProgram, count: number, limitSeconds: n
   return sent;
 }
 
-/** Rounded to a tenth. */
+/** Converts MiB to MB, rounded to a tenth. */
 function megabytesOf(mib: number): number {
   return Math.round(mib * 2 ** 20 / 1e5) / 10;
 }
@@ -126,10 +123,12 @@ async function memoryAtRest(program: WatchedProgram) {
   return { peakMegabytes: megabytesOf(peak), restMegabytes: megabytesOf(now) };
 }
 
-/** What counts as sent is in the queue. */
+/** @throws {Error} If the queue has fewer messages than the program has counted as sent. */
 async function checkQueue({ url }: PrivateNode, sent: number): Promise<void> {
   const { messageCount } = await withChannel(url, (channel) => channel.checkQueue(TOPOLOGY.queue));
-  if (messageCount < sent) throw new Error(`${sent} were sent, and ${messageCount} are in the queue`);
+  if (messageCount < sent) {
+    throw new Error(`The program counted ${sent} sent messages; the queue has ${messageCount}`);
+  }
 }
 
 function differences(after: Record<string, number>, before: Record<string, number>): Record<string, number> {
@@ -138,11 +137,11 @@ function differences(after: Record<string, number>, before: Record<string, numbe
   );
 }
 
-/** How large etcd's file is, as the API server tells it. */
+/** Size of etcd's file, from the API server's metrics. */
 async function databaseMegabytes({ url, caCertificate, token }: ScaleServer): Promise<number> {
   using client = Deno.createHttpClient({ caCerts: [caCertificate] });
   const response = await fetch(`${url}/metrics`, { client, headers: { authorization: `Bearer ${token}` } });
   const bytes = /^apiserver_storage_size_bytes\{.*\} (\S+)$/m.exec(await response.text())?.[1];
-  if (bytes === undefined) throw new Error("The API server does not tell how large etcd's file is");
+  if (bytes === undefined) throw new Error("The API server's metrics lack apiserver_storage_size_bytes");
   return Math.round(Number(bytes) / 1e5) / 10;
 }

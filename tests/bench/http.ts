@@ -1,5 +1,5 @@
 /**
- * Posts: how many are confirmed in a second and how long one takes, beside what the broker confirms without us.
+ * Throughput and latency of posts, compared with what the broker confirms without the program.
  *
  * @module
  */
@@ -13,19 +13,17 @@ import { emptyQueue } from "./queue.ts";
 import { measureRawPublish, type RawPublishFigures } from "./raw_publish.ts";
 import { createProgramBundle, postsOnly, SECRET } from "./scene.ts";
 import type { Scenario } from "./scenario.ts";
-import { type Answers, sendLoad } from "./wrk.ts";
+import { type LoadResult, sendLoad } from "./wrk.ts";
 
-/** Environments that the posts come from, in turn. */
 const ENVIRONMENTS = 16;
 const BUSY = 64;
-/** Loads before the first round: for 20 seconds a new program gets faster, as V8 compiles what runs most. */
+/** Loads before the first round, until V8 has optimised the hot code. */
 const WARM_UP_LOADS = 4;
-/** A load before each that counts, in seconds: in the first second after a rest a program takes a fifth less than later. */
+/** Length of the load before each measured one: a program that was idle is slower at first. */
 const WARM_UP_SECONDS = 1;
-/** Percentiles at 64 connections hang on a few pauses, of the broker most of all: so many times the rounds that are asked for. */
+/** More rounds than requested, because a few pauses of the broker decide the percentiles at 64 connections. */
 const ROUNDS_FACTOR = 2;
 
-/** What a site sends. */
 export const BODY = JSON.stringify([
   {
     name: "php-version",
@@ -50,7 +48,7 @@ export const BODY = JSON.stringify([
   },
 ]);
 
-/** Those of the environments that posts come from. */
+/** One token per environment. */
 export const TOKENS = Array.from({ length: ENVIRONMENTS }, (_, index) =>
   issueToken(SECRET, {
     namespace: `proj-${index}`,
@@ -59,16 +57,15 @@ export const TOKENS = Array.from({ length: ENVIRONMENTS }, (_, index) =>
     environmentName: `env-${index}`,
   }));
 
-/** One round: the broker alone and with the program, with many at a time and with one. */
+/** The broker alone, and the program; each with many connections and with one. */
 interface Round {
   readonly raw: Readonly<Record<"busy" | "single", RawPublishFigures>>;
-  readonly posts: Readonly<Record<"busy" | "single", Answers>>;
+  readonly posts: Readonly<Record<"busy" | "single", LoadResult>>;
 }
 
-/** Measures posts. */
 export const measureHttp: Scenario = {
   parts: ["rabbitmq", "wrk"],
-  async run({ rounds, seconds, tell }) {
+  async run({ rounds, seconds, log }) {
     await using node = await startPrivateNode();
     await using bundle = await createProgramBundle();
     await using program = bundle.start(postsOnly(node));
@@ -76,21 +73,21 @@ export const measureHttp: Scenario = {
     const message = await messageOf(node, program);
     for (let load = 0; load < WARM_UP_LOADS; load++) await post(node, program, BUSY, seconds);
     const all: Round[] = [];
-    const most = rounds * ROUNDS_FACTOR;
-    for (let round = 1; round <= most; round++) {
+    const roundCount = rounds * ROUNDS_FACTOR;
+    for (let round = 1; round <= roundCount; round++) {
       const raw = (inFlight: number) => measureRaw(node, { message, inFlight, seconds });
-      const of = async <Value>(measure: (connections: number) => Promise<Value>) => ({
+      const atBothLoads = async <Value>(measure: (connections: number) => Promise<Value>) => ({
         busy: await measure(BUSY),
         single: await measure(1),
       });
       all.push({
-        raw: await of(raw),
-        posts: await of(async (connections) => {
+        raw: await atBothLoads(raw),
+        posts: await atBothLoads(async (connections) => {
           await post(node, program, connections, WARM_UP_SECONDS);
           return await post(node, program, connections, seconds);
         }),
       });
-      tell(`posts, round ${round} of ${most}: ${JSON.stringify(all.at(-1))}`);
+      log(`posts, round ${round} of ${roundCount}: ${JSON.stringify(all.at(-1))}`);
     }
     return figuresOf(all);
   },
@@ -126,7 +123,7 @@ function figuresOf(rounds: readonly Round[]): Figure[] {
   ];
 }
 
-/** The message of {@link BODY}, out of the queue. */
+/** Posts {@link BODY} and takes its message from the queue. */
 async function messageOf(node: PrivateNode, program: RunningProgram): Promise<string> {
   const response = await fetch(`${program.webUrl}/facts`, {
     method: "POST",
@@ -135,7 +132,7 @@ async function messageOf(node: PrivateNode, program: RunningProgram): Promise<st
   });
   await response.body?.cancel();
   const message = await withChannel(node.url, (channel) => channel.get(TOPOLOGY.queue, { noAck: true }));
-  if (!message) throw new Error(`The message is not in the queue after the answer ${response.status}`);
+  if (!message) throw new Error(`The queue is empty after a post that returned ${response.status}`);
   return message.content.toString();
 }
 
@@ -153,9 +150,9 @@ async function post(
   { webUrl }: RunningProgram,
   connections: number,
   seconds: number,
-): Promise<Answers> {
+): Promise<LoadResult> {
   const load = { url: `${webUrl}/facts`, body: BODY, tokens: TOKENS, connections, seconds };
-  const answers = await sendLoad(load);
-  await emptyQueue(url, answers.count);
-  return answers;
+  const result = await sendLoad(load);
+  await emptyQueue(url, result.count);
+  return result;
 }

@@ -1,6 +1,5 @@
 /**
- * Clusters with many Lagoon namespaces whose Secrets are good, and many ConfigMaps that wait: where they live, and how
- * they get there.
+ * Clusters with many Lagoon namespaces, valid Secrets and pending ConfigMaps.
  *
  * @module
  */
@@ -14,19 +13,18 @@ import { startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { sbomConfigMap } from "../fixtures/objects.ts";
 import { SECRET } from "./scene.ts";
 
-/** An API server for one measurement, and how to see from it what the program has done. */
+/** An API server for one measurement. */
 export interface ScaleServer extends AsyncDisposable {
   /** `https://host:port`. */
   readonly url: string;
-  /** The CA that its certificate is verified with, PEM. */
+  /** PEM. */
   readonly caCertificate: string;
-  /** Says who the program and the test are. */
   readonly token: string;
-  /** Requests from now on, by verb and resource; none where they can't be counted. */
+  /** Counts requests from now on by verb and resource; empty for a server that doesn't count. */
   countFromNow(): () => Readonly<Record<string, number>>;
 }
 
-/** The embedded API server, which counts requests. */
+/** Starts the embedded API server, which counts requests. */
 export async function startEmbedded(): Promise<ScaleServer> {
   await using parts = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
@@ -46,13 +44,13 @@ export async function startEmbedded(): Promise<ScaleServer> {
   };
 }
 
-/** A real kube-apiserver, from the folder in `KUBEBUILDER_ASSETS`. */
+/** Starts a real kube-apiserver, from the folder in `KUBEBUILDER_ASSETS`. */
 export async function startReal(): Promise<ScaleServer> {
   const { url, caCertificate, token, [Symbol.asyncDispose]: dispose } = await startKubeApiserver();
   return { url, caCertificate, token, countFromNow: () => () => ({}), [Symbol.asyncDispose]: dispose };
 }
 
-/** Eight environments a project; every name and id is one of its own, as it is in a cluster. */
+/** Eight environments per project; all names and IDs are unique. */
 export function environmentOf(index: number) {
   const projectName = `project-${Math.floor(index / 8)}`;
   const environmentName = `branch-${index % 8}`;
@@ -64,7 +62,12 @@ export function environmentOf(index: number) {
   };
 }
 
-/** Lagoon namespaces from one number to before another, each with a good Secret. */
+/**
+ * Creates Lagoon namespaces with valid Secrets.
+ *
+ * @param from Index of the first namespace.
+ * @param to Index after the last namespace.
+ */
 export async function createNamespaces(cluster: TestCluster, from: number, to: number): Promise<void> {
   await inParallel(to - from, async (offset) => {
     const index = from + offset;
@@ -75,7 +78,7 @@ export async function createNamespaces(cluster: TestCluster, from: number, to: n
       [LABELS.environmentId]: environmentId,
     });
   });
-  // Only now: kube-apiserver waits 50 ms before it creates something in a namespace that it has just learned of.
+  // Not in the loop above: kube-apiserver waits 50 ms before it creates an object in a namespace that is new to it.
   await inParallel(to - from, async (offset) => {
     const index = from + offset;
     const environment = environmentOf(index);
@@ -90,7 +93,7 @@ export async function createNamespaces(cluster: TestCluster, from: number, to: n
   });
 }
 
-/** ConfigMaps that wait, over so many of the namespaces in turn, each with so many bytes of base64. */
+/** Creates pending ConfigMaps, spread over the namespaces; `bytes` is the size of each in base64. */
 export async function createConfigMaps(
   cluster: TestCluster,
   { count, namespaces, bytes }: { count: number; namespaces: number; bytes: number },
@@ -103,7 +106,7 @@ export async function createConfigMaps(
 }
 
 /**
- * Counts requests but those that ask for one object, as a test does to learn whether something still waits.
+ * Counts requests, except those with `limit=1`, with which the benchmark polls for pending ConfigMaps.
  *
  * @param last The latest request before the program's start.
  */

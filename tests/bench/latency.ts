@@ -1,9 +1,8 @@
 /**
- * How long a ConfigMap takes from its label to the queue when the program has nothing else to do, beside reading it and
- * publishing it alone.
+ * Latency of a ConfigMap from its label to the queue in an idle program, compared with a bare read and publish.
  *
- * The clock starts with the answer to the label: before it the API server stores the ConfigMap, which is no work of ours, and
- * the answer leaves at about the time at which the watch tells the program. It is metadata, so that reading it takes no time.
+ * The time starts with the response to the label's patch. Until then the API server stores the ConfigMap; it sends the response
+ * and the watch event at about the same time. The response is metadata only, so reading it takes no time.
  *
  * @module
  */
@@ -14,38 +13,36 @@ import { LABELS } from "../../lib/lagoon.ts";
 import { SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { until } from "../fixtures/until.ts";
 import { runBareDrain } from "./bare_drain.ts";
-import { type ClusterScene, createClusterScene, dataOf, forever, removeAll } from "./cluster_scene.ts";
+import { type ClusterScene, createClusterScene, dataOf, noTimeout, removeAll } from "./cluster_scene.ts";
 import { percentile } from "./figure.ts";
 import { emptyQueue } from "./queue.ts";
-import { MOST_CLUSTER_ROUNDS, type Scenario } from "./scenario.ts";
+import { MAX_CLUSTER_ROUNDS, type Scenario } from "./scenario.ts";
 
 const FULL_COUNT = 30;
-const LEAST_COUNT = 2;
-/** Those that are sent before the clock counts: code that was never run is slow. */
+const MIN_COUNT = 2;
 const WARM_UP = 10;
 const BARE_LIMIT_MS = 60_000;
 const ARRIVAL_LIMIT_MS = 10_000;
-/** About as long as the program waits while the next ConfigMap is made. */
+/** About as long as the program is idle while the next ConfigMap is created. */
 const PAUSE_MS = 50;
 
-/** Measures latency. */
 export const measureLatency: Scenario = {
   parts: ["rabbitmq", "kube-apiserver"],
-  async run({ rounds, scale, tell }) {
+  async run({ rounds, scale, log }) {
     await using scene = await createClusterScene();
     await using program = scene.start();
     await program.untilReady();
-    const count = Math.max(LEAST_COUNT, Math.round(FULL_COUNT * scale));
+    const count = Math.max(MIN_COUNT, Math.round(FULL_COUNT * scale));
     await labelAll(scene, Math.round(WARM_UP * Math.min(1, count / FULL_COUNT)));
     await removeAll(scene);
     const all: { program: number; bare: number }[] = [];
-    const most = Math.min(rounds, MOST_CLUSTER_ROUNDS);
-    for (let round = 1; round <= most; round++) {
+    const roundCount = Math.min(rounds, MAX_CLUSTER_ROUNDS);
+    for (let round = 1; round <= roundCount; round++) {
       const ours = percentile(await labelAll(scene, count), 0.5);
-      // They are marked now: the program leaves them alone.
+      // The ConfigMaps are marked now, so the program ignores them.
       all.push({ program: ours, bare: await bareP50(scene) });
       await removeAll(scene);
-      tell(`latency, round ${round} of ${most}: ${JSON.stringify(all.at(-1))}`);
+      log(`latency, round ${round} of ${roundCount}: ${JSON.stringify(all.at(-1))}`);
     }
     return [{
       name: "ConfigMap labelled → message in the queue, p50, idle",
@@ -57,7 +54,11 @@ export const measureLatency: Scenario = {
   },
 };
 
-/** Labels ConfigMaps one after the other; gives how long each took to arrive, in milliseconds. */
+/**
+ * Labels ConfigMaps one after the other.
+ *
+ * @returns Milliseconds until each message arrived.
+ */
 async function labelAll(scene: ClusterScene, count: number): Promise<number[]> {
   await using arrivals = await openArrivals(scene.node.url);
   const latencies: number[] = [];
@@ -66,12 +67,12 @@ async function labelAll(scene: ClusterScene, count: number): Promise<number[]> {
     const key = { namespace: "proj-0", name: `sbom-${index}` };
     const arrived = arrivals.next();
     const configMap = sbomConfigMap({ ...key, binaryData, labels: {} });
-    await scene.kube.create(RESOURCES.configMaps, key, configMap, forever());
-    await scene.kube.patch(RESOURCES.configMaps, key, { metadata: { labels: SBOM_LABELS } }, forever());
+    await scene.kube.create(RESOURCES.configMaps, key, configMap, noTimeout());
+    await scene.kube.patch(RESOURCES.configMaps, key, { metadata: { labels: SBOM_LABELS } }, noTimeout());
     const labelledAt = performance.now();
     latencies.push(await arrived - labelledAt);
     await until(`${key.name} is marked`, async () => {
-      const { metadata } = await scene.kube.getMetadata(RESOURCES.configMaps, key, forever());
+      const { metadata } = await scene.kube.getMetadata(RESOURCES.configMaps, key, noTimeout());
       return metadata.labels?.[LABELS.processed] === "true";
     });
   }
@@ -95,9 +96,9 @@ async function bareP50(scene: ClusterScene): Promise<number> {
   return p50Ms;
 }
 
-/** Messages as they arrive. */
+/** Arrival times of messages. */
 interface Arrivals extends AsyncDisposable {
-  /** When the next one arrives, in milliseconds of `performance.now()`. */
+  /** Resolves when the next message arrives, to `performance.now()`. */
   next(): Promise<number>;
 }
 
@@ -110,7 +111,10 @@ async function openArrivals(url: string): Promise<Arrivals> {
   return {
     next: () => {
       const { promise, resolve, reject } = Promise.withResolvers<number>();
-      const limit = setTimeout(() => reject(new Error("The message never came")), ARRIVAL_LIMIT_MS);
+      const limit = setTimeout(
+        () => reject(new Error(`No message arrived within ${ARRIVAL_LIMIT_MS} ms`)),
+        ARRIVAL_LIMIT_MS,
+      );
       arrive = (now) => {
         clearTimeout(limit);
         resolve(now);

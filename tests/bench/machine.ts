@@ -1,23 +1,19 @@
 /**
- * What the figures were measured on: they mean little without it.
+ * The machine and time of a measurement.
  *
  * @module
  */
 import { availableParallelism, cpus } from "node:os";
 
-/** A machine, and when it was measured on. */
 export interface Machine {
-  /** In RFC 3339. */
+  /** RFC 3339. */
   readonly date: string;
-  /** Version of Deno. */
   readonly deno: string;
-  /** How many processors there are to run on. */
   readonly cpuCount: number;
-  /** As the system names it; undefined where it doesn't. */
+  /** Undefined if the system does not report it. */
   readonly cpuModel: string | undefined;
 }
 
-/** Describes this machine. */
 export function describeMachine(now: Date): Machine {
   return {
     date: now.toISOString(),

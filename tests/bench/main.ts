@@ -1,7 +1,7 @@
 /**
- * The benchmark: `deno task bench` measures everything, `deno task bench http` what is named. It prints a table for people, and
- * writes all values as JSON. With `--smoke` it measures little and quickly, to show that it works;
- * with `--long` also what takes many minutes.
+ * The benchmark. `deno task bench` runs all scenarios, `deno task bench http` only those named. It prints a table and writes all
+ * values as JSON. `--smoke` is a quick run that only shows that the scenarios work; `--long` adds measurements that take many
+ * minutes.
  *
  * @module
  */
@@ -28,9 +28,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
 const FULL: Omit<Size, "long"> = { rounds: 5, seconds: 5, scale: 1 };
 const SMOKE: Omit<Size, "long"> = { rounds: 1, seconds: 1, scale: 0.02 };
 
-const say = (line: string) => Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+const log = (line: string) => Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 
-/** Measures what is named; gives whether nothing was missing. */
+/** @returns Whether all requested scenarios could run. */
 async function main(): Promise<boolean> {
   const { values, positionals } = parseArgs({
     args: Deno.args,
@@ -50,16 +50,16 @@ async function main(): Promise<boolean> {
   const missing: string[] = [];
   for (const name of names) {
     const scenario = SCENARIOS[name];
-    if (!scenario) throw new Error(`No such scenario: ${name}; there is ${Object.keys(SCENARIOS)}`);
+    if (!scenario) throw new Error(`Unknown scenario ${name}: use ${Object.keys(SCENARIOS).join(", ")}`);
     const parts = missingParts(scenario.parts);
-    missing.push(...parts.map((part) => `Not measured: ${name}, which needs ${part}`));
+    missing.push(...parts.map((part) => `Skipped ${name}: it needs ${part}`));
     if (parts.length > 0) continue;
-    say(`Measuring ${name}`);
-    figures.push(...await scenario.run({ ...size, rounds, long: values.long, tell: say }));
+    log(`Measuring ${name}`);
+    figures.push(...await scenario.run({ ...size, rounds, long: values.long, log }));
   }
   await Deno.writeTextFile(values.json, `${JSON.stringify(toJson(machine, figures), null, 2)}\n`);
   Deno.stdout.writeSync(new TextEncoder().encode(`${formatTable(figures)}\n`));
-  for (const line of missing) say(line);
+  for (const line of missing) log(line);
   return missing.length === 0;
 }
 

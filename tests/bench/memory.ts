@@ -1,18 +1,17 @@
 /**
- * Memory charged to the program at rest, after many posts and at its peak during drains, and how long it takes to start.
+ * Memory charged to the program when idle, after many posts and at the peak of drains, and the time that a start takes.
  *
  * @module
  */
 import { type ClusterScene, createClusterScene, type Fill, fillCluster, removeAll } from "./cluster_scene.ts";
-import { amount, programDrain, scaled } from "./drain.ts";
+import { formatCount, programDrain, scaled } from "./drain.ts";
 import type { Figure, Target } from "./figure.ts";
 import { BODY, TOKENS } from "./http.ts";
 import { emptyQueue } from "./queue.ts";
 import { programMemory } from "../fixtures/process_memory.ts";
-import { MOST_CLUSTER_ROUNDS, type Scenario, type Size } from "./scenario.ts";
+import { MAX_CLUSTER_ROUNDS, type Scenario, type Size } from "./scenario.ts";
 import { sendLoad } from "./wrk.ts";
 
-/** Drains whose peak is measured. */
 const DRAINS: readonly { fill: Fill; must: number; aim: number; isLong?: boolean }[] = [
   { fill: { count: 1000, kilobytes: 300 }, must: 90, aim: 80 },
   { fill: { count: 500, kilobytes: 950 }, must: 90, aim: 80 },
@@ -21,37 +20,33 @@ const DRAINS: readonly { fill: Fill; must: number; aim: number; isLong?: boolean
 
 const STARTS = 10;
 const CONNECTIONS = 64;
-/**
- * How long the program rests before it is looked at, at most, in seconds. V8 gives back the pages that it has in store after 8
- * seconds, and collects what a load has left once it finds that nothing is done.
- */
-const REST_SECONDS = 15;
+/** Longest wait before memory is read: an idle V8 collects garbage and releases its spare pages after 8 seconds. */
+const IDLE_SECONDS = 15;
 
-/** Measures memory and starts. */
 export const measureMemory: Scenario = {
   parts: ["rabbitmq", "kube-apiserver", "wrk"],
-  async run({ rounds, tell, ...size }) {
+  async run({ rounds, log, ...size }) {
     await using scene = await createClusterScene();
-    const most = Math.min(rounds, MOST_CLUSTER_ROUNDS);
+    const roundCount = Math.min(rounds, MAX_CLUSTER_ROUNDS);
     const figures: Figure[] = [await measureStarts(scene, Math.max(1, Math.round(STARTS * size.scale)))];
-    const rests: { idle: number; posted: number }[] = [];
-    for (let round = 1; round <= most; round++) {
-      rests.push(await measureRest(scene, size));
-      tell(`memory at rest, round ${round} of ${most}: ${JSON.stringify(rests.at(-1))}`);
+    const idleMemory: { idle: number; posted: number }[] = [];
+    for (let round = 1; round <= roundCount; round++) {
+      idleMemory.push(await measureIdleMemory(scene, size));
+      log(`idle memory, round ${round} of ${roundCount}: ${JSON.stringify(idleMemory.at(-1))}`);
     }
-    const afterPosts = `memory charged after ${amount({ count: postsOf(size) })} posts`;
+    const afterPosts = `memory charged after ${formatCount({ count: postsOf(size) })} posts`;
     figures.push(
-      memory("memory charged, idle", rests.map(({ idle }) => idle), { must: 60, aim: 45 }),
-      memory(afterPosts, rests.map(({ posted }) => posted), { must: 85, aim: 70 }),
+      memory("memory charged, idle", idleMemory.map(({ idle }) => idle), { must: 60, aim: 45 }),
+      memory(afterPosts, idleMemory.map(({ posted }) => posted), { must: 85, aim: 70 }),
     );
     for (const { fill: full, isLong = false, ...target } of DRAINS) {
       if (isLong && !size.long) continue;
       const fill = scaled(full, size.scale);
-      const name = `peak memory charged, drain of ${amount(fill)} × ${fill.kilobytes} kB`;
+      const name = `peak memory charged, drain of ${formatCount(fill)} × ${fill.kilobytes} kB`;
       const peaks: number[] = [];
-      for (let round = 1; round <= (isLong ? 1 : most); round++) {
+      for (let round = 1; round <= (isLong ? 1 : roundCount); round++) {
         peaks.push(await drainPeak(scene, fill));
-        tell(`${name}, round ${round}: ${peaks.at(-1)} MiB`);
+        log(`${name}, round ${round}: ${peaks.at(-1)} MiB`);
       }
       figures.push(memory(name, peaks, target));
     }
@@ -59,7 +54,7 @@ export const measureMemory: Scenario = {
   },
 };
 
-/** How many posts there are at least between two looks. */
+/** Minimum number of posts between the two readings. */
 function postsOf({ long, scale }: Pick<Size, "long" | "scale">): number {
   return (long ? 1_000_000 : 100_000) * scale;
 }
@@ -71,13 +66,13 @@ async function drainPeak(scene: ClusterScene, fill: Fill): Promise<number> {
   return peakMib;
 }
 
-/** The time from start to readiness, beside that of a Deno that has nothing to do. */
+/** Time from start to readiness, compared with Deno running an empty file. */
 async function measureStarts(scene: ClusterScene, starts: number): Promise<Figure> {
   const empty = await Deno.makeTempFile({ suffix: ".ts" });
   const values: number[] = [];
   const limits: number[] = [];
   try {
-    // The first of each reads files that the machine then has at hand.
+    // The first start of each is not counted: it fills the page cache.
     for (let start = 0; start <= starts; start++) {
       const limit = await timeEmpty(empty);
       const value = await timeStart(scene);
@@ -108,20 +103,20 @@ async function timeEmpty(path: string): Promise<number> {
   const startedAt = performance.now();
   const { success } = await new Deno.Command(Deno.execPath(), { args: ["run", path], stdin: "null" })
     .output();
-  if (!success) throw new Error("Cannot run an empty program");
+  if (!success) throw new Error("Cannot run an empty file with Deno");
   return (performance.now() - startedAt) / 1000;
 }
 
-/** Memory of one run of the program, before and after many posts. */
-async function measureRest(
+/** Idle memory before and after many posts, in the same process. */
+async function measureIdleMemory(
   scene: ClusterScene,
   { seconds, ...size }: Omit<Size, "rounds">,
 ): Promise<{ idle: number; posted: number }> {
   await using program = scene.start();
   await program.untilReady();
-  const rest = () =>
-    new Promise((resolve) => setTimeout(resolve, Math.min(3 * seconds, REST_SECONDS) * 1000));
-  await rest();
+  const settle = () =>
+    new Promise((resolve) => setTimeout(resolve, Math.min(3 * seconds, IDLE_SECONDS) * 1000));
+  await settle();
   const idle = (await programMemory(program)).now;
   const load = {
     url: `${program.webUrl}/facts`,
@@ -135,7 +130,7 @@ async function measureRest(
     await emptyQueue(scene.node.url, count);
     sent += count;
   }
-  await rest();
+  await settle();
   return { idle, posted: (await programMemory(program)).now };
 }
 

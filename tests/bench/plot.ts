@@ -1,6 +1,6 @@
 /**
- * Draws docs/growth.svg from docs/growth.json: time and memory by size, both axes logarithmic. Its own background goes with
- * its own text, so that it can be read whatever is around it. What was not measured to its end is dashed.
+ * Draws docs/growth.svg from docs/growth.json: time and memory by size, on logarithmic axes. The plot has its own background, so
+ * that it is readable on any page. Extrapolated values are dashed.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { GrowthData, GrowthPoint } from "./growth_data.ts";
 interface Point {
   readonly x: number;
   readonly y: number;
-  /** Comes of a run that was cut off: its time follows from its rate, its memory was seen until then. */
-  readonly isComputed: boolean;
+  /** The run was cut off: its time is extrapolated, and its memory covers only part of the work. */
+  readonly isExtrapolated: boolean;
 }
 
 interface Line {
   readonly label: string;
-  /** Names its colour in {@link STYLE}. */
+  /** CSS class in {@link STYLE}. */
   readonly style: string;
   readonly points: readonly Point[];
 }
@@ -23,11 +23,11 @@ interface Line {
 interface Panel {
   readonly title: string;
   readonly lines: readonly Line[];
-  /** A value that has a meaning of its own. */
+  /** A horizontal reference line. */
   readonly rule?: { readonly label: string; readonly y: number };
 }
 
-/** Where a panel is, in pixels; its labels stand to the right of it. */
+/** The area of a panel, in pixels; the labels of its lines are to the right of it. */
 interface Box {
   readonly left: number;
   readonly right: number;
@@ -35,7 +35,7 @@ interface Box {
   readonly bottom: number;
 }
 
-/** From a value to pixels. */
+/** Maps values to pixels. */
 interface Scale {
   readonly at: (value: number) => number;
   readonly ticks: readonly number[];
@@ -67,17 +67,17 @@ text { fill: #f0f6fc; } .tick { fill: #9198a1; }
 .label { stroke: none; }
 }`;
 
-/** The plot, as an SVG document. */
+/** Draws the plot as an SVG document. */
 export function plotGrowth({ start, drain }: GrowthData): string {
   const time: Panel = {
     title: "Time in seconds, by number of objects",
     lines: [
       line("namespaces: start until idle", "start", start, ({ seconds }) => seconds),
-      line("ConfigMaps: until all are sent", "drain", drain, ({ seconds }) => seconds),
+      line("ConfigMaps: until all sent", "drain", drain, ({ seconds }) => seconds),
     ],
   };
   const memory: Panel = {
-    title: "Resident memory in MB, by number of objects",
+    title: "Memory in MB, by number of objects",
     lines: [
       line("namespaces: peak", "start", start, ({ peakMegabytes }) => peakMegabytes),
       line("namespaces: at rest", "start rest", start, ({ restMegabytes }) => restMegabytes),
@@ -89,7 +89,7 @@ export function plotGrowth({ start, drain }: GrowthData): string {
   const box = { top: 44, bottom: HEIGHT - 34 };
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title">`,
-    `<title id="title">How time and memory grow with namespaces and with ConfigMaps that wait</title>`,
+    `<title id="title">Time and memory by number of namespaces and of pending ConfigMaps</title>`,
     `<style>${STYLE}\n</style>`,
     `<rect class="ground" x="0.5" y="0.5" width="${WIDTH - 1}" height="${HEIGHT - 1}" rx="6"/>`,
     ...drawPanel(time, { ...box, left: 56, right: 300 }),
@@ -107,7 +107,7 @@ function line(
   return {
     label,
     style,
-    points: points.map((point) => ({ x: point.count, y: read(point), isComputed: "cutOff" in point })),
+    points: points.map((point) => ({ x: point.count, y: read(point), isExtrapolated: "cutOff" in point })),
   };
 }
 
@@ -138,14 +138,14 @@ function drawPanel({ title, lines, rule }: Panel, box: Box): string[] {
       ]
       : []),
     ...lines.flatMap((line) => drawLine(line, x, y)),
-    ...apart(labels).map(({ label, style, y }) => text(style, box.right + 10, y + 4, label)),
+    ...spreadLabels(labels).map(({ label, style, y }) => text(style, box.right + 10, y + 4, label)),
   ];
 }
 
 function drawLine({ points, style }: Line, x: Scale, y: Scale): string[] {
   const segments = points.slice(1).map((to, index) => {
     const from = points[index] ?? to;
-    const computed = to.isComputed ? " computed" : "";
+    const computed = to.isExtrapolated ? " computed" : "";
     return segment(`line ${style}${computed}`, x.at(from.x), y.at(from.y), x.at(to.x), y.at(to.y));
   });
   const dots = points.map((point) =>
@@ -154,8 +154,8 @@ function drawLine({ points, style }: Line, x: Scale, y: Scale): string[] {
   return [...segments, ...dots];
 }
 
-/** Moves labels that would cover each other, the highest first. */
-function apart<Label extends { readonly y: number }>(labels: readonly Label[]): Label[] {
+/** Moves overlapping labels down. */
+function spreadLabels<Label extends { readonly y: number }>(labels: readonly Label[]): Label[] {
   let lowest = -Infinity;
   return labels.toSorted((one, other) => one.y - other.y).map((label) => {
     lowest = Math.max(label.y, lowest + LABEL_HEIGHT);
@@ -163,15 +163,15 @@ function apart<Label extends { readonly y: number }>(labels: readonly Label[]): 
   });
 }
 
-/** Begins and ends at a step that is round. */
+/** A logarithmic scale that begins and ends at a round value. */
 function logarithmic(values: readonly number[], from: number, to: number, ticks?: readonly number[]): Scale {
-  const least = Math.min(...values);
-  const most = Math.max(...values);
-  const digits = most / least < 10 ? [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8] : [1, 2, 5];
+  const min = Math.min(...values);
+  const max = Math.max(...values);
+  const digits = max / min < 10 ? [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8] : [1, 2, 5];
   const steps = Array.from({ length: 9 }, (_, power) => digits.map((digit) => digit * 10 ** (power - 2)))
     .flat();
-  const low = steps.findLast((step) => step <= least) ?? least;
-  const high = steps.find((step) => step >= most) ?? most;
+  const low = steps.findLast((step) => step <= min) ?? min;
+  const high = steps.find((step) => step >= max) ?? max;
   return {
     at: (value) => from + (to - from) * Math.log(value / low) / Math.log(high / low || 2),
     ticks: ticks ?? steps.filter((step) => step >= low && step <= high),

@@ -1,15 +1,13 @@
 /**
- * How much of the processors each part of a measurement has taken: of all processes that this one has started.
+ * CPU time of the processes that take part in a measurement.
  *
  * @module
  */
 
-/** Names that parts go by, where their process's name says less. */
+/** Clearer names for some processes. */
 const NAMES: Readonly<Record<string, string>> = { "beam.smp": "rabbitmq", deno: "program" };
 
-/**
- * Seconds of a processor that the processes below this one have taken, by name. Needs the command `ps`.
- */
+/** CPU seconds of all descendants of this process, by name. Needs `ps`. */
 export async function processorSeconds(): Promise<Record<string, number>> {
   const args = ["-e", "-o", "pid=,ppid=,cputimes=,comm="];
   const { stdout } = await new Deno.Command("ps", { args }).output();
@@ -18,16 +16,16 @@ export async function processorSeconds(): Promise<Record<string, number>> {
     return { pid: Number(pid), parent: Number(parent), seconds: Number(seconds), name: name.join(" ") };
   });
   const sums: Record<string, number> = {};
-  const below = new Set([Deno.pid]);
-  // A child may have a lower number than its parent, so one pass is not enough.
-  for (let size = 0; size < below.size;) {
-    size = below.size;
-    for (const { pid, parent } of processes) if (below.has(parent)) below.add(pid);
+  const descendants = new Set([Deno.pid]);
+  // A child may have a lower PID than its parent, so one pass is not enough.
+  for (let size = 0; size < descendants.size;) {
+    size = descendants.size;
+    for (const { pid, parent } of processes) if (descendants.has(parent)) descendants.add(pid);
   }
-  below.delete(Deno.pid);
+  descendants.delete(Deno.pid);
   for (const { pid, name, seconds } of processes) {
     const part = NAMES[name] ?? name;
-    if (below.has(pid) && seconds > 0) sums[part] = (sums[part] ?? 0) + seconds;
+    if (descendants.has(pid) && seconds > 0) sums[part] = (sums[part] ?? 0) + seconds;
   }
   return sums;
 }

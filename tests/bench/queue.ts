@@ -1,5 +1,5 @@
 /**
- * What the benchmark does with the queue: whatever counts as sent must be there.
+ * Verifies that everything that was counted as sent is in the queue.
  *
  * @module
  */
@@ -8,22 +8,26 @@ import { withChannel } from "../fixtures/publisher_run.ts";
 
 const READ_LIMIT_MS = 120_000;
 
-/** Empties the queue, which must hold what was confirmed; requests that the end of a load cut off may have added some. */
+/**
+ * Empties the queue. It may hold more messages than were confirmed, from requests that were cut off at the end of a load.
+ *
+ * @throws {Error} If it holds fewer.
+ */
 export async function emptyQueue(url: string, confirmed: number): Promise<void> {
   const { messageCount } = await withChannel(url, (channel) => channel.purgeQueue(TOPOLOGY.queue));
   if (messageCount < confirmed) {
-    throw new Error(`${confirmed} were confirmed, and ${messageCount} are in the queue`);
+    throw new Error(`${confirmed} messages were confirmed; the queue has ${messageCount}`);
   }
 }
 
 /**
- * Reads the queue until it is empty, and keeps nothing: there may be gigabytes.
+ * Empties the queue without keeping its messages, which may be gigabytes.
  *
- * @throws {Error} When it doesn't hold exactly so many messages, each with an id of its own and of a size.
+ * @throws {Error} If it does not hold exactly `count` messages with different ids, each of at least `minBytes`.
  */
 export async function verifyMessages(
   url: string,
-  wanted: { readonly count: number; readonly leastBytes: number },
+  wanted: { readonly count: number; readonly minBytes: number },
 ): Promise<void> {
   await withChannel(url, async (channel) => {
     await declareTopology(channel);
@@ -31,14 +35,14 @@ export async function verifyMessages(
     const ids = new Set<string>();
     let small = 0;
     const { promise: done, resolve, reject } = Promise.withResolvers<void>();
-    const limit = setTimeout(() => reject(new Error(`Only ${ids.size} messages came`)), READ_LIMIT_MS);
+    const limit = setTimeout(() => reject(new Error(`Only ${ids.size} messages arrived`)), READ_LIMIT_MS);
     try {
       let left = messageCount;
       if (left === 0) resolve();
       await channel.consume(TOPOLOGY.queue, (message) => {
         if (!message) return;
         ids.add(String(message.properties.messageId));
-        if (message.content.length < wanted.leastBytes) small++;
+        if (message.content.length < wanted.minBytes) small++;
         if (--left === 0) resolve();
       }, { noAck: true });
       await done;
@@ -47,7 +51,7 @@ export async function verifyMessages(
     }
     if (messageCount === wanted.count && ids.size === wanted.count && small === 0) return;
     throw new Error(
-      `Of ${wanted.count} messages ${ids.size} are in the queue (${messageCount} in all), ${small} of them too small`,
+      `The queue must have ${wanted.count} messages; it has ${messageCount} with ${ids.size} ids, ${small} of them too small`,
     );
   });
 }

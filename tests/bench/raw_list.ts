@@ -1,40 +1,36 @@
 /**
- * The limit that the API server sets for a start: a program that lists, page by page, and does nothing with what it reads
- * but find the next page. It is run in a process of its own, and has nothing of ours in it.
+ * The limit that the API server sets for a start: a process that reads lists page by page and only looks for the next page. It
+ * uses none of the program's code.
  *
  * @module
  */
 
-/** What is listed. */
 export interface RawListOptions {
-  /** Of the API server. */
   readonly url: string;
   /** PEM. */
   readonly caCertificate: string;
   readonly token: string;
-  /** Read at the same time; the pages of each one after the other. */
+  /** Read concurrently; the pages of a list are read one after the other. */
   readonly lists: readonly RawList[];
 }
 
-/** One list. */
 export interface RawList {
   /** With selector and limit. */
   readonly path: string;
   readonly accept: string;
 }
 
-/** What came. */
 export interface RawListFigures {
-  /** From the first request to the end of the last answer. */
+  /** From the first request to the end of the last response. */
   readonly seconds: number;
-  /** Objects of each list. */
+  /** Number of objects in each list. */
   readonly counts: readonly number[];
 }
 
 /**
- * Runs it in another process.
+ * Runs it in a separate process.
  *
- * @throws {Error} With what it wrote, when it fails.
+ * @throws {Error} With the output of the process, if it fails.
  */
 export async function measureRawLists(options: RawListOptions): Promise<RawListFigures> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -46,7 +42,7 @@ export async function measureRawLists(options: RawListOptions): Promise<RawListF
 }
 
 async function readAll({ url, caCertificate, token, lists }: RawListOptions): Promise<RawListFigures> {
-  // HTTP/1.1 is what the program speaks.
+  // The program uses HTTP/1.1, too.
   using client = Deno.createHttpClient({ caCerts: [caCertificate], http2: false });
   const readPages = async ({ path, accept }: RawList) => {
     let count = 0;

@@ -1,6 +1,5 @@
 /**
- * The limit that the broker sets: a program that publishes one message again and again, a number of them at a time, and does
- * nothing else. It is run in a process of its own, as the load generator is.
+ * The limit that the broker sets: a separate process that publishes the same message repeatedly, with a fixed number in flight.
  *
  * @module
  */
@@ -9,17 +8,15 @@ import { Buffer } from "node:buffer";
 import { declareTopology, TOPOLOGY } from "../../lib/broker/topology.ts";
 import { percentile } from "./figure.ts";
 
-/** What is published. */
 export interface RawPublishOptions {
-  /** Of the broker, with credentials. */
+  /** AMQP URL with credentials. */
   readonly url: string;
   readonly body: string;
-  /** How many are sent and not confirmed. */
+  /** Number of unconfirmed messages at any time. */
   readonly inFlight: number;
   readonly seconds: number;
 }
 
-/** What the broker did. */
 export interface RawPublishFigures {
   readonly count: number;
   readonly perSecond: number;
@@ -27,13 +24,12 @@ export interface RawPublishFigures {
   readonly p99Ms: number;
 }
 
-/** How long messages are published before the clock runs, in milliseconds, so that code and broker are warm. */
 const WARM_UP_MS = 1000;
 
 /**
- * Runs it in another process.
+ * Runs it in a separate process.
  *
- * @throws {Error} With what it wrote, when it fails.
+ * @throws {Error} With the output of the process, if it fails.
  */
 export async function measureRawPublish(options: RawPublishOptions): Promise<RawPublishFigures> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -82,7 +78,7 @@ async function publishAll({ url, body, inFlight, seconds }: RawPublishOptions): 
   }
 }
 
-/** Milliseconds that each took. */
+/** @returns Milliseconds for each message. */
 async function publishFor(
   milliseconds: number,
   inFlight: number,

@@ -1,29 +1,26 @@
 /**
- * What the benchmark has measured, as a table for people (Markdown, so that it goes into docs/performance.md as it is) and as
- * JSON for programs.
+ * Formats the figures as a Markdown table, for docs/performance.md, and as JSON.
  *
  * @module
  */
 import { type Figure, median, ratioOf, type Target, type Verdict, verdictOf } from "./figure.ts";
 import type { Machine } from "./machine.ts";
 
-/** What programs read. */
+/** The contents of `bench.json`. */
 export interface Report {
   readonly machine: Machine;
   readonly figures: readonly ReportedFigure[];
 }
 
-/** A figure with what follows from it. */
 export interface ReportedFigure extends Figure {
   readonly median: number;
-  /** To the limit; undefined without one. */
+  /** Ratio to the limit; undefined without a limit. */
   readonly ratio: number | undefined;
   readonly reached: Verdict;
 }
 
 const HEAD = ["figure", "median", "min – max", "limit", "its median", "ratio", "must", "aim", "reached"];
 
-/** A table of all figures. */
 export function formatTable(figures: readonly Figure[]): string {
   const rows = [HEAD, ...figures.map(rowOf)];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
@@ -33,7 +30,6 @@ export function formatTable(figures: readonly Figure[]): string {
   return [format(rows[0] ?? []), line, ...rows.slice(1).map(format)].join("\n");
 }
 
-/** All figures with what follows from them, and what they were measured on. */
 export function toJson(machine: Machine, figures: readonly Figure[]): Report {
   const reported = figures.map((figure) => ({
     ...figure,
@@ -70,7 +66,7 @@ function withUnit(value: number, unit: Figure["unit"]): string {
   return unit === "/s" ? `${short(value)}/s` : `${short(value)} ${unit}`;
 }
 
-/** Three digits that count are more than any of this is exact to. */
+/** Rounds to about three significant digits. */
 function short(value: number): string {
   if (value >= 100) return String(Math.round(value));
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);

@@ -1,4 +1,4 @@
-/** What people and programs read of a measurement. */
+/** The table and the JSON of a report. */
 import assert from "node:assert/strict";
 import type { Figure } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
@@ -25,14 +25,14 @@ function cells(line: string): string[] {
   return line.split("|").slice(1, -1).map((cell) => cell.trim());
 }
 
-Deno.test("the table has a line for each figure, and all lines are of one length", () => {
+Deno.test("the table has a line for each figure, and all lines have the same length", () => {
   const lines = formatTable(FIGURES).split("\n");
   assert.equal(lines.length, 2 + FIGURES.length);
   assert.equal(new Set(lines.map((line) => line.length)).size, 1);
   assert.match(lines[1] ?? "", /^\| -+ \|/);
 });
 
-Deno.test("a line says what was measured, beside what, and whether that is enough", () => {
+Deno.test("a line has the values, the limit, the targets and the verdict", () => {
   const [posts = "", memory = "", time = ""] = formatTable(FIGURES).split("\n").slice(2);
   assert.deepEqual(cells(posts), [
     "posts",
@@ -59,7 +59,7 @@ Deno.test("a line says what was measured, beside what, and whether that is enoug
   assert.deepEqual(cells(time), ["a time", "0.26 s", "0.26 – 0.26", "", "", "", "", "", ""]);
 });
 
-Deno.test("programs read all values, what follows from them, and on what machine they were measured", () => {
+Deno.test("the JSON has all values, what is derived from them, and the machine", () => {
   const written = describeMachine(new Date(0));
   const { machine, figures } = JSON.parse(JSON.stringify(toJson(written, FIGURES)));
   assert.equal(machine.date, "1970-01-01T00:00:00.000Z");

@@ -1,11 +1,11 @@
 /**
- * A start in a large cluster whose token Secrets are all good, on a real kube-apiserver: how long it takes until there is
- * nothing left to do, beside what the API server needs to answer the two lists that no start can do without.
+ * The time that a start takes in a large cluster whose token Secrets are all valid, compared with the time that the API server
+ * takes to return the two lists that every start needs. Uses a real kube-apiserver.
  *
- * The program's time is from its start as a process until it is idle ({@link untilIdle}), less the same with the same
- * program and API server before the first namespace was there: what is left is what the namespaces cost, from the first
- * list to the last Secret that was found good. The limit is a bare process that reads the same two lists, at the same time as
- * the program does, in pages of 500 as kubectl and client-go do, and parses them to find the next page.
+ * The program's time is from the start of the process until it is idle ({@link untilIdle}), minus the same time in the empty
+ * cluster. The rest is what the namespaces cost, from the first list to the last validated Secret. The limit is a bare process
+ * that reads the same two lists concurrently, as the program does, in pages of 500, as kubectl and client-go do, and parses them
+ * to find the next page.
  *
  * @module
  */
@@ -20,11 +20,11 @@ import { createProgramBundle, type ProgramBundle, SECRET } from "./scene.ts";
 import { startWatched, untilIdle } from "./watched_program.ts";
 
 const NAMESPACES = 20_000;
-/** A start takes a second, and the limit is now and then faster by a third: so many times the rounds that are asked for. */
+/** More rounds than requested, because short runs vary. */
 const ROUNDS_FACTOR = 3;
 const LIMIT_MS = 120_000;
 
-/** What the program asks for, but for the size of pages. */
+/** The program's lists, with another page size. */
 const LISTS: readonly RawList[] = [
   {
     path: `/api/v1/namespaces?labelSelector=${encodeURIComponent(namespaceSelector())}&limit=500`,
@@ -36,34 +36,32 @@ const LISTS: readonly RawList[] = [
   },
 ];
 
-/** Variables of a program in a cluster that needs no broker: nothing is sent. */
 export function withoutBroker(podEnv: Readonly<Record<string, string>>): Record<string, string> {
   return { ...podEnv, INSIGHTS_TOKEN_SECRET: SECRET, RABBITMQ_ENABLED: "false" };
 }
 
-/** Measures a start. */
 export const measureScale: Scenario = {
   parts: ["kube-apiserver"],
-  async run({ rounds, scale, tell }) {
+  async run({ rounds, scale, log }) {
     const namespaces = NAMESPACES * scale;
     await using parts = new AsyncDisposableStack();
     const bundle = parts.use(await createProgramBundle());
     const server = parts.use(await startReal());
     const cluster = parts.use(new TestCluster(server));
     const { env } = parts.use(await createPod(server));
-    const most = rounds * ROUNDS_FACTOR;
+    const roundCount = rounds * ROUNDS_FACTOR;
     const empty: number[] = [];
-    while (empty.length < most) empty.push(await start(bundle, withoutBroker(env), 0));
-    tell(`scale, starts in an empty cluster: ${empty.map((seconds) => seconds.toFixed(2)).join(", ")} s`);
+    while (empty.length < roundCount) empty.push(await start(bundle, withoutBroker(env), 0));
+    log(`scale, starts in an empty cluster: ${empty.map((seconds) => seconds.toFixed(2)).join(", ")} s`);
     await createNamespaces(cluster, 0, namespaces);
-    // A list that is the first of its kind finds nothing in the API server's memory.
+    // Warm up the API server's cache.
     await measureLimit(server, namespaces);
     const values: number[] = [];
     const limits: number[] = [];
-    for (let round = 1; round <= most; round++) {
+    for (let round = 1; round <= roundCount; round++) {
       limits.push(await measureLimit(server, namespaces));
       values.push(await start(bundle, withoutBroker(env), namespaces) - median(empty));
-      tell(`scale, round ${round}: ${values.at(-1)?.toFixed(2)} s, limit ${limits.at(-1)?.toFixed(2)} s`);
+      log(`scale, round ${round}: ${values.at(-1)?.toFixed(2)} s, limit ${limits.at(-1)?.toFixed(2)} s`);
     }
     return [figure(namespaces, values, limits)];
   },
@@ -92,7 +90,7 @@ async function measureLimit(server: ScaleServer, namespaces: number): Promise<nu
   const { url, caCertificate, token } = server;
   const { seconds, counts } = await measureRawLists({ url, caCertificate, token, lists: LISTS });
   if (counts.some((count) => count !== namespaces)) {
-    throw new Error(`${namespaces} of both should be there, not ${counts}`);
+    throw new Error(`Each list must have ${namespaces} objects; they have ${counts.join(" and ")}`);
   }
   return seconds;
 }

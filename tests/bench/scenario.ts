@@ -1,30 +1,29 @@
 /**
- * What all scenarios of the benchmark have in common.
+ * The interface of the benchmark's scenarios.
  *
  * @module
  */
 import type { Figure } from "./figure.ts";
 import type { Part } from "./scene.ts";
 
-/** How much is measured. */
+/** The size of a measurement. */
 export interface Size {
-  /** How often limit and program are measured, in turn. */
+  /** Number of times that the limit and the program are measured, in turn. */
   readonly rounds: number;
-  /** How long a load lasts. */
+  /** Duration of a load. */
   readonly seconds: number;
-  /** 1 for what the targets are for; less for a run that only shows that everything works. */
+  /** 1 for a full run, to which the targets apply; less for a smoke test. */
   readonly scale: number;
-  /** Whether to measure, too, what takes many minutes. */
+  /** Whether to include measurements that take many minutes. */
   readonly long: boolean;
 }
 
-/** ConfigMaps are measured in so many rounds at most: making them takes longer than sending them. */
-export const MOST_CLUSTER_ROUNDS = 3;
+/** Limits the rounds that need new ConfigMaps, since creating them takes longer than sending them. */
+export const MAX_CLUSTER_ROUNDS = 3;
 
-/** Something that is measured on its own. */
 export interface Scenario {
-  /** What it needs of the machine. */
+  /** Required external programs. */
   readonly parts: readonly Part[];
-  /** Measures; `tell` takes what goes on meanwhile. */
-  run(options: Size & { readonly tell: (line: string) => void }): Promise<Figure[]>;
+  /** Measures; logs its progress. */
+  run(options: Size & { readonly log: (line: string) => void }): Promise<Figure[]>;
 }

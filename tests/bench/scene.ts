@@ -1,5 +1,5 @@
 /**
- * The real parts that the benchmark needs, and the program as operators run it: the bundle that goes into the binary, with the
+ * The external programs that the benchmark needs, and the program as operators run it: the bundle from the binary, with the
  * binary's flags.
  *
  * @module
@@ -11,13 +11,13 @@ import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram, WITHOUT_CLUSTER } from "../fixtures/program.ts";
 import { findServer, type PrivateNode } from "../fixtures/rabbitmq_node.ts";
 
-/** What a scenario can need of the machine. */
+/** An external program that a scenario needs. */
 export type Part = "rabbitmq" | "kube-apiserver" | "wrk";
 
-/** The secret that the benchmark's tokens are signed with. */
+/** Signs the benchmark's tokens. */
 export const SECRET = "the-secret-of-the-benchmark";
 
-/** What is missing of the parts, and how to get it. */
+/** The parts that are missing on this machine, with where to get them. */
 export function missingParts(parts: readonly Part[]): string[] {
   const missing: Readonly<Record<Part, () => string | undefined>> = {
     rabbitmq: () => findServer() ? undefined : "rabbitmq-server (Debian: apt install rabbitmq-server)",
@@ -30,13 +30,12 @@ export function missingParts(parts: readonly Part[]): string[] {
   return parts.map((part) => missing[part]()).filter((text) => text !== undefined);
 }
 
-/** The bundle, and how to start programs from it. Disposing of it removes it. */
+/** The bundled program. Disposing removes the bundle. */
 export interface ProgramBundle extends AsyncDisposable {
-  /** Starts the program; it is not ready yet. What it prints is thrown away. */
+  /** Starts the program and discards its output. It is not ready yet. */
   start(env: Readonly<Record<string, string>>): RunningProgram;
 }
 
-/** Makes the bundle. */
 export async function createProgramBundle(): Promise<ProgramBundle> {
   const folder = await Deno.makeTempDir({ prefix: "insights-remote-bench-" });
   const path = await makeBundle(folder);
@@ -51,7 +50,7 @@ export async function createProgramBundle(): Promise<ProgramBundle> {
         env: { ...mallocSettings(), ...env },
         isContained: true,
       });
-      // Somebody has to take it.
+      // A full pipe would block the program.
       program.stdout.pipeTo(new WritableStream()).catch(() => {});
       return program;
     },
@@ -59,7 +58,7 @@ export async function createProgramBundle(): Promise<ProgramBundle> {
   };
 }
 
-/** Variables of a program that sends to a broker. */
+/** Environment variables for a program that uses a broker. */
 export function brokerVariables({ port, username, password }: PrivateNode): Record<string, string> {
   return {
     INSIGHTS_TOKEN_SECRET: SECRET,
@@ -69,7 +68,7 @@ export function brokerVariables({ port, username, password }: PrivateNode): Reco
   };
 }
 
-/** Variables of a program that takes posts alone. */
+/** Environment variables for a program without a cluster. */
 export function postsOnly(node: PrivateNode): Record<string, string> {
   return { ...WITHOUT_CLUSTER, ...brokerVariables(node) };
 }

@@ -1,7 +1,6 @@
 /**
- * One start of the program, from source, in a large cluster with ConfigMaps that wait, until all of them are marked: what
- * it asks of the API server, and what memory it takes. Tests run small ones; the benchmark's `scale` and `growth` measure
- * large ones.
+ * Requests and memory of one run from source, in a large cluster, from the start until all pending ConfigMaps are marked. Tests
+ * use small clusters; the benchmark's `scale` and `growth` measure large ones.
  *
  * @module
  */
@@ -13,29 +12,26 @@ import { type RunningProgram, startProgram } from "../fixtures/program.ts";
 import { createConfigMaps, createNamespaces, type ScaleServer, startEmbedded } from "./large_cluster.ts";
 import { SECRET } from "./scene.ts";
 
-/** How large the cluster is. */
 export interface ScaleOptions {
-  /** Lagoon namespaces, each with a good Secret. */
+  /** Number of Lagoon namespaces, each with a valid Secret. */
   readonly namespaces: number;
-  /** ConfigMaps that wait, spread over ten namespaces. */
+  /** Number of pending ConfigMaps, spread over ten namespaces. */
   readonly configMaps: number;
-  /** Size of each, in kB of base64. */
+  /** Size of each ConfigMap, in kB of base64. */
   readonly kilobytes: number;
 }
 
-/** What was seen. */
 export interface ScaleFigures {
-  /** Memory at its highest, in MiB. */
   readonly peakMib: number;
-  /** Requests of the program, by verb and resource. */
+  /** The program's requests, by verb and resource. */
   readonly requests: Readonly<Record<string, number>>;
 }
 
-/** Namespaces that hold all ConfigMaps that wait. */
+/** Number of namespaces that have ConfigMaps. */
 const BUSY_NAMESPACES = 10;
 const DRAIN_LIMIT_MS = 5 * 60 * 1000;
 
-/** Sets up a cluster, runs the program until everything is done, and stops it. */
+/** Creates a cluster, runs the program until no ConfigMap is pending, and stops it. */
 export async function measureScale(
   { namespaces, configMaps, kilobytes }: ScaleOptions,
   startServer: () => Promise<ScaleServer> = startEmbedded,
@@ -55,19 +51,19 @@ export async function measureScale(
   return { peakMib: peak, requests: requests() };
 }
 
-/** The program is another process: asking again is the only way to learn that it is done. */
+/** Polls the cluster until no ConfigMap is pending. */
 async function untilDone(cluster: TestCluster): Promise<void> {
   const limit = Date.now() + DRAIN_LIMIT_MS;
-  const waiting = "limit=1&labelSelector=lagoon.sh%2FinsightsType%2C%21lagoon.sh%2FinsightsProcessed";
+  const query = "limit=1&labelSelector=lagoon.sh%2FinsightsType%2C%21lagoon.sh%2FinsightsProcessed";
   for (;;) {
-    const list = await cluster.send("GET", `/api/v1/configmaps?${waiting}`) as { items: readonly unknown[] };
+    const list = await cluster.send("GET", `/api/v1/configmaps?${query}`) as { items: readonly unknown[] };
     if (list.items.length === 0) return;
-    if (Date.now() > limit) throw new Error(`ConfigMaps still wait after ${DRAIN_LIMIT_MS / 1000} s`);
+    if (Date.now() > limit) throw new Error(`ConfigMaps are still pending after ${DRAIN_LIMIT_MS / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-/** As in a pod, where it runs for real: what reads kubeconfigs would take memory of its own. */
+/** Starts the program as in a pod: reading a kubeconfig would take additional memory. */
 function start(pod: Pod): RunningProgram {
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
@@ -81,7 +77,7 @@ function start(pod: Pod): RunningProgram {
       ZAP_LOG_LEVEL: "warn",
     },
   });
-  // The messages themselves are of no interest, but somebody has to take them.
+  // Discard the messages: a full pipe would block the program.
   program.stdout.pipeTo(new WritableStream()).catch(() => {});
   return program;
 }

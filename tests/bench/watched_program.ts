@@ -1,5 +1,5 @@
 /**
- * The program in a cluster, as the benchmark sees it from outside: through its own health endpoint and metrics.
+ * A running program, observed through its health endpoint, metrics and log.
  *
  * @module
  */
@@ -7,34 +7,37 @@ import { freePorts } from "../fixtures/ports.ts";
 import { type ProgramMemory, programMemory } from "../fixtures/process_memory.ts";
 import type { ProgramBundle } from "./scene.ts";
 
-/** A program that runs. Disposing of it stops it. */
+/** A running program. Disposing stops it. */
 export interface WatchedProgram extends AsyncDisposable {
-  /** When it was started, as `performance.now()` tells it. */
+  /** `performance.now()` at its start. */
   readonly startedAt: number;
-  /** What it takes of the machine. */
   memory(): Promise<ProgramMemory>;
-  /** A metric's value, named with its labels and without the prefix; 0 while there is none. */
+  /**
+   * Reads a metric.
+   *
+   * @param name With labels, without the prefix.
+   * @returns 0 if the metric does not exist.
+   */
   metric(name: string): Promise<number>;
   /**
-   * Waits until `/readyz` says that every watch knows of everything.
+   * Waits until `/readyz` succeeds.
    *
-   * @throws {Error} With its log, when it ends or the time is over.
+   * @throws {Error} With the program's log, if it exits or the time runs out.
    */
   untilReady(limitMs: number): Promise<void>;
-  /** How often it has said that it has read a list. */
+  /** Number of lists that it has read, according to its log. */
   listedCount(): number;
-  /** Waits until something holds, as {@link untilReady} does. */
+  /** Waits until a condition holds, like {@link untilReady}. */
   until(holds: () => Promise<boolean>, options: { limitMs: number; everyMs: number }): Promise<void>;
 }
 
 const READY_INTERVAL_MS = 20;
-/** Looking into what it has written costs the program nothing. */
+/** Short, since reading the log costs the program nothing. */
 const LOG_INTERVAL_MS = 2;
 /** ConfigMaps, namespaces and Secrets. */
 const LISTS = 3;
-const LOG_KEPT = 2_000;
+const MAX_LOG_CHARACTERS = 2_000;
 
-/** Starts it. */
 export function startWatched(bundle: ProgramBundle, env: Readonly<Record<string, string>>): WatchedProgram {
   const [metricsPort = 0] = freePorts(1);
   const startedAt = performance.now();
@@ -48,12 +51,11 @@ export function startWatched(bundle: ProgramBundle, env: Readonly<Record<string,
 
   async function until(holds: () => Promise<boolean>, { limitMs, everyMs }: Wait): Promise<void> {
     const limit = performance.now() + limitMs;
-    // The program is another process: asking again is the only way to learn anything of it.
     while (!await holds().catch(() => false)) {
       if (ended || performance.now() > limit) {
-        const why = ended ? "it ended" : `${limitMs} ms were over`;
+        const reason = ended ? "it exited" : `${limitMs} ms passed`;
         throw new Error(
-          `Waited in vain for the program as ${why}. Its log:\n${program.log().slice(-LOG_KEPT)}`,
+          `Gave up waiting for the program: ${reason}. Its log:\n${program.log().slice(-MAX_LOG_CHARACTERS)}`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, everyMs));
@@ -87,10 +89,10 @@ interface Wait {
 }
 
 /**
- * Waits until the program is idle after a start among namespaces whose Secrets are good: all watches know of everything,
- * every Secret is known to be good, and nothing is in line for a look.
+ * Waits until the program is idle after a start among namespaces with valid Secrets: all lists are read, every Secret is
+ * validated, and the queue is empty.
  *
- * @returns Milliseconds since its start.
+ * @returns Milliseconds since the start.
  */
 export async function untilIdle(
   program: WatchedProgram,

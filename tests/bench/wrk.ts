@@ -1,30 +1,28 @@
 /**
- * The load generator, a process of its own: wrk, as distributions have it.
+ * Runs the load generator wrk.
  *
  * @module
  */
 
-/** What is sent. */
 export interface Load {
   readonly url: string;
   readonly body: string;
-  /** Those of the requests, in turn. */
+  /** Used in turn. */
   readonly tokens: readonly string[];
-  /** Each sends its next request when it has the answer of the one before. */
+  /** Number of connections; each sends its next request after the response to the previous one. */
   readonly connections: number;
   readonly seconds: number;
 }
 
-/** What came back. */
-export interface Answers {
-  /** How many, all of them 2xx. */
+export interface LoadResult {
+  /** Number of responses, all of them 2xx. */
   readonly count: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
-/** Prints what wrk itself prints in words, for programs. */
+/** Makes wrk print its results as JSON. */
 const SCRIPT = `
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -49,11 +47,11 @@ end
 `;
 
 /**
- * Sends for a time, and waits for the end.
+ * Sends requests for the given time.
  *
- * @throws {Error} When an answer is not 2xx, or none comes.
+ * @throws {Error} If a request fails, or there is no response.
  */
-export async function sendLoad({ url, body, tokens, connections, seconds }: Load): Promise<Answers> {
+export async function sendLoad({ url, body, tokens, connections, seconds }: Load): Promise<LoadResult> {
   const script = await Deno.makeTempFile({ suffix: ".lua" });
   try {
     await Deno.writeTextFile(script, SCRIPT);
@@ -64,7 +62,7 @@ export async function sendLoad({ url, body, tokens, connections, seconds }: Load
     }).output();
     const text = new TextDecoder().decode(stdout);
     const line = /^RESULT (.*)$/m.exec(text)?.[1];
-    if (line === undefined) throw new Error(`wrk gave no result: ${new TextDecoder().decode(stderr)}`);
+    if (line === undefined) throw new Error(`wrk printed no result: ${new TextDecoder().decode(stderr)}`);
     const { count, microseconds, p50, p99, failed } = JSON.parse(line);
     if (failed > 0 || count === 0) throw new Error(`${failed} of ${count} requests failed:\n${text}`);
     return { count, perSecond: count / microseconds * 1e6, p50Ms: p50 / 1000, p99Ms: p99 / 1000 };
