@@ -1,14 +1,13 @@
 /**
- * The program: reads arguments and environment, runs what they ask for, passes signals on, and exits with a code
- * that says how it went: 0 for success, 1 for a failure, 2 for a wrong configuration. The service itself runs in a Worker
- * that may do no more than its configuration needs (docs/security.md); the Worker begins with this same file.
+ * The program: reads arguments and environment, runs the command, forwards signals, and exits with 0 for success, 1 for a
+ * failure, 2 for a wrong configuration. The service runs in a Worker that has only the permissions it needs
+ * (docs/security.md); the Worker loads this same file.
  *
  * @module
  */
 import denoJson from "./deno.json" with { type: "json" };
 import { parseCommand } from "./lib/config/cli.ts";
 import { systemClock } from "./lib/clock.ts";
-import { runCommand } from "./lib/command.ts";
 import type { Config } from "./lib/config/config.ts";
 import { ConfigError } from "./lib/config/errors.ts";
 import { usage } from "./lib/config/usage.ts";
@@ -23,7 +22,7 @@ const SUCCESS = 0;
 const FAILURE = 1;
 const WRONG_CONFIGURATION = 2;
 
-/** One Ctrl-C arrives twice when a task runner passes on what the terminal has sent to all of its processes. */
+/** A task runner forwards Ctrl-C, which the terminal has sent to all processes already. */
 const SAME_SIGNAL_MS = 250;
 
 /** Runs the program; resolves with its exit code. */
@@ -38,16 +37,14 @@ async function main(args: readonly string[]): Promise<number> {
         writeAll(Deno.stdout, `insights-remote ${denoJson.version}\n`);
         return SUCCESS;
       case "generate-token": {
-        // Loads what checks claims, which the process has no use for otherwise.
+        // Saves memory in a pod, where the process never needs it.
         const { issueToken } = await import("./lib/tokens.ts");
         writeAll(Deno.stdout, `${issueToken(command.secret, command.environment)}\n`);
         return SUCCESS;
       }
       case "permissions": {
-        const permissions = servicePermissions(
-          command.config,
-          await findCluster(command.config, Deno.readTextFile),
-        );
+        const { cluster } = await findCluster(command.config);
+        const permissions = servicePermissions(command.config, cluster);
         writeAll(Deno.stdout, `${JSON.stringify(permissions, null, 2)}\n`);
         return SUCCESS;
       }
@@ -65,25 +62,24 @@ async function runService(config: Config, description: Record<string, unknown>):
   const stop = new AbortController();
   let stoppedAt = Number.POSITIVE_INFINITY;
   const onSignal = () => {
-    const now = systemClock.now();
-    // Who asks twice doesn't want to wait for the work in hand.
+    const now = systemClock.monotonic();
+    // A second signal asks not to wait for work in progress.
     if (now - stoppedAt > SAME_SIGNAL_MS) Deno.exit(FAILURE);
     if (stop.signal.aborted) return;
     stoppedAt = now;
     stop.abort();
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, onSignal);
-  const cluster = await findCluster(config, Deno.readTextFile);
+  const { cluster, readCredentials } = await findCluster(config);
   await runSandboxed({ config, cluster, version: denoJson.version, description }, {
     entry: import.meta.url,
-    runCommand,
-    clock: systemClock,
+    readCredentials,
     signal: stop.signal,
   });
 }
 
 if ("DedicatedWorkerGlobalScope" in globalThis) {
-  // The process has no use for all that the service needs, so that it doesn't load it.
+  // Saves memory: the process does not load the service.
   const { runInWorker } = await import("./lib/sandbox/worker.ts");
   runInWorker(globalThis as unknown as ServicePort);
 } else if (import.meta.main) Deno.exit(await main(Deno.args));

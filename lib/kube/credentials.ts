@@ -1,93 +1,87 @@
 /**
- * How to reach the API server and who we are there: what a client asks for before each request, kept fresh; and the
- * same from a pod's ServiceAccount.
+ * How to reach the API server: a client's address, certificates and token, kept fresh.
  *
  * @module
  */
+import { type Clock, unlessAborted } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import type { Clock } from "../clock.ts";
 
-/** Everything a client needs for one request; asked for before each, since tokens and certificates rotate. */
+/** What a client needs for a request. Ask before each one, since tokens and certificates rotate. */
 export interface ClusterAccess {
   /** Base URL without a slash at the end. */
   readonly server: string;
   /** HTTP client with the cluster's certificates; `undefined` for the default one. */
   httpClient(): Promise<Deno.HttpClient | undefined>;
-  /** Headers that say who we are. */
+  /** Headers that authenticate the program. */
   headers(): Promise<Record<string, string>>;
-  /** The namespace that we live in. */
+  /** The program's own namespace. */
   namespace(): Promise<string>;
-  /** Reads the credentials again at the next request, because the server refused the ones in use. */
+  /** Reads the credentials again before the next request, because the server refused the current ones. */
   invalidate(): void;
   /** Closes the connections. */
   close(): void;
 }
 
-/** How long a token or certificate that was read from a file is used before it is read again. */
+/** Credentials may change on disk; the kubelet renews a token long before it expires. */
 const REREAD_AFTER_MS = 60_000;
 
-/** What one reading gives. */
+/** Plain data, so that it can be sent to a Worker. Certificates and keys are PEM. */
 export interface Credentials {
-  /** Certificates that the server's is verified with, besides the system's; PEM. */
+  /** Trusted besides the system's CAs. */
   readonly ca: string | undefined;
-  /** Bearer token. */
   readonly token: string | undefined;
-  /** Our own certificate and its key, PEM. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
-  /** When they end, in milliseconds since the epoch; without it only the minute counts. */
+  /** Milliseconds since the Unix epoch. */
   readonly expiresAt?: number | undefined;
 }
 
 /** Options of {@link rotatingAccess}. */
 export interface RotatingAccessOptions {
-  /** As in {@link ClusterAccess}. */
   readonly server: string;
-  /** As in {@link ClusterAccess}. */
   readonly namespace: () => Promise<string>;
-  /** Tells when to read again. */
   readonly clock: Clock;
-  /** Reads the credentials; `refused` when the server did not take the last ones. */
-  readonly read: (options: { refused: boolean }) => Promise<Credentials>;
-  /** Ends a reading that is still running. */
-  readonly stopReading?: () => void;
+  /** Reads the credentials; `refused` when the server did not accept the last ones. */
+  readonly read: (options: { readonly refused: boolean }) => Promise<Credentials>;
 }
 
 /**
- * Access with credentials that are read again every minute, when they end, and when the server refused them. Requests
- * that come meanwhile wait for the same reading, and connections stay as long as the certificates do.
+ * Access whose credentials are read again every minute, when they expire, and when the server refuses them. Concurrent
+ * requests share one read, and connections stay open as long as the certificates are the same.
  */
-export function rotatingAccess(
-  { server, namespace, clock, read, stopReading }: RotatingAccessOptions,
-): ClusterAccess {
-  let current:
-    | { credentials: Credentials; client: Deno.HttpClient; certificates: string; readAt: number }
-    | undefined;
+export function rotatingAccess({ server, namespace, clock, read }: RotatingAccessOptions): ClusterAccess {
+  interface Current {
+    readonly credentials: Credentials;
+    readonly client: Deno.HttpClient;
+    readonly certificates: string;
+    readonly readAt: number;
+  }
+  let current: Current | undefined;
   let refused = false;
-  let closed = false;
-  let reading: Promise<void> | undefined;
+  let reading: Promise<Current> | undefined;
+  const closing = new AbortController();
 
-  async function renew(): Promise<void> {
+  async function renew(): Promise<Current> {
     const credentials = await read({ refused });
-    if (closed) return;
+    closing.signal.throwIfAborted();
     const certificates = JSON.stringify([credentials.ca, credentials.certificate]);
-    const isSame = current?.certificates === certificates;
-    const client = current && isSame ? current.client : createClient(credentials);
-    // Requests that still run on the old connections finish: closing only stops new ones.
-    if (!isSame) current?.client.close();
-    current = { credentials, client, certificates, readAt: clock.now() };
+    const previous = current;
+    const isSame = previous?.certificates === certificates;
+    const client = isSame ? previous.client : createClient(server, credentials);
+    // Requests on the old connections still finish: closing only prevents new ones.
+    if (!isSame) previous?.client.close();
     refused = false;
+    return current = { credentials, client, certificates, readAt: clock.monotonic() };
   }
 
-  function isFresh(): boolean {
-    if (!current || refused) return false;
-    const { readAt, credentials: { expiresAt = Number.POSITIVE_INFINITY } } = current;
-    return clock.now() - readAt < REREAD_AFTER_MS && clock.now() < expiresAt;
+  function isFresh({ readAt, credentials: { expiresAt = Number.POSITIVE_INFINITY } }: Current): boolean {
+    return !refused && clock.monotonic() - readAt < REREAD_AFTER_MS && clock.now() < expiresAt;
   }
 
-  async function fresh() {
-    if (!isFresh()) await (reading ??= renew().finally(() => reading = undefined));
-    if (!current) throw new AppError("credentials-closed", "Cannot use the credentials as they were closed");
-    return current;
+  async function fresh(): Promise<Current> {
+    closing.signal.throwIfAborted();
+    if (current && isFresh(current)) return current;
+    reading ??= renew().finally(() => reading = undefined);
+    return await unlessAborted(reading, closing.signal);
   }
 
   return {
@@ -102,17 +96,26 @@ export function rotatingAccess(
       refused = true;
     },
     close: () => {
-      closed = true;
-      stopReading?.();
+      closing.abort(new AppError("credentials-closed", "The connection to the API server was closed"));
       current?.client.close();
       current = undefined;
     },
   };
 }
 
-/** HTTP/1.1, because it reads large ConfigMaps faster than HTTP/2. */
-function createClient({ ca, certificate }: Credentials): Deno.HttpClient {
-  return Deno.createHttpClient({ caCerts: ca === undefined ? [] : [ca], http2: false, ...certificate });
+/** Uses HTTP/1.1, which reads large ConfigMaps faster than HTTP/2. */
+function createClient(server: string, { ca, certificate }: Credentials): Deno.HttpClient {
+  try {
+    return Deno.createHttpClient({ caCerts: ca === undefined ? [] : [ca], http2: false, ...certificate });
+  } catch (cause) {
+    throw new AppError(
+      "certificates",
+      `Cannot use the CA, or the client certificate and key, for ${server}`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 /** Options of {@link serviceAccountAccess}. */
@@ -123,15 +126,12 @@ export interface ServiceAccountOptions {
   readonly host: string;
   /** `KUBERNETES_SERVICE_PORT`. */
   readonly port: string;
-  /** Tells when to read the files again. */
   readonly clock: Clock;
-  /** Reads a file as text. */
   readonly readTextFile: (path: string) => Promise<string>;
 }
 
 /**
- * Access as the pod's ServiceAccount. Token and CA certificate are read again every minute, as the kubelet
- * renews the token long before it expires.
+ * Access as the pod's ServiceAccount.
  *
  * @throws {AppError} Code `service-account`, from the returned functions, when a file can't be read.
  */

@@ -1,60 +1,73 @@
 /**
- * Which API server the service asks: found out before the service starts, since its permissions depend on it.
+ * Which API server the service uses. The process finds out before the service starts, since permissions depend on it.
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { AppError } from "../errors.ts";
-import type { KubeContext } from "../kube/kubeconfig.ts";
+import type { Kubeconfig } from "../kube/kubeconfig.ts";
 import { requireLocalContext } from "../kube/local_context.ts";
 
-/** How the API server is reached: as the pod's ServiceAccount, or through a kubeconfig's context. Plain data. */
-export type ClusterSource =
-  | {
-    readonly kind: "service-account";
-    /** Folder with `token`, `ca.crt` and `namespace`. */
-    readonly directory: string;
-    readonly host: string;
-    readonly port: string;
-  }
-  | { readonly kind: "kubeconfig"; readonly context: KubeContext };
+/** The pod's ServiceAccount. */
+export interface ServiceAccount {
+  readonly kind: "service-account";
+  /** Folder with `token`, `ca.crt` and `namespace`. */
+  readonly directory: string;
+  readonly host: string;
+  readonly port: string;
+}
+
+/** A kubeconfig's context, whose credentials only the process can read. */
+export interface KubeconfigContext {
+  readonly kind: "kubeconfig";
+  readonly server: string;
+  readonly namespace: string;
+}
+
+/** How the Worker reaches the API server, as plain data; `undefined` when no part of the service needs it. */
+export type Cluster = ServiceAccount | KubeconfigContext | undefined;
+
+/** Where the service's API server is, and how the process reads the credentials for it. */
+export interface FoundCluster {
+  readonly cluster: Cluster;
+  readonly readCredentials: Kubeconfig["readCredentials"];
+}
 
 /**
- * In a pod its ServiceAccount, elsewhere what the kubeconfig says; undefined when no part of the service asks the API
- * server.
+ * Finds the API server: that of the ServiceAccount in a pod, and of the current kubeconfig context elsewhere.
  *
- * @throws {AppError} Code `kubeconfig` when there is none that can be used, `remote-context` when it leads to a cluster that
- *   does not look local and that is not allowed, `metrics-cluster` when there is none and only metrics need it.
+ * @throws {AppError} Code `kubeconfig` when there is no usable context, `remote-context` when its server does not look
+ *   local, `metrics-cluster` when there is no usable context and only metrics need one.
  */
-export async function findCluster(
-  config: Config,
-  readTextFile: (path: string) => Promise<string>,
-): Promise<ClusterSource | undefined> {
+export async function findCluster({ kubernetes, ...config }: Config): Promise<FoundCluster> {
   const hasControllers = config.configMaps.enabled || config.tokens.reconcilerEnabled ||
     config.scanner !== undefined;
-  if (!hasControllers && config.metrics?.tls === undefined) return undefined;
-  const { serviceHost: host, servicePort: port, serviceAccountDirectory: directory } = config.kubernetes;
-  if (host && port) return { kind: "service-account", directory, host, port };
+  if (!hasControllers && config.metrics?.tls === undefined) return { cluster: undefined, readCredentials };
+  const { serviceHost: host, servicePort: port, serviceAccountDirectory: directory } = kubernetes;
+  if (host && port) return { cluster: { kind: "service-account", directory, host, port }, readCredentials };
   try {
-    return { kind: "kubeconfig", context: await readContext(config.kubernetes, readTextFile) };
+    // Loaded only where it is needed, because its packages take much memory.
+    const { readKubeconfig } = await import("../kube/kubeconfig.ts");
+    const kubeconfig = await readKubeconfig(kubernetes.kubeconfigPaths, systemClock);
+    if (!kubernetes.allowRemoteContext) requireLocalContext(kubeconfig);
+    const { server, namespace } = kubeconfig;
+    return {
+      cluster: { kind: "kubeconfig", server, namespace },
+      readCredentials: kubeconfig.readCredentials,
+    };
   } catch (cause) {
     if (hasControllers) throw cause;
     throw new AppError(
       "metrics-cluster",
-      "Cannot serve metrics as METRICS_SECURE=true needs an API server that says who may read them: " +
-        "set it to false, and let only Prometheus reach the address",
+      "Cannot serve metrics with METRICS_SECURE=true without an API server, which says who may read them. " +
+        "Set it to false, and let only Prometheus reach the address",
       { cause },
     );
   }
 }
 
-async function readContext(
-  { kubeconfigPaths, allowRemoteContext }: Config["kubernetes"],
-  readTextFile: (path: string) => Promise<string>,
-): Promise<KubeContext> {
-  // Only here a parser for YAML is needed, which takes some memory.
-  const { readKubeconfig } = await import("../kube/kubeconfig.ts");
-  const context = await readKubeconfig(kubeconfigPaths, readTextFile);
-  if (!allowRemoteContext) requireLocalContext(context);
-  return context;
+/** Without a kubeconfig the process has no credentials. */
+function readCredentials(): Promise<never> {
+  return Promise.reject(new AppError("no-kubeconfig", "There is no kubeconfig"));
 }

@@ -1,50 +1,56 @@
 /**
- * The service's side of the sandbox: what runs in the Worker, with the permissions of `permissions.ts` and nothing else. It
- * builds the service from what the process sends, and tells how it ended.
+ * The service's side of the sandbox: runs in the Worker, with the permissions of `permissions.ts` only, and builds the
+ * service from what the process sends.
  *
  * @module
  */
 import { systemClock } from "../clock.ts";
-import type { CommandResult, RunCommand } from "../command.ts";
 import { AppError, describeError } from "../errors.ts";
-import { type ClusterAccess, serviceAccountAccess } from "../kube/credentials.ts";
-import { kubeconfigAccess } from "../kube/kubeconfig_access.ts";
+import {
+  type ClusterAccess,
+  type Credentials,
+  rotatingAccess,
+  type RotatingAccessOptions,
+  serviceAccountAccess,
+} from "../kube/credentials.ts";
 import { createLogger } from "../log.ts";
 import { serve } from "../service/service.ts";
-import { writeAll } from "./write_all.ts";
-import type { ClusterSource } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import type { FromService, ServiceStart, ToService } from "./messages.ts";
+import { writeAll } from "./write_all.ts";
 
-/** The Worker's end of the line to the process. */
+/** The Worker's end of its connection to the process. */
 export interface ServicePort {
-  /** Tells the process something. */
+  /** Sends a message to the process. */
   postMessage(message: FromService): void;
-  /** Takes what the process says. */
   onmessage: ((event: MessageEvent<ToService>) => void) | null;
 }
 
-/** Takes messages from now on: the first one starts the service. */
+type ReadCredentials = RotatingAccessOptions["read"];
+
+/** Handles messages from now on: the first one starts the service. */
 export function runInWorker(port: ServicePort): void {
   const stop = new AbortController();
-  const plugins = new Map<number, (result: CommandResult) => void>();
+  const requests = new Map<number, PromiseWithResolvers<Credentials>>();
   let lastId = 0;
-  const runExecPlugin: RunCommand = (_command, _args, env, { signal }) =>
-    new Promise((resolve, reject) => {
-      const id = ++lastId;
-      plugins.set(id, resolve);
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      port.postMessage({ kind: "run-exec-plugin", id, execInfo: env.KUBERNETES_EXEC_INFO ?? "" });
-    });
+  const readCredentials: ReadCredentials = ({ refused }) => {
+    const request = Promise.withResolvers<Credentials>();
+    requests.set(++lastId, request);
+    port.postMessage({ kind: "read-credentials", id: lastId, refused });
+    return request.promise;
+  };
   port.onmessage = ({ data }) => {
     switch (data.kind) {
       case "start":
-        return void run(data.start, runExecPlugin, stop.signal).then((end) => port.postMessage(end));
+        return void run(data.start, readCredentials, stop.signal).then((end) => port.postMessage(end));
       case "stop":
         return stop.abort();
       case "credentials":
-        plugins.get(data.id)?.(data.result);
-        plugins.delete(data.id);
-        return;
+        requests.get(data.id)?.resolve(data.credentials);
+        return void requests.delete(data.id);
+      case "no-credentials":
+        requests.get(data.id)?.reject(new AppError("no-credentials", data.reason));
+        return void requests.delete(data.id);
     }
   };
   port.postMessage({ kind: "listening" });
@@ -52,7 +58,7 @@ export function runInWorker(port: ServicePort): void {
 
 async function run(
   { config, cluster, version, description }: ServiceStart,
-  runExecPlugin: RunCommand,
+  readCredentials: ReadCredentials,
   signal: AbortSignal,
 ): Promise<FromService> {
   try {
@@ -63,7 +69,7 @@ async function run(
       random: Math.random,
       newId: () => crypto.randomUUID(),
       log,
-      openCluster: () => openCluster(cluster, runExecPlugin),
+      openCluster: () => Promise.resolve(openCluster(cluster, readCredentials)),
       readTextFile: Deno.readTextFile,
       writeMessage: (line) => writeAll(Deno.stdout, line),
     }, { signal });
@@ -73,19 +79,20 @@ async function run(
   }
 }
 
-function openCluster(
-  cluster: ClusterSource | undefined,
-  runCommand: RunCommand,
-): Promise<ClusterAccess> {
-  const { readTextFile } = Deno;
+function openCluster(cluster: Cluster, read: ReadCredentials): ClusterAccess {
   switch (cluster?.kind) {
     case "service-account":
-      return Promise.resolve(serviceAccountAccess({ ...cluster, clock: systemClock, readTextFile }));
-    case "kubeconfig":
-      return Promise.resolve(
-        kubeconfigAccess(cluster.context, { clock: systemClock, readTextFile, runCommand }),
-      );
+      return serviceAccountAccess({ ...cluster, clock: systemClock, readTextFile: Deno.readTextFile });
+    case "kubeconfig": {
+      const { server, namespace } = cluster;
+      return rotatingAccess({
+        server,
+        namespace: () => Promise.resolve(namespace),
+        clock: systemClock,
+        read,
+      });
+    }
     default:
-      return Promise.reject(new AppError("no-cluster", "Cannot ask the API server as none is known"));
+      throw new AppError("no-cluster", "There is no API server");
   }
 }

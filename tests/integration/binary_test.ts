@@ -12,8 +12,9 @@ import { startProgram, WITHOUT_CLUSTER } from "../fixtures/program.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SECRET = "the-secret-of-the-binary-test";
-/** Of what is put into the binary, in megabytes: it is 1.8, and would be tens with the packages' files. */
-const MOST_MEGABYTES = 2.5;
+/** Limits for what the binary contains, and for the part of it that a pod loads. */
+const MOST_MEGABYTES = 5;
+const MOST_MEGABYTES_IN_POD = 2;
 
 const FLAGS = flagsOf("compile");
 
@@ -49,7 +50,8 @@ Deno.test("the binary has the flags of the program that is run from source", () 
 
 Deno.test("the binary holds all that it needs, and little of it", async () => {
   const output = `${folder}/insights-remote`;
-  const args = ["compile", "--bundle", "--no-check", ...FLAGS, "--output", output, "main.ts"];
+  const entry = await (bundled ??= makeBundle(folder));
+  const args = ["compile", "--exclude-unused-npm", "--no-check", ...FLAGS, "--output", output, entry];
   const { code, stdout, stderr } = await deno(args, { DENORT_BIN: Deno.execPath() });
   assert.equal(code, 0, stderr);
   const [, megabytes] = /^Files: ([\d.]+)MB$/m.exec(stdout + stderr) ?? [];
@@ -68,6 +70,27 @@ Deno.test("the binary holds all that it needs, and little of it", async () => {
     assert.ok(embedded.includes(part), part);
   }
   assert.ok(!embedded.includes("node_modules/amqplib"));
+});
+
+Deno.test("a pod loads a part of the bundle that does not contain the Kubernetes client", async () => {
+  const all = new URL(".", `file://${await (bundled ??= makeBundle(folder))}`);
+  await Deno.mkdir(`${folder}/pod/bundle`, { recursive: true });
+  const isClient = (text: string) => text.includes("loadFromClusterAndUser");
+  const texts = new Map<string, string>();
+  for await (const { name } of Deno.readDir(all)) {
+    texts.set(name, await Deno.readTextFile(new URL(name, all)));
+  }
+  const inPod = [...texts].filter(([, text]) => !isClient(text));
+  assert.equal(texts.size - inPod.length, 1);
+  const bytes = inPod.reduce((sum, [, text]) => sum + text.length, 0);
+  assert.ok(bytes < MOST_MEGABYTES_IN_POD * 1e6, `${bytes} bytes`);
+  for (const [name, text] of inPod) await Deno.writeTextFile(`${folder}/pod/bundle/${name}`, text);
+  const env = { INSIGHTS_TOKEN_SECRET: SECRET, KUBERNETES_SERVICE_PORT: "443" };
+  const command = bundleArguments(`${folder}/pod/bundle/main.js`, "permissions");
+  const { stdout } = await deno(command, { ...env, KUBERNETES_SERVICE_HOST: "10.0.0.1" });
+  assert.ok(JSON.parse(stdout).net.includes("10.0.0.1:443"));
+  const { stderr } = await deno(command, { ...env, KUBERNETES_SERVICE_HOST: "" });
+  assert.match(stderr, /^insights-remote: .*Module not found/m);
 });
 
 async function tail(path: string, length: number): Promise<string> {

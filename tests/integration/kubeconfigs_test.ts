@@ -12,18 +12,18 @@ import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 
 interface Kind {
   readonly name: string;
-  /** An exec plugin needs the right to run commands, which only `dev` has. */
+  /** Only `dev` may run commands. */
   readonly task: "start" | "dev";
   readonly user: Record<string, unknown>;
   readonly cluster?: Record<string, unknown>;
   readonly files?: Record<string, string>;
-  /** How often an exec plugin must have been asked at least, and at most. */
+  /** How often an exec plugin must have run. */
   readonly asked?: readonly [least: number, most: number];
 }
 
 const VERSIONS = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"] as const;
 
-/** A user with a plugin beside the kubeconfig. */
+/** A user with a plugin in the folder of the kubeconfig. */
 function pluginUser(apiVersion: string = VERSIONS[0]) {
   return {
     exec: {
@@ -35,7 +35,7 @@ function pluginUser(apiVersion: string = VERSIONS[0]) {
   };
 }
 
-/** A plugin that writes down that it was asked, and prints a credential with this status. */
+/** A plugin that counts its runs, and prints a credential with this status. */
 function plugin(status: unknown, apiVersion: string = VERSIONS[0], before = ""): Record<string, string> {
   const credential = JSON.stringify({ apiVersion, kind: "ExecCredential", status });
   return {
@@ -45,7 +45,7 @@ function plugin(status: unknown, apiVersion: string = VERSIONS[0], before = ""):
   };
 }
 
-/** Answers with a token that nobody knows when it is asked for the first time. */
+/** Prints an unknown token at first. */
 const REFUSED_FIRST = `if [ "$(cat asked)" = x ]; then sed 's/"token":"/&not-/' credential.json; exit; fi`;
 
 function kinds({ caCertificate, token, clientCertificate }: KubeApiserver): Kind[] {
@@ -90,7 +90,7 @@ function kinds({ caCertificate, token, clientCertificate }: KubeApiserver): Kind
       asked: [1, 1],
     },
     {
-      name: "an exec plugin whose credentials are over at once",
+      name: "an exec plugin whose credentials expire at once",
       task: "dev",
       cluster: inline,
       user: pluginUser(),
@@ -117,9 +117,9 @@ Deno.test({
     for (const kind of kinds(api)) {
       await test.step(kind.name, () => processes(kind, api, cluster));
     }
-    await test.step("an exec plugin that fails, and then works", () => mends(api, cluster));
+    await test.step("an exec plugin that fails at first", () => recovers(api, cluster));
     await test.step("an exec plugin that is missing", () => isMissing(api));
-    await test.step("an exec plugin where no command may be run", () => isForbidden(api));
+    await test.step("an exec plugin in `deno task start`", () => isForbidden(api));
   },
 });
 
@@ -154,7 +154,7 @@ async function processOne(cluster: TestCluster): Promise<void> {
   await cluster.delete("configmaps", "proj-main", name);
 }
 
-async function mends(
+async function recovers(
   { url: server, caCertificate, token }: KubeApiserver,
   cluster: TestCluster,
 ): Promise<void> {
@@ -164,7 +164,7 @@ async function mends(
     kubeconfig: kubeconfigWith({ server, "certificate-authority-data": btoa(caCertificate) }, pluginUser()),
     files: plugin({ token }, VERSIONS[0], failing),
   });
-  await run.untilLogged("as it ended with code 3: log in first");
+  await run.untilLogged("it exited with code 3: log in first");
   await Deno.writeTextFile(`${run.folder}/works`, "");
   await run.program.untilReady();
   await processOne(cluster);
@@ -172,10 +172,10 @@ async function mends(
 }
 
 async function isMissing({ url: server }: KubeApiserver): Promise<void> {
-  const exec = { apiVersion: VERSIONS[0], command: "no-such-login", installHint: "get it from example.com" };
+  const exec = { apiVersion: VERSIONS[0], command: "no-such-login", installHint: "Get it from example.com" };
   await using run = await startLocalRun({ task: "dev", kubeconfig: kubeconfigWith({ server }, { exec }) });
   await run.untilLogged(
-    "Cannot get credentials from the kubeconfig's command no-such-login as it is not installed: get it from example.com",
+    "Cannot get credentials from the exec plugin no-such-login: it is not installed. Get it from example.com",
   );
 }
 
@@ -186,6 +186,6 @@ async function isForbidden({ url: server }: KubeApiserver): Promise<void> {
     files: plugin({}),
     env: { INSIGHTS_LOCAL: "true", RABBITMQ_ENABLED: "false" },
   });
-  await run.untilLogged("as this program may not run commands here: `deno task dev` may");
+  await run.untilLogged("only `deno task dev` may run commands");
   await assert.rejects(Deno.stat(`${run.folder}/asked`), Deno.errors.NotFound);
 }

@@ -9,7 +9,9 @@ import { programMemory } from "../fixtures/process_memory.ts";
 import { startProgram } from "../fixtures/program.ts";
 
 Deno.test({
-  ...ignoredWithoutApiserver("in a pod, the program ships a ConfigMap, makes a token, and idles below 90 MB"),
+  ...ignoredWithoutApiserver(
+    "in a pod, the program ships a ConfigMap, creates a token, and idles below 60 MB",
+  ),
   fn: async () => {
     await using api = await startKubeApiserver();
     using cluster = new TestCluster(api);

@@ -135,7 +135,7 @@ Deno.test("the program tells Prometheus about its watches and its broker", async
   assert.match(text, /^insights_remote_broker_ready\{broker="rabbitmq"\} 1$/m);
 });
 
-Deno.test("a leader whose Lease somebody else takes stops with code 1, so that it is started anew", async () => {
+Deno.test("a leader whose Lease somebody else takes stops with code 1, so that the kubelet restarts it", async () => {
   await using running = await start({
     LEADER_ELECT: "true",
     LEADER_ELECT_NAMESPACE: "default",
@@ -197,7 +197,7 @@ Deno.test("what can't be started is one line on standard error, and exit code 1"
   };
   const { code, stderr } = await run([], env);
   assert.equal(code, 1);
-  assert.match(stderr, /^insights-remote: Cannot find the kubeconfig \/nowhere\/kubeconfig: [^\n]*\n$/);
+  assert.match(stderr, /^insights-remote: Cannot find the kubeconfig \/nowhere\/kubeconfig\. [^\n]*\n$/);
 });
 
 Deno.test("--generate-token-only prints the token and nothing else", async () => {

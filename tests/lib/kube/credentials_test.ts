@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Credentials, rotatingAccess, serviceAccountAccess } from "../../../lib/kube/credentials.ts";
+import { describeError } from "../../../lib/errors.ts";
 import { ManualClock } from "../../fixtures/clock.ts";
 
 function setUp(host = "10.0.0.1") {
@@ -60,16 +61,75 @@ Deno.test("serviceAccountAccess() writes an IPv6 address of the API server in br
   assert.equal(setUp().access.server, "https://10.0.0.1:443");
 });
 
-Deno.test("credentials that arrive after closing are not used, and open no connection", async () => {
-  const read = Promise.withResolvers<Credentials>();
+/** Access whose credentials are what a test sets. */
+function setUpRotating(read: (options: { refused: boolean }) => Promise<Credentials>) {
+  const clock = new ManualClock();
   const access = rotatingAccess({
     server: "https://127.0.0.1:1",
     namespace: () => Promise.resolve("lagoon"),
-    clock: new ManualClock(),
-    read: () => read.promise,
+    clock,
+    read,
   });
-  const refused = assert.rejects(access.headers(), { code: "credentials-closed" });
+  return { clock, access, [Symbol.dispose]: () => access.close() };
+}
+
+Deno.test("rotatingAccess() sends no header without a token", async () => {
+  using scene = setUpRotating(() => Promise.resolve({ ca: undefined, token: undefined }));
+  assert.deepEqual(await scene.access.headers(), {});
+});
+
+Deno.test("rotatingAccess() reads credentials once for concurrent requests, and again when they expire", async () => {
+  let reads = 0;
+  using scene = setUpRotating(() => {
+    reads++;
+    return Promise.resolve({ ca: undefined, token: String(reads), expiresAt: clock.now() + 30_000 });
+  });
+  const { access, clock } = scene;
+  const [headers] = await Promise.all([access.headers(), access.headers(), access.httpClient()]);
+  assert.deepEqual([headers, reads], [{ authorization: "Bearer 1" }, 1]);
+  await clock.advance(29_999);
+  assert.deepEqual(await access.headers(), { authorization: "Bearer 1" });
+  await clock.advance(1);
+  assert.deepEqual(await access.headers(), { authorization: "Bearer 2" });
+});
+
+Deno.test("rotatingAccess() says that credentials were refused until it has read others", async () => {
+  const requests: boolean[] = [];
+  using scene = setUpRotating(({ refused }) => {
+    requests.push(refused);
+    return requests.length === 2
+      ? Promise.reject(new Error("not yet"))
+      : Promise.resolve({ ca: undefined, token: "abc" });
+  });
+  await scene.access.headers();
+  scene.access.invalidate();
+  await assert.rejects(scene.access.headers(), /not yet/);
+  await scene.access.headers();
+  await scene.clock.advance(60_000);
+  await scene.access.headers();
+  assert.deepEqual(requests, [false, true, true, false]);
+});
+
+Deno.test("rotatingAccess() names the server when certificates can't be used", async () => {
+  const certificate = { cert: "no PEM", key: "s3cret" };
+  using scene = setUpRotating(() => Promise.resolve({ ca: undefined, token: undefined, certificate }));
+  await assert.rejects(scene.access.httpClient(), (error: Error & { code: string }) => {
+    assert.equal(error.code, "certificates");
+    assert.match(
+      error.message,
+      /^Cannot use the CA, or the client certificate and key, for https:\/\/127\.0\.0\.1:1$/,
+    );
+    assert.doesNotMatch(describeError(error), /s3cret/);
+    return true;
+  });
+});
+
+Deno.test("closing ends requests that wait for credentials, and late ones are not used", async () => {
+  const read = Promise.withResolvers<Credentials>();
+  const { access } = setUpRotating(() => read.promise);
+  const waiting = assert.rejects(access.headers(), { code: "credentials-closed" });
   access.close();
+  await waiting;
   read.resolve({ ca: undefined, token: "late" });
-  await refused;
+  await assert.rejects(access.headers(), { code: "credentials-closed" });
 });

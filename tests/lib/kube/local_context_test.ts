@@ -15,10 +15,10 @@ Deno.test("a server on this machine is local, whatever the context's name", () =
     "https://host.docker.internal:6443",
     "https://kubernetes.docker.internal:6443",
   ];
-  for (const server of servers) assert.ok(looksLocal({ name: "production", server }), server);
+  for (const server of servers) assert.ok(looksLocal({ context: "production", server }), server);
 });
 
-Deno.test("an address in a machine's own networks is local only under a local tool's name", () => {
+Deno.test("an address in a machine's own networks is local only with the context name of a local tool", () => {
   const addresses = ["192.168.49.2", "172.16.0.1", "172.18.0.2", "172.31.255.1"];
   const names = [
     "minikube",
@@ -32,9 +32,9 @@ Deno.test("an address in a machine's own networks is local only under a local to
   ];
   for (const address of addresses) {
     const server = `https://${address}:8443`;
-    for (const name of names) assert.ok(looksLocal({ name, server }), `${name} ${server}`);
-    for (const name of ["production", "my-minikube", "minikube-production", "kind-", "kind"]) {
-      assert.ok(!looksLocal({ name, server }), `${name} ${server}`);
+    for (const context of names) assert.ok(looksLocal({ context, server }), `${context} ${server}`);
+    for (const context of ["production", "my-minikube", "minikube-production", "kind-", "kind"]) {
+      assert.ok(!looksLocal({ context, server }), `${context} ${server}`);
     }
   }
 });
@@ -54,12 +54,12 @@ Deno.test("no name makes another server local", () => {
     "https://example.com/127.0.0.1",
     "https://internal",
   ];
-  for (const server of servers) assert.ok(!looksLocal({ name: "kind-kind", server }), server);
+  for (const server of servers) assert.ok(!looksLocal({ context: "kind-kind", server }), server);
 });
 
 Deno.test("requireLocalContext() names context and server, and what to do, in one line", () => {
-  requireLocalContext({ name: "kind-kind", server: "https://127.0.0.1:6443" });
-  assert.throws(() => requireLocalContext({ name: "prod", server: "https://api.example.com" }), {
+  requireLocalContext({ context: "kind-kind", server: "https://127.0.0.1:6443" });
+  assert.throws(() => requireLocalContext({ context: "prod", server: "https://api.example.com" }), {
     code: "remote-context",
     message:
       /^Cannot use context "prod" as its server https:\/\/api\.example\.com does not look local, .* ALLOW_REMOTE_CONTEXT=true if you mean it$/,

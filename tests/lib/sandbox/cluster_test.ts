@@ -1,69 +1,73 @@
 import assert from "node:assert/strict";
 import { parseCommand } from "../../../lib/config/cli.ts";
 import { AppError } from "../../../lib/errors.ts";
-import { findCluster } from "../../../lib/sandbox/cluster.ts";
-
-const KUBECONFIG = (server: string) => `
-apiVersion: v1
-kind: Config
-current-context: here
-contexts: [{ name: here, context: { cluster: c, user: u } }]
-clusters: [{ name: c, cluster: { server: "${server}" } }]
-users: [{ name: u, user: { token: t } }]
-`;
+import { findCluster, type FoundCluster } from "../../../lib/sandbox/cluster.ts";
+import { kubeconfigText } from "../../fixtures/kubeconfig.ts";
 
 const WITHOUT_CONTROLLERS = { ENABLE_CONFIGMAP_RECONCILER: "false", ENABLE_NAMESPACE_RECONCILER: "false" };
+const LOCAL = kubeconfigText("https://127.0.0.1:6443", "t");
 
 /** @param kubeconfig Undefined for none. */
-function find(env: Readonly<Record<string, string>>, kubeconfig?: string) {
-  const variables: Readonly<Record<string, string>> = {
-    INSIGHTS_TOKEN_SECRET: "a secret of the test",
-    KUBECONFIG: "/home/config",
-    ...env,
-  };
-  const command = parseCommand([], (name) => variables[name]);
-  assert.equal(command.kind, "serve");
-  return findCluster(command.config, (path) => {
-    assert.equal(path, "/home/config");
-    if (kubeconfig === undefined) return Promise.reject(new Deno.errors.NotFound());
-    return Promise.resolve(kubeconfig);
-  });
+async function find(env: Readonly<Record<string, string>>, kubeconfig?: string) {
+  const folder = await Deno.makeTempDir();
+  try {
+    if (kubeconfig !== undefined) await Deno.writeTextFile(`${folder}/config`, kubeconfig);
+    const variables: Readonly<Record<string, string>> = {
+      INSIGHTS_TOKEN_SECRET: "a secret of the test",
+      KUBECONFIG: `${folder}/config`,
+      ...env,
+    };
+    const command = parseCommand([], (name) => variables[name]);
+    assert.equal(command.kind, "serve");
+    return await findCluster(command.config);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
+
+const readCredentials = ({ readCredentials }: FoundCluster) =>
+  readCredentials({ refused: false, signal: new AbortController().signal });
 
 const code = (expected: string) => (error: unknown) => error instanceof AppError && error.code === expected;
 
 Deno.test("In a pod the ServiceAccount counts, whatever kubeconfig there is", async () => {
   const env = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" };
-  assert.deepEqual(await find({ ...env, SERVICE_ACCOUNT_DIRECTORY: "/account" }), {
+  const found = await find({ ...env, SERVICE_ACCOUNT_DIRECTORY: "/account" }, LOCAL);
+  assert.deepEqual(found.cluster, {
     kind: "service-account",
     directory: "/account",
     host: "10.0.0.1",
     port: "443",
   });
+  await assert.rejects(readCredentials(found), code("no-kubeconfig"));
 });
 
-Deno.test("Elsewhere the kubeconfig's context counts, which must look local unless another is allowed", async () => {
-  const local = await find({}, KUBECONFIG("https://127.0.0.1:6443"));
-  assert.equal(local?.kind === "kubeconfig" && local.context.server, "https://127.0.0.1:6443");
-  const remote = KUBECONFIG("https://api.example.com");
+Deno.test("Elsewhere the kubeconfig's context counts, and the Worker gets nothing secret with it", async () => {
+  const found = await find({}, LOCAL);
+  assert.deepEqual(found.cluster, {
+    kind: "kubeconfig",
+    server: "https://127.0.0.1:6443",
+    namespace: "default",
+  });
+  assert.equal((await readCredentials(found)).token, "t");
+});
+
+Deno.test("A context that does not look local needs ALLOW_REMOTE_CONTEXT", async () => {
+  const remote = kubeconfigText("https://api.example.com", "t");
   await assert.rejects(find({}, remote), code("remote-context"));
-  assert.equal((await find({ ALLOW_REMOTE_CONTEXT: "true" }, remote))?.kind, "kubeconfig");
+  const { cluster } = await find({ ALLOW_REMOTE_CONTEXT: "true" }, remote);
+  assert.equal(cluster?.kind, "kubeconfig");
 });
 
 Deno.test("The build scanner alone needs a cluster, too", async () => {
-  const env = { ...WITHOUT_CONTROLLERS, ENABLE_BUILD_SCANNING: "true" };
-  assert.equal((await find(env, KUBECONFIG("https://127.0.0.1:6443")))?.kind, "kubeconfig");
+  const { cluster } = await find({ ...WITHOUT_CONTROLLERS, ENABLE_BUILD_SCANNING: "true" }, LOCAL);
+  assert.equal(cluster?.kind, "kubeconfig");
 });
 
-Deno.test("No cluster is looked for when nothing asks one, and metrics say that they do", async () => {
-  assert.equal(await find(WITHOUT_CONTROLLERS), undefined);
-  assert.equal(
-    await find({ ...WITHOUT_CONTROLLERS, METRICS_BIND_ADDRESS: ":8080", METRICS_SECURE: "false" }),
-    undefined,
-  );
-  await assert.rejects(
-    find({ ...WITHOUT_CONTROLLERS, METRICS_BIND_ADDRESS: ":8080" }),
-    code("metrics-cluster"),
-  );
+Deno.test("Without controllers only metrics over HTTPS need a cluster", async () => {
+  assert.equal((await find(WITHOUT_CONTROLLERS)).cluster, undefined);
+  const metrics = { ...WITHOUT_CONTROLLERS, METRICS_BIND_ADDRESS: ":8080" };
+  assert.equal((await find({ ...metrics, METRICS_SECURE: "false" })).cluster, undefined);
+  await assert.rejects(find(metrics), code("metrics-cluster"));
   await assert.rejects(find({}), code("kubeconfig"));
 });
