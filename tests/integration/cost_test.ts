@@ -1,4 +1,4 @@
-/** What the program costs in connections and bytes, counted on the wire, whatever the time it takes. */
+/** The connections and bytes that the program needs, counted on the wire. */
 import assert from "node:assert/strict";
 import { LABELS } from "../../lib/lagoon.ts";
 import { issueToken } from "../../lib/tokens.ts";
@@ -22,9 +22,9 @@ const WATCHES = 1;
 const WORKERS = 2;
 /** A worker reads a ConfigMap and its namespace at the same time. */
 const REQUESTS_AT_ONCE = 2;
-/** Who asks again at once may find the connection of the last answer not back in the pool yet; never two of them. */
+/** The connection of the last answer may not be back in the pool yet when the next request is sent. */
 const MOST_CONNECTIONS = 2;
-/** Most bytes besides the payload, for each ConfigMap or post: AMQP's frames, metadata, heads of HTTP, and TLS. */
+/** Most overhead per ConfigMap or post, in bytes: AMQP frames, metadata, HTTP headers, and TLS. */
 const MOST_EXTRA = { published: 400, read: 10_000, written: 3_000 } as const;
 const WITHIN = { timeoutMs: 60_000 } as const;
 
@@ -37,27 +37,26 @@ const ENVIRONMENT = {
 };
 const BODY = JSON.stringify([{ name: "php-version", value: "8.3.12", source: "php" }]);
 
-/** What went over the wires, from the program's start to its end. */
+/** What one run of the program cost. */
 interface Costs {
-  /** All ConfigMaps, as the API server sends them. */
+  /** All ConfigMaps, as JSON. */
   readonly objectBytes: number;
   readonly apiServer: { readonly connections: number; readonly bytes: Bytes };
-  /** Connections to the broker, and what the program sent there. */
   readonly broker: { readonly connections: number; readonly drain: Sent; readonly posts: Sent };
-  /** Of the answers to the posts, all over one connection. */
+  /** Of the posts, all over one connection. */
   readonly statuses: readonly number[];
 }
 
-/** What reached the broker. */
+/** What the program sent to the broker. */
 interface Sent {
   readonly bytes: number;
-  /** What of it is messages, as they lie in the queue. */
+  /** The bodies of the messages in the queue. */
   readonly messageBytes: number;
 }
 
 let measured: Promise<Costs> | undefined;
 
-/** A test of what one run has cost; the first one has it run, with all that it needs. */
+/** Registers a test of the shared run, which the first test starts. */
 function costTest(name: string, fn: (costs: Costs) => void): void {
   const { ignore, ...definition } = needsPrivateNode(name);
   Deno.test({
@@ -66,7 +65,7 @@ function costTest(name: string, fn: (costs: Costs) => void): void {
   });
 }
 
-costTest("a drain takes two connections for each request that is made at a time at most", ({ apiServer }) => {
+costTest("a drain takes at most two connections per concurrent request", ({ apiServer }) => {
   const most = MOST_CONNECTIONS * (WATCHES + WORKERS * REQUESTS_AT_ONCE);
   assert.ok(apiServer.connections > WATCHES, `${apiServer.connections} connections`);
   assert.ok(
@@ -79,31 +78,31 @@ costTest("a drain and posts share one connection to the broker", ({ broker }) =>
   assert.equal(broker.connections, 1);
 });
 
-costTest("a client that keeps its connection may send all its posts over it", ({ statuses }) => {
+costTest("a client can send all its posts over one connection", ({ statuses }) => {
   assert.deepEqual(statuses, Array(POSTS).fill(200));
 });
 
-costTest("a message crosses the wire to the broker once, and little else does", ({ broker }) => {
+costTest("a message is sent to the broker once, with little overhead", ({ broker }) => {
   const { drain, posts } = broker;
   assertWithin(drain.bytes, drain.messageBytes, CONFIG_MAPS * MOST_EXTRA.published);
   assertWithin(posts.bytes, posts.messageBytes, POSTS * MOST_EXTRA.published);
 });
 
-costTest("a ConfigMap is read once, and nothing that is answered besides is as large", (costs) => {
+costTest("a ConfigMap is read once, and other answers are small", (costs) => {
   const { objectBytes, apiServer: { bytes } } = costs;
   assertWithin(bytes.toClient, objectBytes, CONFIG_MAPS * MOST_EXTRA.read);
 });
 
-costTest("no ConfigMap goes back to the API server when it is marked", ({ apiServer: { bytes } }) => {
+costTest("marking a ConfigMap doesn't send its data back to the API server", ({ apiServer: { bytes } }) => {
   assertWithin(bytes.toServer, 0, CONFIG_MAPS * MOST_EXTRA.written);
 });
 
 function assertWithin(bytes: number, least: number, extra: number): void {
-  const text = `${bytes} bytes; ${least} of payload may have ${extra} around them`;
+  const text = `${bytes} bytes for ${least} of payload; at most ${extra} of overhead`;
   assert.ok(bytes > least && bytes < least + extra, text);
 }
 
-/** Runs the program once, between an API server and a broker that are counted: first a drain, then posts. */
+/** Runs the program once between proxies that count: first a drain, then posts. */
 async function measure(): Promise<Costs> {
   await using parts = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
@@ -124,7 +123,7 @@ async function measure(): Promise<Costs> {
   await program.untilReady();
   let statuses: number[] = [];
   const posts = await countSent(toBroker, broker, async () => void (statuses = await sendPosts(webPort)));
-  // Its last answers from the API server may still be on their way.
+  // Its last answers from the API server may still be in flight.
   await program.stop();
   return {
     objectBytes,
@@ -134,7 +133,7 @@ async function measure(): Promise<Costs> {
   };
 }
 
-/** What reaches the broker during some work, whose messages are then taken out. */
+/** What reaches the broker during some work; takes the messages out of the queue. */
 async function countSent(proxy: TcpProxy, broker: PrivateNode, work: () => Promise<void>): Promise<Sent> {
   const before = proxy.bytes.toServer;
   await work();
@@ -177,7 +176,7 @@ function brokerVariables(
   };
 }
 
-/** Gives how large they are as the API server sends them. */
+/** Returns their size as JSON. */
 async function createConfigMaps(cluster: TestCluster): Promise<number> {
   await cluster.createNamespace(ENVIRONMENT.namespace, LAGOON_NAMESPACE_LABELS);
   const binaryData = { "nginx.cyclonedx.json.gz": "H4sI".repeat(CONFIG_MAP_BYTES / 4) };
@@ -189,7 +188,7 @@ async function createConfigMaps(cluster: TestCluster): Promise<number> {
   return bytes;
 }
 
-/** Sends posts over one connection, ahead of the answers; gives how they were answered until it was closed, as the last one asks for. */
+/** Pipelines posts over one connection, which the last post closes; returns their statuses. */
 async function sendPosts(port: number): Promise<number[]> {
   const head = [
     "POST /facts HTTP/1.1",

@@ -1,4 +1,4 @@
-/** Watches and lists that go wrong, on the embedded API server and in simulated time. */
+/** Failing watches and lists, on the embedded API server and in simulated time. */
 import assert from "node:assert/strict";
 import {
   breakWatches,
@@ -16,7 +16,7 @@ import { trouble } from "../suites/fault_scene.ts";
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
-/** Notes when the program asks for ConfigMaps, in simulated time. */
+/** Records when the program asks for ConfigMaps, in simulated time. */
 function noteConfigMapRequests(
   { server, clock }: EmbeddedScene,
 ): { readonly what: string; readonly at: number }[] {
@@ -33,7 +33,7 @@ function noteConfigMapRequests(
   return seen;
 }
 
-test("a watch that the server ends every few minutes goes on without a list and without a word", async (scene) => {
+test("a watch that the server ends every few minutes resumes without a list or a warning", async (scene) => {
   const names = ["a", "b", "c"];
   for (const name of names) {
     await scene.create(name);
@@ -45,14 +45,14 @@ test("a watch that the server ends every few minutes goes on without a list and 
   await scene.verify(names, []);
 });
 
-test("a watch in which nothing has to be told for long is no trouble", async (scene) => {
+test("a watch without events for ten minutes stays alive", async (scene) => {
   await scene.pass(10 * MINUTE);
   assert.deepEqual(Object.values(scene.checks).map((isAlive) => isAlive()), [true, true, true]);
   for (const resource of RESOURCES) assert.equal(count(scene, "list", resource), 1);
   await scene.verify([], []);
 });
 
-test("a watch that breaks off in the middle of a line goes on from its last event", async (scene) => {
+test("a watch that breaks in the middle of a line resumes from its last event", async (scene) => {
   await breakWatches(scene);
   await scene.create("during");
   assert.ok(await scene.untilSent("during") <= 3 * SECOND);
@@ -60,7 +60,7 @@ test("a watch that breaks off in the middle of a line goes on from its last even
   await scene.verify(["during"], [BROKEN_OFF]);
 });
 
-test("a watch in which nothing arrives any more is given up after 150 seconds", async (scene) => {
+test("a silent watch is abandoned after 150 seconds", async (scene) => {
   scene.server.silenceWatches();
   await scene.create("during");
   await scene.pass(140 * SECOND);
@@ -71,7 +71,7 @@ test("a watch in which nothing arrives any more is given up after 150 seconds", 
   await scene.verify(["during"], [/^Watch interrupted: .*No answer within 150 s/]);
 });
 
-test("a watch that is refused with 410 begins with a new list, which tells of what has gone, too", async (scene) => {
+test("a watch that is answered with 410 starts with a new list, which also reports what has gone", async (scene) => {
   await scene.create("first");
   await scene.untilSent("first");
   scene.server.faults.add({ fault: { kind: "status", status: 410 }, match: isWatchOf("configmaps") });
@@ -84,7 +84,7 @@ test("a watch that is refused with 410 begins with a new list, which tells of wh
   await scene.verify(["first", "during"], [BROKEN_OFF, /^Watch interrupted: configmaps: .*answered 410/]);
 });
 
-test("a watch that ends with a 410 event begins with a new list", async (scene) => {
+test("a watch that ends with a 410 event starts with a new list", async (scene) => {
   await breakWatches(scene);
   await scene.create("during");
   await scene.cluster.delete("secrets", scene.namespace, "insights-token");
@@ -96,7 +96,7 @@ test("a watch that ends with a 410 event begins with a new list", async (scene) 
   await scene.verify(["during"], [BROKEN_OFF, /^Watch interrupted: .*answered 410/]);
 });
 
-test("a list whose next page has expired begins anew, and sends nothing twice", async (scene) => {
+test("a list whose next page has expired restarts, and nothing is sent twice", async (scene) => {
   const { server } = scene;
   const names = Array.from({ length: 1005 }, (_, index) => `many-${index}`);
   await breakWatches(scene);
@@ -116,7 +116,7 @@ test("a list whose next page has expired begins anew, and sends nothing twice", 
   await scene.verify(names, [BROKEN_OFF, /^Watch interrupted: \w+: Cannot (watch|list) \w+ .*answered 410/]);
 });
 
-test("a line that is no event ends the watch, which goes on from its last event", async (scene) => {
+test("a line that is not an event ends the watch, which resumes from its last event", async (scene) => {
   scene.server.faults.add({ fault: { kind: "malformed" }, match: isWatchOf("configmaps") });
   await breakWatches(scene);
   await scene.create("during");
@@ -125,7 +125,7 @@ test("a line that is no event ends the watch, which goes on from its last event"
   await scene.verify(["during"], [BROKEN_OFF, /^Watch interrupted: configmaps: .*not a watch event/]);
 });
 
-test("a watch and a list that are answered with 429 wait as long as the server asks", async (scene) => {
+test("a watch and a list that are answered with 429 honour Retry-After", async (scene) => {
   const { server } = scene;
   const busy = { kind: "status", status: 429, retryAfterSeconds: 20 } as const;
   const seen = noteConfigMapRequests(scene);
@@ -144,7 +144,7 @@ test("a watch and a list that are answered with 429 wait as long as the server a
   await scene.verify(["during"], [BROKEN_OFF, /^Watch interrupted: .*answered (410|429)/]);
 });
 
-test("a ConfigMap whose reading is answered with 429 waits as long as the server asks", async (scene) => {
+test("a read of a ConfigMap that is answered with 429 honours Retry-After", async (scene) => {
   const seen = noteConfigMapRequests(scene);
   scene.server.faults.add({
     fault: { kind: "status", status: 429, retryAfterSeconds: 20 },

@@ -1,4 +1,4 @@
-/** Connections that go wrong on the way to a real kube-apiserver; the program's time is simulated, the network is not. */
+/** Failing connections to a real kube-apiserver. The program's time is simulated, the network is not. */
 import assert from "node:assert/strict";
 import { ManualClock } from "../fixtures/clock.ts";
 import {
@@ -10,7 +10,7 @@ import { type FaultScene, startFaultScene } from "../suites/fault_scene.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-/** Every way in which a request can tell that its connection is broken or dead. */
+/** Every message of a request whose connection is broken or dead. */
 const UNREACHABLE =
   /^(Watch interrupted|Reconcile failed): .*(error sending request|error reading a body|No answer within|connection)/;
 
@@ -39,7 +39,7 @@ function many(amount: number): string[] {
   return Array.from({ length: amount }, (_, index) => `many-${index}`);
 }
 
-test("connections that are cut in the middle of a drain lose nothing and repeat nothing", async (scene) => {
+test("connections cut during a drain cause no loss and no duplicate", async (scene) => {
   const { proxy, publisher } = scene;
   publisher.beforeConfirm = () => {
     if (publisher.messages.length % 20 === 10) proxy.cut();
@@ -50,10 +50,10 @@ test("connections that are cut in the middle of a drain lose nothing and repeat 
   await scene.verify(names, [UNREACHABLE]);
 });
 
-test("answers that never arrive in the middle of a drain lose nothing and repeat nothing", async (scene) => {
+test("answers lost during a drain cause no loss and no duplicate", async (scene) => {
   const { proxy, publisher } = scene;
   publisher.beforeConfirm = () => {
-    // What is asked from now on is still carried out.
+    // The server still carries out later requests.
     if (publisher.messages.length === 5) proxy.silence("to-client");
   };
   const names = many(10);
@@ -66,7 +66,7 @@ test("answers that never arrive in the middle of a drain lose nothing and repeat
   await scene.verify(names, [UNREACHABLE]);
 });
 
-test("connections that go silent are given up, and what was created meanwhile is sent", async (scene) => {
+test("silent connections are abandoned, and what was created meanwhile is sent", async (scene) => {
   const { proxy, asked } = scene;
   proxy.silence();
   const { length } = asked;
@@ -74,14 +74,14 @@ test("connections that go silent are given up, and what was created meanwhile is
   await scene.pass(2 * MINUTE);
   assert.equal(asked.length, length);
   proxy.restore();
-  // A second limit, since a new watch may first meet a connection that was kept for later and is dead, too: in real
-  // time those are closed after 90 seconds.
+  // Twice the idle limit: a new watch may first use a pooled connection that is dead, too. In real time those are closed
+  // after 90 seconds.
   await scene.pass(5 * MINUTE);
   await scene.untilSent("during");
   await scene.verify(["during"], [UNREACHABLE]);
 });
 
-test("a server that can't be reached for minutes is caught up with", async (scene) => {
+test("after minutes without a server, what changed meanwhile is sent", async (scene) => {
   const { cluster, namespace, proxy } = scene;
   proxy.refuse();
   await scene.create("during");

@@ -1,4 +1,4 @@
-/** API servers that fail, go away or change their credentials, embedded and in simulated time. */
+/** API servers that fail, stop or change their credentials, embedded and in simulated time. */
 import assert from "node:assert/strict";
 import type { Clock } from "../../lib/clock.ts";
 import { serviceAccountAccess } from "../../lib/kube/credentials.ts";
@@ -28,7 +28,7 @@ function areAlive({ checks }: EmbeddedScene): boolean {
   return Object.values(checks).every((isAlive) => isAlive());
 }
 
-test("after minutes of errors, what was pending and what came meanwhile is sent", async (scene) => {
+test("after minutes of errors, pending and new ConfigMaps are sent", async (scene) => {
   let failing = true;
   scene.server.faults.add({
     fault: { kind: "status", status: 500 },
@@ -47,7 +47,7 @@ test("after minutes of errors, what was pending and what came meanwhile is sent"
   await scene.verify(["before", "during"], [BROKEN_OFF, /answered 500/]);
 });
 
-test("after minutes without a server, what changed meanwhile is caught up with", async (scene) => {
+test("after minutes without a server, all changes meanwhile are handled", async (scene) => {
   const { cluster, namespace, proxy, server } = scene;
   await scene.create("before");
   await scene.create("deleted");
@@ -60,7 +60,7 @@ test("after minutes without a server, what changed meanwhile is caught up with",
   await cluster.delete("secrets", namespace, "insights-token");
   await scene.pass(10 * MINUTE);
   assert.equal(areAlive(scene), false);
-  // One in 15 seconds, and the first ones sooner.
+  // One per 15 seconds, and the first ones sooner.
   for (const resource of RESOURCES) assert.ok(count(scene, "watch", resource) <= 50);
   proxy.restore();
   assert.ok(await scene.untilSent("during") <= 30 * SECOND);
@@ -69,7 +69,7 @@ test("after minutes without a server, what changed meanwhile is caught up with",
   await scene.verify(["before", "deleted", "during"], [UNREACHABLE]);
 });
 
-test("a server that goes away between the confirm and the mark gets no message twice", async (scene) => {
+test("a server that stops between confirm and mark causes no duplicate", async (scene) => {
   const { server, publisher } = scene;
   const names = Array.from({ length: 6 }, (_, index) => `many-${index}`);
   const gone = Promise.withResolvers<void>();
@@ -89,7 +89,7 @@ test("a server that goes away between the confirm and the mark gets no message t
   await scene.verify(names, [UNREACHABLE]);
 });
 
-/** The files of a ServiceAccount, on disk, and the certificates of a server to which they give access. */
+/** The files of a ServiceAccount, and the certificates of its API server. */
 async function createServiceAccount() {
   await using stack = new AsyncDisposableStack();
   const directory = await Deno.makeTempDir({ prefix: "service-account-" });
@@ -102,7 +102,7 @@ async function createServiceAccount() {
   const owned = stack.move();
   return {
     write,
-    /** The server reads it again when it comes back. */
+    /** The server reads it again when it restarts. */
     tls: { ...tls },
     next: await createCertificates(next),
     access: ({ port }: TcpProxy, clock: Clock) =>
@@ -117,7 +117,7 @@ async function createServiceAccount() {
 Deno.test({
   ...needsCommands(
     ["openssl"],
-    "embedded API server: a token that is refused is read from its file again at once",
+    "embedded API server: a rejected token is read from its file again at once",
   ),
   fn: async () => {
     await using account = await createServiceAccount();
@@ -146,7 +146,7 @@ Deno.test({
 Deno.test({
   ...needsCommands(
     ["openssl"],
-    "embedded API server: a new authority is trusted within a minute of its certificate being on disk",
+    "embedded API server: a new CA is trusted within a minute of its certificate being on disk",
   ),
   fn: async () => {
     await using account = await createServiceAccount();
@@ -159,7 +159,7 @@ Deno.test({
     await server.refuse(true);
     Object.assign(tls, next);
     await server.refuse(false);
-    // The connection of the test broke, too, and the first request finds that out.
+    // The test's own connection broke, too: its first request fails.
     await scene.create("unseen").catch(() => {});
     await scene.create("during");
     const answered = watches(server).length;
@@ -176,10 +176,10 @@ Deno.test({
 
 const WARM_UP = 150;
 const CYCLES = 300;
-/** About a kilobyte is noise, which a longer run does not add to; a listener that stays from each watch is more. */
+/** About a kilobyte is noise; a listener left by each watch is more. */
 const MOST_BYTES_PER_CYCLE = 2_500;
 
-test(`${CYCLES} times that all watches break off leave neither memory nor timers behind, and watches that can be given up`, async (scene) => {
+test(`${CYCLES} broken watches leak neither memory nor timers, and silent watches are still abandoned`, async (scene) => {
   const { server, log, clock, asked } = scene;
   const timers = clock.pending;
   const requests = server.requests as RequestRecord[];
@@ -194,9 +194,9 @@ test(`${CYCLES} times that all watches break off leave neither memory nor timers
   const before = await usedHeap();
   for (let round = 0; round < CYCLES; round++) await cycle();
   const grown = (await usedHeap() - before) / CYCLES;
-  assert.ok(grown < MOST_BYTES_PER_CYCLE, `${grown} bytes stay from each cycle`);
+  assert.ok(grown < MOST_BYTES_PER_CYCLE, `${grown} bytes leaked per cycle`);
   assert.equal(clock.pending, timers);
-  // Optimized code keeps nothing alive that it doesn't use; what gives a watch up must not be among it.
+  // Optimised code releases what it doesn't use; that must not include the timeout of a watch.
   server.silenceWatches();
   await scene.pass(155 * SECOND);
   for (const resource of RESOURCES) assert.equal(count(scene, "watch", resource), 2);

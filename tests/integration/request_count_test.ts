@@ -1,4 +1,4 @@
-/** How many requests the program costs the API server, whatever the time they take. */
+/** The number of requests that the program sends to the API server. */
 import assert from "node:assert/strict";
 import type { ApiServer } from "../fixtures/api_server/mod.ts";
 import { startApiServer } from "../fixtures/api_server/mod.ts";
@@ -16,7 +16,7 @@ function requestsSince(server: ApiServer, mark: number): Record<string, number> 
   return counts;
 }
 
-/** In a cluster most objects are not ours: none of them may be asked for. */
+/** Most objects in a cluster are not Lagoon's: every list and watch must have a selector. */
 function assertSelective(server: ApiServer, mark: number): void {
   const lists = server.requests.slice(mark).filter(({ verb }) => verb === "list" || verb === "watch");
   assert.ok(lists.length > 0);

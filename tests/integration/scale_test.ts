@@ -6,7 +6,7 @@ import { CONTAINER_MIB } from "../fixtures/cgroup.ts";
 import { startReal } from "../bench/large_cluster.ts";
 import { measureScale } from "../bench/start_and_drain.ts";
 
-const NAME = "a start among many namespaces and ConfigMaps needs no request that grows with what is good";
+const NAME = "a start among many namespaces sends no request per namespace whose Secret is valid";
 
 Deno.test({ ...needsCommands(["openssl", "ps"], NAME), fn: measure });
 

@@ -1,6 +1,6 @@
 /**
- * What controllers rely on in a Kubernetes API server, as tests that run unchanged against the embedded server and a
- * real one, with plain `fetch`. Only what both have in common is pinned here.
+ * The behaviour of a Kubernetes API server that controllers rely on, as tests that run unchanged against the embedded
+ * server and a real one, with plain `fetch`. They pin only what both have in common.
  *
  * @module
  */
@@ -38,11 +38,11 @@ const TOPICS: Readonly<Record<string, Behaviours>> = {
 };
 
 /**
- * Registers the suite as one test with a step for each behaviour, so that a server that is slow to start is started
- * once. Each step has a namespace to itself.
+ * Registers the suite as one test with a step per behaviour, so that the server starts once. Each step has its own
+ * namespace.
  *
- * @param name Of the server, for the name of the test.
- * @param start Called once; the server is disposed of at the end.
+ * @param name The server, in the name of the test.
+ * @param start Called once; the suite disposes of the server.
  */
 export function apiConformance(name: string, start: () => Promise<ApiServerUnderTest>): void {
   Deno.test(`API conformance of ${name}`, async (test) => {

@@ -1,5 +1,5 @@
 /**
- * Fault tests on the embedded API server: the running program, and helpers to aim faults at it alone.
+ * Fault tests on the embedded API server: the running program, and helpers that direct faults at it alone.
  *
  * @module
  */
@@ -15,21 +15,24 @@ import {
 import { ManualClock, turn } from "../fixtures/clock.ts";
 import { type FaultScene, PROGRAM_TOKEN, type SceneOptions, startFaultScene } from "./fault_scene.ts";
 
-/** A scene whose API server is the embedded one, on the same clock. */
+/** A scene with the embedded API server, on the same clock. */
 export type EmbeddedScene = FaultScene & { readonly server: ApiServer };
 
-/** What the program watches. */
+/** The resources that the program watches. */
 export const RESOURCES: readonly string[] = ["configmaps", "namespaces", "secrets"];
 
-/** What is said of a watch whose connection broke off. */
+/** Turns of the event loop within which the program notices a broken watch. */
+const MOST_TURNS = 5_000;
+
+/** The log line of a watch whose connection broke. */
 export const BROKEN_OFF = /^Watch interrupted: (\w+): Cannot watch \1: error reading a body/;
 
-/** Registers a test of the running program, whose watches are open when it begins. */
+/** Registers a test of the running program; its watches are open when the test starts. */
 export function testFault(story: string, run: (scene: EmbeddedScene) => Promise<void>): void {
   Deno.test(`embedded API server: ${story}`, async () => {
     await using scene = await startEmbeddedScene();
     await run(scene);
-    // Nothing below the client repeats requests: what arrived is no more than what was asked for.
+    // No layer below the client repeats requests.
     assert.ok(watches(scene.server).length <= scene.asked.filter(({ verb }) => verb === "watch").length);
   });
 }
@@ -50,12 +53,12 @@ export async function startEmbeddedScene(
   return { ...scene, server, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** The program's watches that the server has answered; those of a test are of one namespace. */
+/** The program's watches that the server has answered; the test's own watches are of one namespace. */
 export function watches({ requests }: ApiServer): readonly RequestRecord[] {
   return requests.filter(({ verb, path }) => verb === "watch" && /^\/api\/v1\/\w+$/.test(path));
 }
 
-/** How often the program has asked for something, pages of a list counted one by one. */
+/** Number of lists or watches that the program has asked for; each page of a list counts. */
 export function count({ asked }: FaultScene, verb: "list" | "watch", resource: string): number {
   return asked.filter((one) => one.verb === verb && one.resource === resource).length;
 }
@@ -70,19 +73,23 @@ export function isWatchOf(resource: string): (request: Request) => boolean {
   return ({ url }) => new URL(url).pathname === `/api/v1/${resource}` && url.includes("watch=true");
 }
 
-/** Breaks all watches off, and waits until the program has noticed; it asks again a second later at the earliest. */
+/** Breaks all watches, and waits until the program has noticed; it retries after a second or more. */
 export async function breakWatches({ server, log, pass }: EmbeddedScene): Promise<void> {
   const before = log.with("Watch interrupted").length;
   server.dropWatches();
-  while (log.with("Watch interrupted").length < before + RESOURCES.length) await pass(1);
+  const areNoticed = () => log.with("Watch interrupted").length >= before + RESOURCES.length;
+  for (let turns = 0; !areNoticed(); turns++) {
+    assert.ok(turns < MOST_TURNS, "the program has not noticed that its watches broke");
+    await pass(1);
+  }
 }
 
-/** Collects garbage, as happens sooner or later: what only weak references hold is gone then. */
+/** Collects garbage, including what only weak references hold. */
 export async function collectGarbage(): Promise<void> {
   v8.setFlagsFromString("--expose-gc");
   const collect = vm.runInNewContext("gc");
   for (let round = 0; round < 5; round++) {
-    // A weak reference that was just used holds on until the next turn.
+    // A weak reference that was just used keeps its target until the next turn.
     await turn();
     collect();
   }

@@ -1,6 +1,6 @@
 /**
- * What the fault tests run on: the program's controllers on a clock of the test's, and a proxy that fails between them
- * and an API server, embedded or real. The test's own requests don't go through the proxy.
+ * The scene of fault tests: the program's controllers on a manual clock, and between them and an embedded or real API
+ * server a proxy that fails. The test's own requests bypass the proxy.
  *
  * @module
  */
@@ -16,33 +16,33 @@ import { LAGOON_NAMESPACE_LABELS, SBOM_LABELS, sbomConfigMap } from "../fixtures
 import { MemoryLogger, RecordingPublisher } from "../fixtures/recorders.ts";
 import { startTcpProxy, type TcpProxy } from "../fixtures/tcp_proxy.ts";
 
-/** The token with which the program comes, where any token will do; a test's requests have another one. */
+/** The program's token where the server accepts any; the test's requests have another. */
 export const PROGRAM_TOKEN = "program-token";
 
-/** What a scene is made of. */
+/** Options of {@link startFaultScene}. */
 export interface SceneOptions {
   /** For the test's own requests. */
   readonly url: string;
   readonly token: string;
   readonly caCertificate?: string;
-  /** The environment in which ConfigMaps are created; made here, so it must not exist. */
+  /** The namespace of the ConfigMaps, which is created. */
   readonly namespace: string;
   readonly clock: ManualClock;
   /** How the program reaches the API server. @default with PROGRAM_TOKEN, or over TLS with `token` */
   readonly access?: (proxy: TcpProxy, clock: ManualClock) => ClusterAccess;
 }
 
-/** A list or watch that the program has asked for, whether it got through or not. */
+/** A list or watch that the program has asked for, even if the request failed. */
 export interface Asked {
   readonly verb: "list" | "watch";
   readonly resource: string;
   /** Simulated milliseconds. */
   readonly at: number;
-  /** A further page of a list. */
+  /** Whether it is a further page of a list. */
   readonly continues: boolean;
 }
 
-/** The running program, and what can be done to it. Disposing of it stops it. */
+/** The running program. Disposing of it stops it. */
 export interface FaultScene extends AsyncDisposable {
   readonly cluster: TestCluster;
   readonly namespace: string;
@@ -51,32 +51,32 @@ export interface FaultScene extends AsyncDisposable {
   readonly publisher: RecordingPublisher;
   readonly log: MemoryLogger;
   readonly asked: Asked[];
-  /** By name, whether each watch knows of everything and is alive. */
+  /** By name, whether each watch is synced and alive. */
   readonly checks: Readonly<Record<string, () => boolean>>;
-  /** Creates a ConfigMap that is to be sent; its name is the service in its message. */
+  /** Creates a ConfigMap to send; its name is the service in its message. */
   create(name: string): Promise<void>;
-  /** Names of what was sent, in order. */
+  /** Names of the ConfigMaps that were sent, in order. */
   sent(): string[];
-  /** Lets simulated time go by; requests that can be answered are, before it goes on. */
+  /** Advances simulated time; it pauses for every request that can be answered. */
   pass(milliseconds: number): Promise<void>;
   /**
-   * Lets simulated time go by, a second at a time, until something holds.
+   * Advances simulated time second by second until something holds.
    *
-   * @returns How long that took, in simulated milliseconds.
+   * @returns The simulated milliseconds that this took.
    * @throws {Error} After `limitMs`, by default two minutes.
    */
   passUntil(holds: () => boolean | Promise<boolean>, limitMs?: number): Promise<number>;
-  /** Waits until all these are sent and marked, and gives the simulated time. */
+  /** Waits until all of these are sent and marked; returns the simulated milliseconds. */
   untilSent(...names: string[]): Promise<number>;
   /**
-   * Checks that exactly these were sent, each once, that nothing waits, that there was no storm of requests, and that
-   * warnings and errors are expected ones.
+   * Checks that exactly these were sent, each once, that nothing waits, that requests were not repeated too fast, and
+   * that all warnings and errors are expected.
    */
   verify(names: readonly string[], expectedTrouble: readonly RegExp[]): Promise<void>;
 }
 
 const STEP_MS = 1_000;
-/** Turns of the event loop in which an event of a watch arrives; and for which at most requests are waited for. */
+/** Turns of the event loop within which an event of a watch arrives, and the most turns to wait for requests. */
 const TURNS_TO_ARRIVE = 10;
 const MOST_TURNS = 5_000;
 const PROCESSED = "lagoon.sh/insightsProcessed";
@@ -168,7 +168,7 @@ function throughProxy({ url, token, caCertificate }: SceneOptions, { port }: Tcp
   return cluster.access(caCertificate ? token : PROGRAM_TOKEN);
 }
 
-/** Warnings and errors, each as one line. */
+/** Warnings and errors, one line each. */
 export function trouble(log: MemoryLogger): string[] {
   return log.lines.filter(({ level }) => level === "warn" || level === "error")
     .map(({ message, fields }) =>
@@ -176,7 +176,7 @@ export function trouble(log: MemoryLogger): string[] {
     );
 }
 
-/** At most one list and one watch of each resource in a second; further pages of a list follow at once. */
+/** At most one list and one watch of each resource per second; further pages of a list may follow at once. */
 export function assertNoStorm(asked: readonly Asked[]): void {
   const last = new Map<string, number>();
   for (const { verb, resource, at, continues } of asked) {
@@ -190,11 +190,11 @@ export function assertNoStorm(asked: readonly Asked[]): void {
 interface Observed {
   readonly client: KubeClient;
   readonly asked: Asked[];
-  /** Whether a request other than a watch waits for its answer. */
+  /** Whether a request other than a watch is in flight. */
   isBusy(): boolean;
 }
 
-/** Notes lists and watches at the time they are asked for. */
+/** Records lists and watches, with the time of the request. */
 function observe(kube: KubeClient, clock: ManualClock): Observed {
   const asked: Asked[] = [];
   let busy = 0;
@@ -219,7 +219,7 @@ function createPassing(
   proxy: TcpProxy,
   isBusy: () => boolean,
 ): Pick<FaultScene, "pass" | "passUntil"> {
-  /** Requests have a limit in simulated time: while they can be answered, it must not go by. */
+  /** Requests have a simulated timeout, so time must not pass while they can be answered. */
   async function settle(leastTurns: number): Promise<void> {
     const isWaiting = () => isBusy() && !(proxy.deadCount > 0);
     for (let turns = 0; turns < leastTurns || isWaiting() && turns < MOST_TURNS; turns++) await turn();
@@ -237,7 +237,7 @@ function createPassing(
     const began = clock.now();
     await settle(TURNS_TO_ARRIVE);
     while (!await holds()) {
-      if (clock.now() - began >= limitMs) throw new Error(`Waited ${limitMs} simulated ms in vain: ${holds}`);
+      if (clock.now() - began >= limitMs) throw new Error(`Not so after ${limitMs} simulated ms: ${holds}`);
       await pass(STEP_MS);
     }
     return clock.now() - began;

@@ -1,5 +1,5 @@
 /**
- * What candidates make of a Lease, on any API server. Requests are real; the time between them is the test's.
+ * Leader election on any API server. Requests are real; the time between them is simulated.
  *
  * @module
  */
@@ -17,13 +17,16 @@ import { type ClusterFactory, describeSuite } from "./harness.ts";
 const NAME = "ac8a682b.lagoon.sh";
 const API = "/apis/coordination.k8s.io/v1";
 
-/** A Lease as it travels. */
+/** Rounds of requests that candidates send without time passing. */
+const MOST_ROUNDS = 20;
+
+/** A Lease, as JSON. */
 interface TestLease {
   readonly metadata: { readonly uid: string; readonly resourceVersion: string };
   readonly spec: LeaseSpec;
 }
 
-/** Candidates for the Lease of one namespace. */
+/** The candidates for one Lease. */
 class Campaign implements AsyncDisposable {
   readonly #cluster: TestCluster;
   readonly #namespace: string;
@@ -40,7 +43,7 @@ class Campaign implements AsyncDisposable {
     for (const stop of this.#running) await stop();
   }
 
-  /** Starts a candidate; `stop` gives what its run resolved with. */
+  /** Starts a candidate. */
   start(identity: string, access: ClusterAccess = this.#cluster.access()) {
     const log = new MemoryLogger();
     const link = { cut: false };
@@ -68,7 +71,7 @@ class Campaign implements AsyncDisposable {
     return { election, log, link, stop, result };
   }
 
-  /** Lets time pass, a second at a time, and all requests come to their end within each. */
+  /** Advances time second by second; all requests finish within each second. */
   async pass(seconds: number): Promise<void> {
     await this.#settle();
     for (let second = 0; second < seconds; second++) {
@@ -87,13 +90,14 @@ class Campaign implements AsyncDisposable {
 
   async #settle(): Promise<void> {
     await turn();
-    while (this.#requests.size > 0) {
+    for (let round = 0; this.#requests.size > 0; round++) {
+      assert.ok(round < MOST_ROUNDS, "candidates send requests without end");
       await Promise.allSettled(this.#requests);
       await turn();
     }
   }
 
-  /** A client whose requests are known, and that reaches nothing while the link is cut. */
+  /** A client that tracks its requests, and fails while the link is cut. */
   #observed(access: ClusterAccess, link: { readonly cut: boolean }): LeaderElectionOptions["client"] {
     const client = createKubeClient({ access, clock: systemClock });
     const observe = async <T>(send: () => Promise<T>): Promise<T> => {
@@ -143,7 +147,7 @@ export function leaderElectionSuite(factory: ClusterFactory, { rbac }: { rbac: b
       assert.deepEqual([holderIdentity, leaseDurationSeconds], ["", 1]);
     });
 
-    test("of three that begin together one leads; the next one takes over after its release", async ({ cluster, namespace }) => {
+    test("of three candidates one leads, and another takes over after its release", async ({ cluster, namespace }) => {
       await using campaign = new Campaign(cluster, namespace);
       const all = ["one", "two", "three"].map((identity) => ({ identity, ...campaign.start(identity) }));
       const leaders = () => all.filter(({ election }) => election.isLeading());
@@ -159,7 +163,7 @@ export function leaderElectionSuite(factory: ClusterFactory, { rbac }: { rbac: b
       }
     });
 
-    test("a leader that is cut off stops, and only then another one takes over", async ({ cluster, namespace }) => {
+    test("a leader that is cut off stops before another takes over", async ({ cluster, namespace }) => {
       await using campaign = new Campaign(cluster, namespace);
       const one = campaign.start("one");
       await campaign.pass(0);
@@ -174,14 +178,14 @@ export function leaderElectionSuite(factory: ClusterFactory, { rbac }: { rbac: b
       assert.equal(await one.result, "lost");
       await campaign.pass(4);
       assert.deepEqual(leading(), [false, false]);
-      // Its last renewal may have been seen two seconds later, and is looked at again every two seconds.
+      // The other candidate may have seen the last renewal two seconds late, and reads every two seconds.
       await campaign.pass(5);
       assert.deepEqual(leading(), [false, true]);
       const { holderIdentity, leaseTransitions } = (await campaign.lease()).spec;
       assert.deepEqual([holderIdentity, leaseTransitions], ["two", 1]);
     });
 
-    test("a Lease that is deleted is created again by its leader", async ({ cluster, namespace }) => {
+    test("a deleted Lease is created again by its leader", async ({ cluster, namespace }) => {
       await using campaign = new Campaign(cluster, namespace);
       const one = campaign.start("one");
       await campaign.pass(0);
@@ -196,7 +200,7 @@ export function leaderElectionSuite(factory: ClusterFactory, { rbac }: { rbac: b
       assert.deepEqual([one.election.isLeading(), two.election.isLeading()], [true, false]);
     });
 
-    test("a leader in whose Lease somebody else is named stops, and leaves it alone", async ({ cluster, namespace }) => {
+    test("a leader stops when the Lease names another holder, and doesn't change the Lease", async ({ cluster, namespace }) => {
       await using campaign = new Campaign(cluster, namespace);
       const one = campaign.start("one");
       await campaign.pass(0);
@@ -211,7 +215,7 @@ export function leaderElectionSuite(factory: ClusterFactory, { rbac }: { rbac: b
       assert.deepEqual(await campaign.lease(), before);
     });
 
-    test("a Lease with times of another machine is taken when it has not changed for its duration", async ({ cluster, namespace }) => {
+    test("a Lease with a renew time in the future is taken when it has not changed for its duration", async ({ cluster, namespace }) => {
       await using campaign = new Campaign(cluster, namespace);
       const renewTime = "2099-01-01T00:00:00.000001Z";
       await cluster.send("POST", campaign.path, {
@@ -232,7 +236,7 @@ export function leaderElectionSuite(factory: ClusterFactory, { rbac }: { rbac: b
 
     if (!rbac) return;
 
-    test("without RBAC a candidate says so once and does not lead, and get, create and patch are enough", async ({ cluster, namespace }) => {
+    test("without permission a candidate logs that once and does not lead; get, create and patch are enough", async ({ cluster, namespace }) => {
       await using campaign = new Campaign(cluster, namespace);
       const one = campaign.start("one", cluster.access(await serviceAccountToken(cluster, namespace)));
       await campaign.pass(180);
@@ -240,7 +244,7 @@ export function leaderElectionSuite(factory: ClusterFactory, { rbac }: { rbac: b
       assert.deepEqual(one.log.lines.map(({ level }) => level), ["error"]);
       assert.match(one.log.lines[0]!.message, /grant get, create and patch on leases of coordination.k8s.io/);
       await grantLeases(cluster, namespace);
-      // kube-apiserver learns of the binding by a watch of its own, so a first try may still be too early.
+      // kube-apiserver watches bindings itself, so the first attempt may still be too early.
       for (let minute = 0; minute < 5 && !one.election.isLeading(); minute++) await campaign.pass(60);
       assert.equal(one.election.isLeading(), true);
       await campaign.pass(4);
@@ -250,7 +254,7 @@ export function leaderElectionSuite(factory: ClusterFactory, { rbac }: { rbac: b
   });
 }
 
-/** A token of the ServiceAccount `remote`, which is created and may do nothing. */
+/** Creates the ServiceAccount `remote`, without permissions; returns a token for it. */
 async function serviceAccountToken(cluster: TestCluster, namespace: string): Promise<string> {
   const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
   await cluster.send("POST", accounts, {
