@@ -90,7 +90,6 @@ export const GAUGES = {
   },
   messages_in_flight: { help: "Messages that are sent and not confirmed.", label: "broker" },
   requests_in_flight: { help: "Requests that are being served.", label: "server" },
-  request_bytes: { help: "Bytes of bodies and messages of requests in memory.", label: "server" },
   http_connections: { help: "Open connections of clients.", label: "server" },
   broker_blocked: { help: "1 while the broker takes no messages because of an alarm.", label: "broker" },
   broker_ready: { help: "1 while the broker takes messages.", label: "broker" },

@@ -1,41 +1,35 @@
 /**
- * The end of every request: one message published, and the client told so.
+ * Publishes the message of a request and answers.
  *
  * @module
  */
 import type { Context } from "hono";
-import type { AppEnv, RouteDeps } from "./deps.ts";
-import { answerShared } from "./shared_answer.ts";
+import type { Publisher } from "../lib/broker/publisher.ts";
+import type { AppEnv } from "./deps.ts";
 
-const OKAY = new TextEncoder().encode(JSON.stringify({ message: "okay" }));
-
-/** Options of {@link deliver}. */
-export interface DeliverOptions {
-  /** The message's type, for the log. */
+/** What to publish. */
+export interface Delivery {
   readonly type: string;
-  /** The message. */
   readonly body: Uint8Array<ArrayBuffer>;
   /** What was repaired. */
   readonly warnings?: readonly string[];
 }
 
 /**
- * Publishes a message and answers 200 once the broker has confirmed it. A client that hangs up doesn't stop it: what
- * was begun is finished, so that messages keep their order.
+ * Publishes a message and answers 200 once the broker has confirmed it. A client that hangs up doesn't cancel it, so that
+ * messages keep their order.
  *
  * @throws {UnavailableError} When it was not confirmed in time.
- * @throws {AppError} Codes `message-too-large`, and those of `holdBytes`.
+ * @throws {AppError} Code `message-too-large`.
  */
 export async function deliver(
   c: Context<AppEnv>,
-  { publisher }: Pick<RouteDeps, "publisher">,
-  { type, body, warnings = [] }: DeliverOptions,
+  publisher: Publisher,
+  { type, body, warnings = [] }: Delivery,
 ): Promise<Response> {
-  const id = c.get("requestId");
-  // Publishing takes the body over.
+  // Publishing detaches the body.
   const bytes = body.length;
-  c.get("admitted").holdBytes(bytes);
-  await publisher.publish({ id, type, body });
+  await publisher.publish({ id: c.get("requestId"), type, body });
   c.set("delivered", { type, bytes, warnings: warnings.length });
-  return warnings.length > 0 ? c.json({ message: "okay", warnings }) : answerShared(c, OKAY);
+  return c.json(warnings.length > 0 ? { message: "okay", warnings } : { message: "okay" });
 }

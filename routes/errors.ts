@@ -1,5 +1,5 @@
 /**
- * Errors → answers, in the shape that clients know from the Go remote.
+ * Maps errors to answers, in the shape of the Go remote.
  *
  * @module
  */
@@ -13,20 +13,18 @@ import { TokenError } from "../lib/tokens.ts";
 
 /** An error as the client sees it. */
 export interface Failure {
-  /** HTTP status. */
   readonly code: ContentfulStatusCode;
   /** The short text of the Go remote. */
   readonly status: string;
   /** What happened and what to do; never a token, a payload or an address. */
   readonly message: string;
-  /** More headers. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Long enough for a broker to be restarted or a connection to be made again. */
+/** Long enough for a broker to restart. */
 const UNAVAILABLE_RETRY_SECONDS = "10";
 
-/** Requests in flight are done in less. */
+/** Most requests in flight take less. */
 const BUSY_RETRY_SECONDS = "1";
 
 const BAD_REQUEST = "BAD REQUEST";
@@ -36,14 +34,14 @@ export function answerFailure(c: Context, { code, status, message, headers }: Fa
   return c.json({ status, message }, code, headers);
 }
 
-/** Makes the handler of everything that is thrown while a request is served: the only place that maps errors. */
+/** Makes the handler of everything that is thrown while a request is served. */
 export function createErrorHandler(log: Logger): ErrorHandler {
   return function answerError(error, c) {
     const failure = failureOf(error, c.req.method);
     const code = error instanceof AppError ? error.code : "internal";
-    // What is wrong in a request stays between us and the client: the text may name its items.
+    // The text of a client's mistake may name its items, so it is not logged.
     c.set("failure", { code, ...(failure.code >= 500 && { error: describeError(error) }) });
-    // All else is told by the request's own line: many clients without a token or a broker must not fill the log.
+    // The request's own line covers the rest: clients without a token, or a broker that is away, must not fill the log.
     if (failure.code === 500) {
       log.error("Request failed", { request: c.get("requestId"), code, error: describeError(error) });
     }
@@ -86,14 +84,14 @@ function failureByCode({ code, message }: AppError, method: string): Failure | u
       };
     case "path-malformed":
       return { code: 400, status: BAD_REQUEST, message };
+    case "body-too-slow":
+      return { code: 408, status: "request timeout", message };
     case "body-too-large":
     case "item-too-large":
     case "message-too-large":
-    case "needs-too-many-bytes":
     case "too-many-items":
       return { code: 413, status: "payload too large", message };
     case "too-many-in-flight":
-    case "too-many-bytes":
     case "too-many-large":
       return {
         code: 429,

@@ -1,5 +1,5 @@
 /**
- * Facts: what an environment says about itself.
+ * Facts: what an environment reports about itself.
  *
  * @module
  */
@@ -8,24 +8,24 @@ import { deleteFactsMessage } from "../lib/insights/direct_messages.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import { createFactList } from "../lib/insights/posted_list.ts";
 import { repairFactSource } from "../lib/insights/repairs.ts";
+import type { Guard } from "./admission.ts";
 import { deliver } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
-import type { Guard } from "./guards.ts";
-import { receiveList } from "./list.ts";
+import type { Receive } from "./receive.ts";
 
-/**
- * Makes the routes below `/facts`.
- *
- * @param guard Runs first, and sets `environment` and `admitted`.
- */
-export function createFactsRoutes(deps: RouteDeps, guard: Guard): Hono<AppEnv> {
+/** Makes the routes below `/facts`. */
+export function createFactsRoutes(
+  { publisher }: Pick<RouteDeps, "publisher">,
+  guard: Guard,
+  receive: Receive,
+): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
   routes.post(
     "/",
     guard<"/">(async (c) => {
-      const list = await receiveList(c, deps.limits, createFactList);
-      return deliver(c, deps, { type: "direct.facts", ...list });
+      using list = await receive(c, createFactList);
+      return await deliver(c, publisher, { type: "direct.facts", ...list });
     }),
   );
 
@@ -34,7 +34,7 @@ export function createFactsRoutes(deps: RouteDeps, guard: Guard): Hono<AppEnv> {
     guard<"/:source/:service?">((c) => {
       const { source, warnings } = repairFactSource(c.req.param("source"));
       const message = deleteFactsMessage(c.get("environment"), source, c.req.param("service"));
-      return deliver(c, deps, { type: message.type, body: encodeMessage(message), warnings });
+      return deliver(c, publisher, { type: message.type, body: encodeMessage(message), warnings });
     }),
   );
 

@@ -5,14 +5,14 @@
  */
 import { type Context, Hono } from "hono";
 
-/** Named conditions; the answer names those that don't hold, and nothing else about them. */
+/** Conditions by name. An answer names those that don't hold, and nothing else about them. */
 export type HealthChecks = Readonly<Record<string, () => boolean>>;
 
 /**
  * Makes the app.
  *
  * @param readiness When one fails, the program should get no requests.
- * @param liveness When one fails, the program should be started anew.
+ * @param liveness When one fails, the kubelet should restart the program.
  */
 export function createHealthApp(readiness: HealthChecks, liveness: HealthChecks): Hono {
   const app = new Hono();

@@ -5,17 +5,18 @@
  */
 import { type Context, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { createGuard } from "./admission.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 import { answerFailure, createErrorHandler } from "./errors.ts";
 import { createFactsRoutes } from "./facts.ts";
-import { createGuard } from "./guards.ts";
 import { createOpenApiRoutes } from "./openapi.ts";
 import { createProblemsRoutes } from "./problems.ts";
+import { createReceive } from "./receive.ts";
 import { createRecord } from "./record.ts";
 
 export type { AppEnv, RequestLimits, RouteDeps } from "./deps.ts";
 
-/** Makes the app; it holds no connections and starts nothing. A slash at a path's end makes no difference. */
+/** Makes the app. A slash at the end of a path makes no difference. */
 export function createApp(deps: RouteDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
   app.use(createRecord(deps));
@@ -23,14 +24,15 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
   const askForMethods = methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed });
   app.notFound(async (c) => {
     c.res = answerFailure(c, { code: 404, status: "not found", message: "There is nothing at this path" });
-    // It looks at what was not found, and would cost all others a link in their chain.
+    // Called only here, since as middleware it would cost every request time.
     await askForMethods(c, () => Promise.resolve());
     return c.res;
   });
 
   const guard = createGuard(deps);
-  app.route("/facts", createFactsRoutes(deps, guard));
-  app.route("/problems", createProblemsRoutes(deps, guard));
+  const receive = createReceive(deps);
+  app.route("/facts", createFactsRoutes(deps, guard, receive));
+  app.route("/problems", createProblemsRoutes(deps, guard, receive));
   app.route("/", createOpenApiRoutes());
   return app;
 }

@@ -1,5 +1,5 @@
 /**
- * Problems: what scanners have found in an environment.
+ * Problems: what scanners found in an environment.
  *
  * @module
  */
@@ -7,24 +7,24 @@ import { Hono } from "hono";
 import { deleteProblemsMessage } from "../lib/insights/direct_messages.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import { createProblemList } from "../lib/insights/posted_list.ts";
+import type { Guard } from "./admission.ts";
 import { deliver } from "./deliver.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
-import type { Guard } from "./guards.ts";
-import { receiveList } from "./list.ts";
+import type { Receive } from "./receive.ts";
 
-/**
- * Makes the routes below `/problems`.
- *
- * @param guard Runs first, and sets `environment` and `admitted`.
- */
-export function createProblemsRoutes(deps: RouteDeps, guard: Guard): Hono<AppEnv> {
+/** Makes the routes below `/problems`. */
+export function createProblemsRoutes(
+  { publisher }: Pick<RouteDeps, "publisher">,
+  guard: Guard,
+  receive: Receive,
+): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
 
   routes.post(
     "/",
     guard<"/">(async (c) => {
-      const list = await receiveList(c, deps.limits, createProblemList);
-      return deliver(c, deps, { type: "direct.problems", ...list });
+      using list = await receive(c, createProblemList);
+      return await deliver(c, publisher, { type: "direct.problems", ...list });
     }),
   );
 
@@ -33,7 +33,7 @@ export function createProblemsRoutes(deps: RouteDeps, guard: Guard): Hono<AppEnv
     guard<"/:source/:service?">((c) => {
       const { source, service } = c.req.param();
       const message = deleteProblemsMessage(c.get("environment"), source, service);
-      return deliver(c, deps, { type: message.type, body: encodeMessage(message) });
+      return deliver(c, publisher, { type: message.type, body: encodeMessage(message) });
     }),
   );
 

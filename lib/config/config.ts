@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { LARGEST_PART } from "../fair_share.ts";
 import { ConfigError } from "./errors.ts";
 import { OPTIONS, type Values } from "./options.ts";
 import type { ReadVariable } from "./read.ts";
@@ -30,12 +29,6 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
   const { web, tokens } = values;
   const problems = [
     ...certificateProblems(values),
-    ...web.maxBufferedBytes * LARGEST_PART < web.maxBodyBytes
-      ? [
-        `${OPTIONS.web.maxBufferedBytes.env}: expected at least ${1 / LARGEST_PART} times ` +
-        OPTIONS.web.maxBodyBytes.env,
-      ]
-      : [],
     ...trackProblems(values.dependencyTrack),
     ...web.enabled || tokens.reconcilerEnabled ? secretProblems(values) : [],
   ];

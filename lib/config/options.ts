@@ -74,13 +74,9 @@ export const OPTIONS = {
       help:
         "Maximum number of requests served at the same time; more get 429. With n active environments, each may use at most 1/(n+1) of them.",
     }),
-    maxBufferedBytes: option("webservice-max-buffered-bytes", integer(1024, 1_000_000_000), "16777216", {
+    maxLargeBodies: option("webservice-max-large-bodies", integer(1, 100), "1", {
       help:
-        "Limit on unconfirmed request bodies in memory, in bytes; more get 429. One environment may use four fifths; a request that alone needs more gets 413.",
-    }),
-    maxLargeBodies: option("webservice-max-large-bodies", integer(1, 100), "3", {
-      help:
-        "How many environments may upload a body above 64 KiB at once; each upload uses tens of megabytes. Others wait.",
+        "How many environments may upload a body above 64 KiB at once, one each; each upload uses tens of megabytes until it is confirmed. Others wait.",
     }),
     largeBodyWaitMs: option("webservice-large-body-wait", seconds(1, 60), "5", {
       help: "How long a body above 64 KiB waits for its upload to start, in seconds, before it gets 429.",
@@ -90,7 +86,8 @@ export const OPTIONS = {
         "Maximum number of open connections. A further one closes the connection that has gone longest without a complete request.",
     }),
     headerTimeoutMs: option("webservice-header-timeout", seconds(1, 60), "5", {
-      help: "Timeout for request headers and for idle connections, in seconds.",
+      help:
+        "Timeout for request headers, for idle connections and for a client to read an answer, in seconds.",
     }),
     requestTimeoutMs: option("webservice-request-timeout", seconds(1, 300), "10", {
       help: "Timeout for receiving a whole request, in seconds.",

@@ -15,12 +15,6 @@ export interface HttpBindings {
    * itself never has one, since a stream of the web for each request halves how many are served.
    */
   readonly body: AsyncIterable<Uint8Array> | undefined;
-  /**
-   * Answers with this in place of the response, of which then nothing is read: the web's headers cost a small request as much
-   * as its parsing. Where many bodies are the same, memory holds them once, however many clients are slow to read them. It
-   * must never change.
-   */
-  readonly answer: (answer: Answer) => void;
 }
 
 /** What answers requests. */
@@ -74,10 +68,7 @@ export async function respond(app: HttpApp, incoming: IncomingMessage): Promise<
     return failureAnswer(400, "BAD REQUEST", "The request must have a method and a path that are known");
   }
   try {
-    let given: Answer | undefined;
-    const answer = (whole: Answer) => void (given = whole);
-    const response = await app.fetch(request, { body: bodyOf(incoming), answer });
-    return given ?? await readResponse(response);
+    return await readResponse(await app.fetch(request, { body: bodyOf(incoming) }));
   } catch {
     // The error's text may hold anything; the routes log their own.
     return failureAnswer(500, "internal error", "Something went wrong on this side");

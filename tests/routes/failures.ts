@@ -8,7 +8,6 @@ import { systemClock } from "../../lib/clock.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
 import { issueToken } from "../../lib/tokens.ts";
 import type { RequestLimits } from "../../routes/deps.ts";
-import { turn } from "../fixtures/clock.ts";
 import { parseAnswers, RawClient } from "../fixtures/raw_client.ts";
 import { CLAIMS, forge, HEADER } from "../fixtures/tokens.ts";
 import { startServerWith } from "../lib/http/fixture.ts";
@@ -43,7 +42,6 @@ const LIMITS = {
   maxItems: Number(OPTIONS.web.maxItems.defaultText),
   maxItemBytes: Number(OPTIONS.web.maxItemBytes.defaultText),
   maxJsonDepth: Number(OPTIONS.web.maxJsonDepth.defaultText),
-  maxBufferedBytes: Number(OPTIONS.web.maxBufferedBytes.defaultText),
   maxLargeBodies: Number(OPTIONS.web.maxLargeBodies.defaultText),
   largeBodyWaitMs: Number(OPTIONS.web.largeBodyWaitMs.defaultText) * 1000,
 };
@@ -139,16 +137,22 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "not-found": app({ request: (operation) => `DELETE /${path(operation)}//cli` }),
   "method-not-allowed": app({ request: (operation) => `DELETE /${path(operation)}/` }),
   "request-timeout": wire((request) => `${request} HTTP/1.1\r\nHost: x\r\nAuthorization: `),
+  "body-too-slow": app({
+    body: endless,
+    during: async (app) => {
+      await app.untilTimers(1);
+      await app.clock.advance(2000);
+    },
+  }),
   "body-too-large": app({ body: " ".repeat(LIMITS.maxBodyBytes + 1) }),
   "facts-too-many": app({ body: manyItems }),
   "problems-too-many": app({ body: manyItems }),
   "fact-too-large": app({ body: largeItem }),
   "problem-too-large": app({ body: largeItem }),
   "message-too-large": app({
-    limits: { maxBodyBytes: 20_000_000, maxBufferedBytes: 40_000_000 },
+    limits: { maxBodyBytes: 20_000_000 },
     body: megabytes(18),
   }),
-  "needs-too-many-bytes": app({ limits: { maxBodyBytes: 20_000_000 }, body: megabytes(16) }),
   "expectation-failed": wire((request) => `${request} HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n`),
   "too-many-in-flight": app({
     limits: { maxInFlight: 1 },
@@ -158,30 +162,17 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await app.untilWaiting(1);
     },
   }),
-  "too-many-bytes": app({
-    limits: { maxBufferedBytes: 6000 },
-    before: async (app) => {
-      confirmNothing(app);
-      // Each less than what one environment may have, and together almost all.
-      for (const name of ["first", "second"]) {
-        app.send(`DELETE /problems/${"x".repeat(2900)}`, { authorization: tokenOf(name) });
-      }
-      await app.untilWaiting(2);
-    },
-  }),
   "too-many-large": app({
     body: endless,
     before: async (app) => {
+      confirmNothing(app);
       for (let other = 0; other < LIMITS.maxLargeBodies; other++) {
-        const authorization = tokenOf(`other-${other}`);
-        // A token that was verified before takes no time.
-        await app.send("DELETE /facts/drush", { authorization });
-        app.send("POST /facts", { body: endless(), authorization });
+        app.send("POST /facts", { body: megabytes(1), authorization: tokenOf(`other-${other}`) });
       }
-      await turn();
+      await app.untilWaiting(LIMITS.maxLargeBodies);
     },
     during: async (app) => {
-      await app.untilQueued(1);
+      await app.untilTimers(1);
       await app.clock.advance(LIMITS.largeBodyWaitMs);
     },
   }),

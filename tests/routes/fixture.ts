@@ -58,8 +58,7 @@ export class TestApp {
         maxItemBytes: 1_000_000,
         maxJsonDepth: 32,
         maxInFlight: 10,
-        maxBufferedBytes: 1_000_000,
-        maxLargeBodies: 3,
+        maxLargeBodies: 1,
         largeBodyWaitMs: 5000,
         ...limits,
       },
@@ -75,9 +74,16 @@ export class TestApp {
     return this.#until("requests wait for a confirm", count, () => this.publisher.waiting);
   }
 
-  /** Waits until so many requests wait for their turn to send a large body, each of which sets a timer. */
-  untilQueued(count: number): Promise<void> {
-    return this.#until("requests wait for their turn", count, () => this.clock.pending);
+  /** Waits until so many timers are set: a large body has one while it waits, and one while it is received. */
+  untilTimers(count: number): Promise<void> {
+    return this.#until("timers are set", count, () => this.clock.pending);
+  }
+
+  /** Holds back the broker's confirms until the result is called. */
+  holdConfirms(): () => void {
+    const confirm = Promise.withResolvers<void>();
+    this.publisher.beforeConfirm = () => confirm.promise;
+    return confirm.resolve;
   }
 
   async #until(what: string, count: number, waiting: () => number): Promise<void> {
@@ -91,11 +97,10 @@ export class TestApp {
   async send(request: string, { body, authorization = TOKEN, headers }: SendOptions = {}): Promise<Response> {
     const [method = "", path = ""] = request.split(" ");
     const raw = typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
-    return await this.#app.request(path, {
-      method,
-      headers: { ...(authorization === null ? {} : { authorization }), ...headers },
-      ...(body === undefined ? {} : { body: raw ? body as BodyInit : JSON.stringify(body) }),
-    });
+    const sent = body === undefined ? null : raw ? body as BodyInit : JSON.stringify(body);
+    const init = { method, headers: { ...(authorization === null ? {} : { authorization }), ...headers } };
+    // The server hands over the body beside the request.
+    return await this.#app.request(path, init, { body: new Response(sent).body ?? undefined });
   }
 }
 
@@ -107,6 +112,15 @@ export function tokenOf(namespace: string): string {
 /** The status and the decoded answer, in one value to compare. */
 export async function statusAndAnswer(response: Response): Promise<[number, unknown]> {
   return [response.status, await response.json()];
+}
+
+/** Asserts 429, in the shape of all errors and with Retry-After. */
+export async function assertTooMany(response: Response): Promise<void> {
+  const [status, answer] = await statusAndAnswer(response) as [number, Record<string, string>];
+  assert.equal(status, 429);
+  assert.deepEqual(Object.keys(answer), ["status", "message"]);
+  assert.equal(answer.status, "too many requests");
+  assert.match(response.headers.get("retry-after")!, /^[1-9][0-9]*$/);
 }
 
 /** A body that fails the test when it is read. */

@@ -42,8 +42,7 @@ Deno.test("buildConfig() has the documented defaults", () => {
       maxItemBytes: 1_048_576,
       maxJsonDepth: 32,
       maxInFlight: 256,
-      maxBufferedBytes: 16_777_216,
-      maxLargeBodies: 3,
+      maxLargeBodies: 1,
       largeBodyWaitMs: 5000,
       maxConnections: 512,
       headerTimeoutMs: 5000,
@@ -110,13 +109,6 @@ Deno.test("a broker with TLS has its own default port, and is verified by defaul
     certFile: "/tls/tls.crt",
     keyFile: "/tls/tls.key",
   });
-});
-
-Deno.test("the limit on buffered bytes must admit the largest body", () => {
-  assert.equal(
-    problemOf({ WEBSERVICE_MAX_BODY_BYTES: "20000", WEBSERVICE_MAX_BUFFERED_BYTES: "24999" }),
-    "WEBSERVICE_MAX_BUFFERED_BYTES: expected at least 1.25 times WEBSERVICE_MAX_BODY_BYTES",
-  );
 });
 
 Deno.test("a client certificate needs its key, and a key its certificate", () => {

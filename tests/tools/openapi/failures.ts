@@ -182,6 +182,13 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
     remedy: "Send it again, without waiting while it is being sent.",
     of: ALL,
   },
+  "body-too-slow": {
+    code: 408,
+    status: "request timeout",
+    message: "A body above 65536 bytes must arrive with at least 262144 bytes per second",
+    remedy: "Send it again, without waiting while it is being sent.",
+    of: POSTS,
+  },
   "body-too-large": {
     ...TOO_LARGE,
     message: `The body must have at most ${OPTIONS.web.maxBodyBytes.defaultText} bytes`,
@@ -219,12 +226,6 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
     remedy: SPLIT,
     of: POSTS,
   },
-  "needs-too-many-bytes": {
-    ...TOO_LARGE,
-    message: "The request needs more than 13421772 bytes of memory: send the items in several requests",
-    remedy: SPLIT,
-    of: POSTS,
-  },
   "expectation-failed": {
     code: 417,
     status: "expectation failed",
@@ -235,13 +236,6 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
   "too-many-in-flight": {
     ...TOO_MANY,
     message: "Too many requests are being served, of all environments or of this one: send it again later",
-    remedy: WAIT,
-    of: GUARDED,
-  },
-  "too-many-bytes": {
-    ...TOO_MANY,
-    message:
-      "Too many bytes of requests are being served, of all environments or of this one: send it again later",
     remedy: WAIT,
     of: GUARDED,
   },

@@ -12,7 +12,7 @@ const STATUSES: Readonly<Record<number, { description: string; headers?: readonl
   401: { description: "The token is not one of this cluster's.", headers: ["WWW-Authenticate"] },
   404: { description: "There is nothing at this path." },
   405: { description: "The path has other methods.", headers: ["Allow"] },
-  408: { description: "The request did not arrive in time." },
+  408: { description: "The request did not arrive in time, or too slowly." },
   413: { description: "The request is too large." },
   417: { description: "An expectation that can't be met." },
   429: { description: "Too much is being served at the moment.", headers: ["Retry-After"] },
