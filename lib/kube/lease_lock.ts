@@ -6,7 +6,7 @@
  */
 import { type Clock, deadline } from "../clock.ts";
 import type { KubeClient } from "./client.ts";
-import { isConflict, isNotFound } from "./errors.ts";
+import { isConflict, isNotFound, unlessNotFound } from "./errors.ts";
 import { type Lease, type ObjectKey, RESOURCES } from "./objects.ts";
 
 /** Options of {@link createLeaseLock}. */
@@ -91,14 +91,11 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
 
   async function read(signal: AbortSignal): Promise<Version | undefined> {
     using limit = deadline(clock, requestMs, signal);
-    try {
-      const { metadata, spec = {} } = await client.get(RESOURCES.leases, key, { signal: limit.signal });
-      observe(spec);
-      return { resourceVersion: metadata.resourceVersion, spec };
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const lease = await unlessNotFound(client.get(RESOURCES.leases, key, { signal: limit.signal }));
+    if (lease === undefined) return undefined;
+    const { metadata, spec = {} } = lease;
+    observe(spec);
+    return { resourceVersion: metadata.resourceVersion, spec };
   }
 
   async function write(before: Version | undefined, spec: LeaseSpec, signal?: AbortSignal): Promise<void> {
