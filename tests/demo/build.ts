@@ -1,6 +1,6 @@
 /**
- * A Lagoon build, as far as insights go: it leaves an image inspection and an SBOM in ConfigMaps, in the order in
- * which build-deploy-tool writes them (contract §2).
+ * The ConfigMaps that a Lagoon build creates: an image inspection and an SBOM, written in the same steps as build-deploy-tool
+ * writes them (docs/protocol.md, "ConfigMaps").
  *
  * @module
  */
@@ -9,14 +9,11 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import type { TestCluster } from "../fixtures/cluster.ts";
 import type { Message } from "./inbox.ts";
 
-/** The namespace that the demo plays in. */
 export const NAMESPACE = "high-cotton-main";
-/** The environment that lives there. */
 export const ENVIRONMENT = { project: "high-cotton", environment: "main", environmentId: "42" } as const;
-/** The service that is built. */
 export const SERVICE = "nginx";
 
-/** One of the two ConfigMaps that a build writes for an image. */
+/** One of the two ConfigMaps that a build creates for an image. */
 export interface Artifact {
   readonly configMap: string;
   readonly file: string;
@@ -32,7 +29,6 @@ export const NAMESPACE_LABELS: Readonly<Record<string, string>> = {
   "lagoon.sh/environmentId": ENVIRONMENT.environmentId,
 };
 
-/** The inspection of a small image. */
 export function inspectArtifact(): Artifact {
   const inspection = {
     Name: `registry.example/${ENVIRONMENT.project}/${ENVIRONMENT.environment}/${SERVICE}`,
@@ -51,15 +47,15 @@ export function inspectArtifact(): Artifact {
 }
 
 /**
- * An SBOM, from a file with CycloneDX JSON, gzipped or not.
+ * Reads an SBOM in CycloneDX JSON, gzipped or not.
  *
- * @throws When it is no CycloneDX document.
+ * @throws {Error} If the file is not a CycloneDX document.
  */
 export async function sbomArtifact(path: string | URL): Promise<Artifact & { components: number }> {
   const bytes = await Deno.readFile(path);
   const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const document = JSON.parse(new TextDecoder().decode(isGzip ? gunzipSync(bytes) : bytes));
-  if (document.bomFormat !== "CycloneDX") throw new Error(`${path} is no CycloneDX document`);
+  if (document.bomFormat !== "CycloneDX") throw new Error(`${path} is not a CycloneDX document`);
   return {
     configMap: `lagoon-insights-sbom-${SERVICE}`,
     file: `${SERVICE}.cyclonedx.json.gz`,
@@ -70,7 +66,7 @@ export async function sbomArtifact(path: string | URL): Promise<Artifact & { com
   };
 }
 
-/** Creates the ConfigMap, annotates it, and then labels it: only now is it insights. */
+/** Creates and annotates the ConfigMap, then labels it: the program ignores it until then. */
 export async function writeArtifact(cluster: TestCluster, artifact: Artifact): Promise<void> {
   const name = artifact.configMap;
   const binaryData = { [artifact.file]: Buffer.from(artifact.content).toString("base64") };
@@ -79,7 +75,7 @@ export async function writeArtifact(cluster: TestCluster, artifact: Artifact): P
   await cluster.mark("configmaps", NAMESPACE, name, { labels: labelsOf(artifact) });
 }
 
-/** The message that must come of it, put together from the contract. */
+/** The expected message, according to docs/protocol.md. */
 export function expectedMessage(artifact: Artifact): Message {
   return {
     payload: null,

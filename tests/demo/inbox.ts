@@ -1,31 +1,31 @@
 /**
- * Where the demo's messages arrive: on the program's standard output, or in the queue of a real RabbitMQ.
+ * Receives the demo's messages: from the program's standard output, or from the queue of a real RabbitMQ.
  *
  * @module
  */
 import { connect } from "amqplib";
 import { declareTopology, TOPOLOGY } from "../../lib/broker/topology.ts";
 
-/** A message, decoded. */
+/** A decoded message. */
 export type Message = Record<string, unknown>;
 
-/** Messages in their order of arrival. */
+/** Messages in order of arrival. */
 export interface Inbox extends AsyncDisposable {
   /**
    * Takes the next message.
    *
-   * @throws When none comes within the limit.
+   * @throws {Error} If no message arrives in time.
    */
   next(): Promise<Message>;
-  /** Hands over every message that is still to come. */
+  /** Calls back for every further message. */
   follow(onMessage: (message: Message) => void): void;
-  /** What nobody has taken. */
+  /** Messages that were not taken. */
   rest(): Promise<readonly Message[]>;
 }
 
 const NEXT_LIMIT_MS = 15_000;
 
-/** Reads messages as lines of a text, such as a program's standard output, until it ends. */
+/** Reads one message per line until the stream ends. */
 export function lineInbox(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Inbox {
   const box = new Box();
   const reading = readLines(stream, (line) => box.put(JSON.parse(line)));
@@ -44,7 +44,7 @@ export function lineInbox(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Inbo
  * Reads messages from the insights queue.
  *
  * @param url `amqp://user:password@host:port`.
- * @throws When the queue is not empty, since its messages are somebody's.
+ * @throws {Error} If the queue is not empty: its messages may belong to someone.
  */
 export async function queueInbox(url: string): Promise<Inbox> {
   const connection = await connect(url);
@@ -54,7 +54,7 @@ export async function queueInbox(url: string): Promise<Inbox> {
     const { messageCount } = await channel.checkQueue(TOPOLOGY.queue);
     if (messageCount > 0) {
       throw new Error(
-        `Queue ${TOPOLOGY.queue} holds ${messageCount} messages already: the demo wants an empty one`,
+        `Cannot run the demo: queue ${TOPOLOGY.queue} already has ${messageCount} messages. Use an empty queue.`,
       );
     }
     const box = new Box();
@@ -65,7 +65,7 @@ export async function queueInbox(url: string): Promise<Inbox> {
       next: () => box.next(),
       follow: (onMessage) => box.follow(onMessage),
       rest: async () => {
-        // The broker answers in order: whatever it had for us has arrived before this answer.
+        // The broker sends in order, so all deliveries arrive before this response.
         await channel.checkQueue(TOPOLOGY.queue);
         return box.waiting;
       },
@@ -100,7 +100,7 @@ class Box {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
     this.#taker = resolve;
     const timer = setTimeout(
-      () => reject(new Error(`No message came within ${NEXT_LIMIT_MS / 1000} s`)),
+      () => reject(new Error(`No message arrived within ${NEXT_LIMIT_MS / 1000} s`)),
       NEXT_LIMIT_MS,
     );
     try {

@@ -1,11 +1,11 @@
 /**
- * `deno task demo`: the whole system on one machine. It starts a small Kubernetes API server on loopback and the
- * program against it, plays a build and a site that posts, and checks every message that comes out.
+ * `deno task demo`: the whole system on one machine. It starts an embedded Kubernetes API server and the program, simulates a
+ * build and a site's requests, and checks every message.
  *
  *   --broker amqp://user:password@host:port   send to a real RabbitMQ and read the messages back from its queue
  *   --sbom FILE                               send another CycloneDX document (JSON, or gzipped JSON)
- *   --dependency-track                        push the SBOM to a stand-in for Dependency-Track, too
- *   --keep                                    stay up afterwards, and print commands to try
+ *   --dependency-track                        upload the SBOM to a fake Dependency-Track, too
+ *   --keep                                    keep running afterwards, and print commands to try
  *
  * @module
  */
@@ -29,8 +29,8 @@ import {
 } from "./build.ts";
 import { type Inbox, lineInbox, queueInbox } from "./inbox.ts";
 import { type Post, POSTS } from "./posts.ts";
-import { Story } from "./story.ts";
-import { showTrack, startTrack, trackVariables } from "./track.ts";
+import { Printer } from "./printer.ts";
+import { checkTrack, startTrack, trackVariables } from "./track.ts";
 
 const OWN_SBOM = new URL("sbom.cyclonedx.json", import.meta.url);
 
@@ -41,40 +41,38 @@ interface Options {
   readonly keep?: boolean | undefined;
 }
 
-/** Everything that the demo plays on. */
-interface Stage extends AsyncDisposable {
-  readonly story: Story;
+interface Demo extends AsyncDisposable {
+  readonly printer: Printer;
   readonly cluster: TestCluster;
   readonly apiUrl: string;
   readonly apiToken: string;
   readonly program: RunningProgram;
   readonly inbox: Inbox;
-  /** Undefined without it. */
   readonly track: DependencyTrack | undefined;
 }
 
-async function demo(options: Options): Promise<void> {
-  const story = new Story((line) => writeLine(line));
-  writeLine("insights-remote: from a cluster's builds and pods to Lagoon core, one message at a time.");
-  await using stage = await setStage(story, options);
-  const token = await playToken(stage);
-  await playBuild(stage, inspectArtifact(), "what is in the image's configuration");
+async function runDemo(options: Options): Promise<void> {
+  const printer = new Printer((line) => writeLine(line));
+  writeLine("insights-remote sends insights from a cluster's builds and pods to Lagoon core.");
+  await using demo = await start(printer, options);
+  const token = await createEnvironment(demo);
+  await build(demo, inspectArtifact(), "the image inspection");
   const sbom = await sbomArtifact(options.sbom ?? OWN_SBOM);
-  await playBuild(stage, sbom, `the SBOM, with ${sbom.components} components`);
-  if (stage.track) showTrack(story, stage.track);
-  await playPosts(stage, token);
+  await build(demo, sbom, `the SBOM, with ${sbom.components} components`);
+  if (demo.track) checkTrack(printer, demo.track);
+  await sendPosts(demo, token);
   using interrupt = listenForInterrupt();
-  if (options.keep) await keep(stage, token, interrupt.promise);
-  await playEnd(stage);
+  if (options.keep) await keepRunning(demo, token, interrupt.promise);
+  await stop(demo);
 }
 
-async function setStage(story: Story, options: Options): Promise<Stage> {
+async function start(printer: Printer, options: Options): Promise<Demo> {
   await using parts = new AsyncDisposableStack();
-  story.chapter("A cluster, and the program in it");
+  printer.step("Start a cluster and the program");
   const token = crypto.randomUUID();
   const api = parts.use(await startApiServer({ token }));
   const cluster = parts.use(new TestCluster({ url: api.url, token }));
-  story.tell(`A small Kubernetes API server listens at ${api.url}.`);
+  printer.info(`The embedded Kubernetes API server listens at ${api.url}.`);
   const folder = await Deno.makeTempDir({ prefix: "insights-remote-demo-" });
   parts.defer(() => Deno.remove(folder, { recursive: true }));
   await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigText(api.url, token));
@@ -93,21 +91,21 @@ async function setStage(story: Story, options: Options): Promise<Stage> {
       ...trackVariables(track),
     },
   });
-  // The inbox ends when the program's output does, so the program has to be stopped before it.
+  // The inbox ends with the program's output, so the program must stop first.
   const inbox = parts.use(lineInbox(program.stdout));
   parts.use(program);
   await program.untilReady();
-  story.tell(
-    "The program is ready. It was started as in production, from main.ts, with environment variables only.",
+  printer.info(
+    "The program is ready. It runs from main.ts, configured by environment variables as in production.",
   );
-  story.tell(
+  printer.info(
     queue
-      ? "Its messages go to RabbitMQ, and are read back from the queue."
-      : "Its messages are printed here.",
+      ? "It sends its messages to RabbitMQ; the demo reads them back from the queue."
+      : "It prints its messages instead of sending them; the demo reads them from its output.",
   );
   const moved = parts.move();
   return {
-    story,
+    printer,
     cluster,
     apiUrl: api.url,
     apiToken: token,
@@ -118,29 +116,29 @@ async function setStage(story: Story, options: Options): Promise<Stage> {
   };
 }
 
-async function playToken({ story, cluster }: Stage): Promise<string> {
-  story.chapter("Lagoon creates an environment; the program gives it a token");
+async function createEnvironment({ printer, cluster }: Demo): Promise<string> {
+  printer.step("Lagoon creates an environment; the program creates its token");
   await cluster.createNamespace(NAMESPACE, NAMESPACE_LABELS);
-  story.tell(`Namespace ${NAMESPACE} appears, with Lagoon's labels on it.`);
+  printer.info(`Created namespace ${NAMESPACE} with Lagoon's labels.`);
   const secret = await cluster.until("secrets", NAMESPACE, "insights-token", (found) => found !== undefined);
   const token = atob(secret?.data?.["INSIGHTS_TOKEN"] ?? "");
   const claims = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
-  story.check(`Secret insights-token is there for its pods. The token in it says: ${JSON.stringify(claims)}`);
+  printer.passed(`The program created Secret insights-token. The token's claims: ${JSON.stringify(claims)}`);
   assert.equal(claims.Namespace, NAMESPACE);
   return token;
 }
 
-async function playBuild({ story, cluster, inbox }: Stage, artifact: Artifact, what: string): Promise<void> {
-  story.chapter(`A build of service ${SERVICE} leaves ${what}`);
+async function build({ printer, cluster, inbox }: Demo, artifact: Artifact, content: string): Promise<void> {
+  printer.step(`A build of service ${SERVICE} writes ${content}`);
   await writeArtifact(cluster, artifact);
-  story.tell(
-    `ConfigMap ${artifact.configMap}: created, then annotated, then labelled. Now the program sees it.`,
+  printer.info(
+    `ConfigMap ${artifact.configMap} is created, annotated and labelled; the label makes it visible.`,
   );
   const message = await inbox.next();
-  story.tell("The message to Lagoon core:");
-  story.show(message);
+  printer.info("The message to Lagoon core:");
+  printer.message(message);
   assert.deepEqual(message, expectedMessage(artifact));
-  story.check("It is what the contract asks for, field by field.");
+  printer.passed("The message matches the protocol, field by field.");
   const marked = await cluster.until(
     "configmaps",
     NAMESPACE,
@@ -148,20 +146,20 @@ async function playBuild({ story, cluster, inbox }: Stage, artifact: Artifact, w
     (object) => object?.metadata.labels?.["lagoon.sh/insightsProcessed"] === "true",
   );
   const time = marked?.metadata.annotations?.["lagoon.sh/insightsProcessed"];
-  story.check(`The ConfigMap is marked as processed at ${time}, and so is never sent again.`);
+  printer.passed(`The ConfigMap was marked as processed at ${time}, so it is not sent again.`);
 }
 
-async function playPosts({ story, program, inbox }: Stage, token: string): Promise<void> {
+async function sendPosts({ printer, program, inbox }: Demo, token: string): Promise<void> {
   for (const post of POSTS) {
-    story.chapter(post.story);
-    const { status, answer } = await send(program, post, token);
-    story.tell(`${post.method} ${post.path} → ${status} ${JSON.stringify(answer)}`);
+    printer.step(post.title);
+    const { status, body } = await send(program, post, token);
+    printer.info(`${post.method} ${post.path} → ${status} ${JSON.stringify(body)}`);
     assert.equal(status, 200);
-    assert.deepEqual(answer, post.answer);
+    assert.deepEqual(body, post.response);
     const message = await inbox.next();
-    story.show(message);
-    assert.deepEqual(message, post.expected);
-    story.check("It is what the contract asks for; project and environment come from the token.");
+    printer.message(message);
+    assert.deepEqual(message, post.message);
+    printer.passed("The message matches the protocol; project and environment come from the token.");
   }
 }
 
@@ -171,15 +169,15 @@ async function send(program: RunningProgram, { method, path, body }: Post, token
     headers: { authorization: token },
     body: body === undefined ? null : JSON.stringify(body),
   });
-  return { status: response.status, answer: await response.json() as unknown };
+  return { status: response.status, body: await response.json() as unknown };
 }
 
-async function keep(
-  { story, program, apiUrl, apiToken, inbox }: Stage,
+async function keepRunning(
+  { printer, program, apiUrl, apiToken, inbox }: Demo,
   token: string,
   interrupt: Promise<void>,
 ) {
-  story.chapter("Everything stays up until you press Ctrl-C. Try these:");
+  printer.step("Everything keeps running until you press Ctrl-C. Try these commands:");
   const facts = `'[{"name":"hello","value":"world","source":"me"}]'`;
   const commands = [
     `TOKEN=${token}`,
@@ -192,11 +190,11 @@ async function keep(
   writeLine(
     `curl -H "Authorization: Bearer ${apiToken}" ${apiUrl}/api/v1/namespaces/${NAMESPACE}/configmaps`,
   );
-  inbox.follow((message) => story.show(message));
+  inbox.follow((message) => printer.message(message));
   await interrupt;
 }
 
-/** Ctrl-C may come twice: from the terminal, and passed on by the task runner. Neither is to cut the end short. */
+/** The signal of Ctrl-C may arrive twice, from the terminal and from the task runner; neither may end this process. */
 function listenForInterrupt() {
   const { promise, resolve } = Promise.withResolvers<void>();
   const signals = ["SIGINT", "SIGTERM"] as const;
@@ -209,12 +207,12 @@ function listenForInterrupt() {
   };
 }
 
-async function playEnd({ story, program, inbox }: Stage): Promise<void> {
-  story.chapter("The end");
+async function stop({ printer, program, inbox }: Demo): Promise<void> {
+  printer.step("Stop the program");
   assert.equal(await program.stop(), 0, program.log());
-  story.check("Asked to stop, the program finished its work and exited with code 0.");
-  assert.deepEqual(await inbox.rest(), [], "Messages came that nobody expected");
-  story.check(`All ${POSTS.length + 2} messages arrived, each exactly once.`);
+  printer.passed("The program finished its work and exited with code 0.");
+  assert.deepEqual(await inbox.rest(), [], "Unexpected messages arrived");
+  printer.passed(`All ${POSTS.length + 2} messages arrived, each exactly once.`);
 }
 
 function brokerVariables(url: string | undefined): Record<string, string> {
@@ -241,5 +239,5 @@ if (import.meta.main) {
       keep: { type: "boolean" },
     },
   });
-  await demo(values);
+  await runDemo(values);
 }

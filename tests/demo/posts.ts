@@ -1,20 +1,20 @@
 /**
- * What a site posts in the demo: facts and problems, and how it clears them again.
+ * The demo's requests: facts and problems are posted and deleted again.
  *
  * @module
  */
 import type { Message } from "./inbox.ts";
 import { ENVIRONMENT } from "./build.ts";
 
-/** One call, and what must come of it. */
+/** A request, and what it must result in. */
 export interface Post {
-  readonly story: string;
+  readonly title: string;
   readonly method: "POST" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
-  /** What the client is told. */
-  readonly answer: unknown;
-  readonly expected: Message;
+  /** The response's body. */
+  readonly response: unknown;
+  readonly message: Message;
 }
 
 const id = Number(ENVIRONMENT.environmentId);
@@ -24,10 +24,10 @@ const header = {
   environmentName: ENVIRONMENT.environment,
 };
 
-/** The calls, in order. */
+/** In order. */
 export const POSTS: readonly Post[] = [
   {
-    story: "A cron job in the site's pod posts what it found out about itself.",
+    title: "A cron job in the site's pod posts facts",
     method: "POST",
     path: "/facts",
     body: [
@@ -40,8 +40,8 @@ export const POSTS: readonly Post[] = [
       },
       { name: "drupal-core", value: "11.2.8", source: "drush", category: "Drupal" },
     ],
-    answer: { message: "okay" },
-    expected: {
+    response: { message: "okay" },
+    message: {
       ...header,
       facts: [
         fact({ name: "php-version", value: "8.4.14", description: "PHP", category: "Programming language" }),
@@ -51,8 +51,7 @@ export const POSTS: readonly Post[] = [
     },
   },
   {
-    story:
-      "A scanner posts a problem. It forgot the severity, without which Lagoon core would drop it unseen.",
+    title: "A scanner posts a problem without a severity, which Lagoon core would silently drop",
     method: "POST",
     path: "/problems",
     body: [{
@@ -61,13 +60,13 @@ export const POSTS: readonly Post[] = [
       version: "11.2.8",
       data: '{"fixed":"11.2.9"}',
     }],
-    answer: {
+    response: {
       message: "okay",
       warnings: [
         "problems[0].severity: missing, set to UNKNOWN; use one of NONE, UNKNOWN, NEGLIGIBLE, LOW, MEDIUM, HIGH, CRITICAL",
       ],
     },
-    expected: {
+    message: {
       ...header,
       problems: [{
         environment: id,
@@ -81,18 +80,18 @@ export const POSTS: readonly Post[] = [
     },
   },
   {
-    story: "The module is updated: the scanner clears its problems.",
+    title: "After the module is updated, the scanner deletes its problems",
     method: "DELETE",
     path: "/problems/Shipshape",
-    answer: { message: "okay" },
-    expected: { type: "direct.delete.problems", environment: id, source: "Shipshape", service: "" },
+    response: { message: "okay" },
+    message: { type: "direct.delete.problems", environment: id, source: "Shipshape", service: "" },
   },
   {
-    story: "And the cron job takes its facts back.",
+    title: "The cron job deletes its facts",
     method: "DELETE",
     path: "/facts/drush",
-    answer: { message: "okay" },
-    expected: { type: "direct.delete.facts", environment: id, source: "drush", service: "" },
+    response: { message: "okay" },
+    message: { type: "direct.delete.facts", environment: id, source: "drush", service: "" },
   },
 ];
 

@@ -1,26 +1,26 @@
 /**
- * The project's own software bill of materials, made from its lock file: CycloneDX 1.5.
- * As a program it prints the document: `deno task sbom` keeps `tests/demo/sbom.cyclonedx.json` in step.
+ * Generates the project's own SBOM (CycloneDX 1.5) from its lock file. `deno task sbom` writes it to
+ * `tests/demo/sbom.cyclonedx.json`.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 
-/** The parts of deno.lock (version 5) that matter here. */
+/** The used part of deno.lock (version 5). */
 interface LockFile {
   readonly npm?: Readonly<Record<string, { readonly integrity?: string }>>;
 }
 
 /**
- * Makes the document; the same lock file always gives the same one.
+ * Generates the document; the output is deterministic.
  *
- * @param project Name and version as in deno.json.
+ * @param project Name and version from deno.json.
  */
 export function makeSbom(
   lock: LockFile,
   project: { name: string; version: string },
 ): Record<string, unknown> {
-  // One package may stand in the lock file several times, each with other peers behind an underscore.
+  // The lock file may have a package several times, each with different peers after an underscore.
   const packages = new Map<string, string | undefined>();
   for (const [id, { integrity }] of Object.entries(lock.npm ?? {})) {
     packages.set(id.replace(/(.@[^_]+)_.*$/, "$1"), integrity);

@@ -1,4 +1,4 @@
-/** The demo, as the README has it. */
+/** The demo, with the options that the README documents. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -16,21 +16,21 @@ async function demo(...args: readonly string[]) {
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("the demo tells its story to the end", async () => {
+Deno.test("the demo runs to the end", async () => {
   const { code, stdout, stderr } = await demo();
   assert.equal(code, 0, stderr);
   assert.match(stdout, /All 6 messages arrived, each exactly once\.\n$/);
-  assert.equal(stdout.match(/✓ It is what the contract asks for/g)?.length, 6);
+  assert.equal(stdout.match(/✓ The message matches the protocol/g)?.length, 6);
 });
 
-Deno.test("with --dependency-track the demo's SBOM goes there, too", async () => {
+Deno.test("with --dependency-track the demo uploads its SBOM there, too", async () => {
   const { code, stdout, stderr } = await demo("--dependency-track");
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /Projects, each below the one before: \S+ → \S+ → \S+\./);
+  assert.match(stdout, /Projects, from the root to the leaf: \S+ → \S+ → \S+\./);
   assert.match(stdout, /All 6 messages arrived, each exactly once\.\n$/);
 });
 
-Deno.test("the demo sends any SBOM, gzipped or not, and refuses what is none", async () => {
+Deno.test("the demo sends any SBOM, gzipped or not, and refuses other files", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const sbom = { bomFormat: "CycloneDX", specVersion: "1.4", components: [{ name: "one" }] };
@@ -41,7 +41,7 @@ Deno.test("the demo sends any SBOM, gzipped or not, and refuses what is none", a
     await Deno.writeTextFile(`${folder}/other.json`, "{}");
     const refused = await demo("--sbom", `${folder}/other.json`);
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /is no CycloneDX document/);
+    assert.match(refused.stderr, /is not a CycloneDX document/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -53,13 +53,13 @@ Deno.test({
     await using broker = await startBroker();
     const { code, stdout, stderr } = await demo("--broker", broker.url);
     assert.equal(code, 0, stderr);
-    assert.match(stdout, /read back from the queue/);
+    assert.match(stdout, /reads them back from the queue/);
     assert.match(stdout, /All 6 messages arrived, each exactly once\.\n$/);
     assert.deepEqual(await takeMessages(broker), []);
   },
 });
 
-Deno.test("the demo's SBOM is what `deno task sbom` writes", async () => {
+Deno.test("the demo's SBOM is up to date (`deno task sbom` writes it)", async () => {
   const read = async (path: string) => JSON.parse(await Deno.readTextFile(`${ROOT}${path}`));
   const made = makeSbom(await read("deno.lock"), await read("deno.json"));
   assert.deepEqual(await read("tests/demo/sbom.cyclonedx.json"), made);
