@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ManualClock } from "../../fixtures/clock.ts";
 import { message, type PublisherRun, runPublisher } from "../../fixtures/publisher_run.ts";
 import { ScriptedBroker } from "../../fixtures/scripted_broker.ts";
-import { until } from "../../fixtures/until.ts";
+import { settled, until } from "../../fixtures/until.ts";
 
 const { signal } = new AbortController();
 
@@ -62,8 +62,11 @@ Deno.test("a stop ends after two seconds when the broker is silent, and closes t
   const stopping = run[Symbol.asyncDispose]().then(() => stopped = true);
   await clock.advance(1999);
   assert.equal(stopped, false);
+  const startedAt = performance.now();
   await clock.advance(1);
-  await stopping;
+  await settled("stopped", stopping);
+  // Sooner than a missing heartbeat would end the connection.
+  assert.ok(performance.now() - startedAt < 10_000);
   await until("no socket is open", () => broker.sockets === 0);
 });
 
@@ -88,7 +91,7 @@ Deno.test("too many unconfirmed bytes make the publisher unready, until enough a
   await sending[0];
   assert.equal(run.publisher.isReady(), true);
   for (const received of broker.published.slice(1)) received.ack();
-  await Promise.all(sending);
+  await settled("all are sent", Promise.all(sending));
 });
 
 Deno.test("messages that were given up still count until the broker answers", async () => {
@@ -127,7 +130,7 @@ Deno.test("waitUntilReady() wakes as soon as a silent broker answers", async () 
   const waiting = publisher.waitUntilReady({ timeoutMs: 60_000, signal });
   assert.match(await reasonFor(scene, 1000), /^Broker \S+ is not ready: it has been silent for 15 s$/);
   scene.broker.silent = false;
-  assert.equal(await waiting, undefined);
+  assert.equal(await settled("woken", waiting), undefined);
 });
 
 Deno.test("a broker that answers probes stays ready, whatever its clock is set to", async () => {
@@ -166,7 +169,7 @@ Deno.test("waitUntilReady() rejects with its signal's reason", async () => {
   const controller = new AbortController();
   const waiting = scene.run.publisher.waitUntilReady({ timeoutMs: 5000, signal: controller.signal });
   controller.abort(new Error("stop"));
-  await assert.rejects(waiting, { message: "stop" });
+  await assert.rejects(settled("aborted", waiting), { message: "stop" });
   assert.equal(scene.clock.pending, timers);
 });
 
@@ -175,7 +178,7 @@ Deno.test("waitUntilReady() wakes when the publisher has connected again", async
   await loseConnection(scene);
   const waiting = scene.run.publisher.waitUntilReady({ timeoutMs: 60_000, signal });
   await scene.clock.advance(500);
-  assert.equal(await waiting, undefined);
+  assert.equal(await settled("woken", waiting), undefined);
 });
 
 Deno.test("waitUntilReady() wakes when an alarm ends, and when enough bytes are confirmed", async () => {
@@ -186,20 +189,20 @@ Deno.test("waitUntilReady() wakes when an alarm ends, and when enough bytes are 
   assert.match(await reasonFor(scene, 0), /: it has a memory or disk alarm$/);
   const alarm = run.publisher.waitUntilReady({ timeoutMs: 1000, signal });
   broker.unblock();
-  assert.equal(await alarm, undefined);
+  assert.equal(await settled("woken", alarm), undefined);
 
   const sending = run.publisher.publish(message("large", "x".repeat(21_000_000)));
   assert.match(await reasonFor(scene, 0), /: it has too many bytes to confirm$/);
   const bytes = run.publisher.waitUntilReady({ timeoutMs: 1000, signal });
   await until("the broker has it", () => broker.published.length === 1);
   broker.published[0]!.ack();
-  assert.equal(await bytes, undefined);
-  await sending;
+  assert.equal(await settled("woken", bytes), undefined);
+  await settled("sent", sending);
 });
 
 /** Why the publisher is still not ready after so long. */
 async function reasonFor({ clock, run }: Scene, waitMs: number): Promise<string> {
   const waiting = run.publisher.waitUntilReady({ timeoutMs: waitMs, signal });
   await clock.advance(waitMs);
-  return String((await waiting)?.message);
+  return String((await settled("given up", waiting))?.message);
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ManualClock } from "../../fixtures/clock.ts";
 import { message, type PublisherRun, runPublisher } from "../../fixtures/publisher_run.ts";
 import { ScriptedBroker } from "../../fixtures/scripted_broker.ts";
-import { until } from "../../fixtures/until.ts";
+import { settled, until } from "../../fixtures/until.ts";
 
 interface Scene {
   readonly broker: ScriptedBroker;
@@ -30,7 +30,7 @@ function address({ host, port, username, password }: ScriptedBroker) {
 /** Publishes, and waits until the broker has the message. */
 async function publish({ broker, run }: Scene, id: string, options: { signal?: AbortSignal } = {}) {
   const before = broker.published.length;
-  const outcome = run.publisher.publish(message(id), options);
+  const outcome = settled(`the outcome of ${id}`, run.publisher.publish(message(id), options));
   // The test may look at a rejection only later.
   outcome.catch(() => {});
   await until(`the broker has ${id}`, () => broker.published.length > before);
