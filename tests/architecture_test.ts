@@ -167,6 +167,7 @@ Deno.test("every file is tested at the same place below tests, or where the list
 /** Files whose behaviour shows only together with others. */
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "main.ts": "tests/integration/program_test.ts",
+  "lib/service/dependencies.ts": "tests/lib/service/service_test.ts",
   "lib/service/cluster_work.ts": "tests/integration/replicas_test.ts",
   "lib/service/metrics_server.ts": "tests/integration/metrics_test.ts",
   "lib/config/options_process.ts": "tests/lib/config/options_test.ts",

@@ -151,7 +151,7 @@ Deno.test("a leader whose Lease somebody else takes stops with code 1, so that t
     type: "application/merge-patch+json",
   });
   assert.equal((await program.status).code, 1);
-  assert.match(program.log(), /\ninsights-remote: Stopped, since the Lease could not be renewed in time/);
+  assert.match(program.log(), /\ninsights-remote: Stopped: the Lease was not renewed in time/);
 });
 
 Deno.test("during a rotation, tokens of the previous secret are accepted, too", async () => {

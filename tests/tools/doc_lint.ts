@@ -2,9 +2,9 @@
  * Runs `deno doc --lint` over the product and fails when an exported function, class or type has no doc comment. Run by
  * `deno task check`.
  *
- * Three kinds of findings are ignored: a field, whose name and type often say enough; a type imported from a package,
- * which Deno reports as private because it only knows the files it is given; and a type that is derived from what a function
- * returns.
+ * Three kinds of findings are ignored: a field or an interface's method, whose name and type often say enough; a type
+ * imported from a package, which Deno reports as private because it only knows the files it is given; and a type that is
+ * derived from what a function returns.
  *
  * @module
  */
@@ -52,11 +52,11 @@ function isDerivedType(finding: string): boolean {
   return type !== "" && finding.includes(`typeof ${type}>`);
 }
 
-/** Whether the finding is about a field of an interface or a class, not about a function or a type. */
+/** Whether the finding is about a field, or about a method without a body, which an interface declares. */
 function isField(finding: string): boolean {
   const [, path = "", line = "0"] = /^error\[missing-jsdoc\][\s\S]*?--> (.+?):(\d+):\d+/.exec(finding) ?? [];
   if (path === "") return false;
-  return /^ +(?:override |readonly |get )*\w+(?:[?]?:|\(\): [\w<>]+ \{| = )/.test(
+  return /^ +(?:override |readonly |get )*\w+(?:[?]?:|\(\): [\w<>]+ \{| = |\(.*\): .+;$)/.test(
     Deno.readTextFileSync(path).split("\n")[Number(line) - 1] ?? "",
   );
 }

@@ -1,10 +1,10 @@
-/** What a whole program shows only by chance; all else about the service is in tests/integration/program_test.ts. */
+/** What a whole program shows only by chance; tests/integration/program_test.ts tests the rest. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../../lib/clock.ts";
 import { buildConfig } from "../../../lib/config/config.ts";
 import { readValues } from "../../../lib/config/read.ts";
 import type { ClusterAccess } from "../../../lib/kube/credentials.ts";
-import { serve } from "../../../lib/service/service.ts";
+import { logHowToReach, serve } from "../../../lib/service/service.ts";
 import { MemoryLogger } from "../../fixtures/recorders.ts";
 
 const VARIABLES: Readonly<Record<string, string>> = {
@@ -14,7 +14,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   HEALTH_PROBE_BIND_ADDRESS: "0",
 };
 
-/** Nothing is to be asked of it. */
+/** Must not be asked for anything. */
 const unreachable: ClusterAccess = {
   server: "http://127.0.0.1:1",
   httpClient: () => Promise.resolve(undefined),
@@ -24,7 +24,7 @@ const unreachable: ClusterAccess = {
   close: () => {},
 };
 
-Deno.test("a stop that is asked for while the cluster is being opened is obeyed", async () => {
+Deno.test("a signal that aborts while access to the cluster is opened stops the service", async () => {
   const readVariable = (name: string) => VARIABLES[name];
   const controller = new AbortController();
   const log = new MemoryLogger();
@@ -37,8 +37,25 @@ Deno.test("a stop that is asked for while the cluster is being opened is obeyed"
       controller.abort();
       return Promise.resolve(unreachable);
     },
-    readTextFile: () => Promise.reject(new Error("nothing is to be read")),
+    readTextFile: () => Promise.reject(new Error("unexpected read")),
     writeMessage: () => {},
   }, { signal: controller.signal });
   assert.deepEqual(log.lines.map(({ message }) => message), ["Started", "Stopping", "Stopped"]);
+});
+
+Deno.test("logHowToReach() logs address and command in one line, and the command needs no escapes", () => {
+  const log = new MemoryLogger();
+  logHowToReach(log, 8888);
+  const [line, ...others] = log.lines;
+  assert.deepEqual([line?.level, others], ["info", []]);
+  assert.equal(line?.fields?.["url"], "http://localhost:8888");
+  const post = String(line?.fields?.["post"]);
+  assert.match(post, / http:\/\/localhost:8888\/facts /);
+  assert.equal(JSON.stringify(post), `"${post}"`);
+});
+
+Deno.test("logHowToReach() logs nothing when posts are off", () => {
+  const log = new MemoryLogger();
+  logHowToReach(log, undefined);
+  assert.deepEqual(log.lines, []);
 });
