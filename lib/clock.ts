@@ -6,22 +6,22 @@
 
 /** The only source of time in the program. */
 export interface Clock {
-  /** Wall time, in milliseconds since the Unix epoch: for timestamps and expiry. It can jump, so don't measure with it. */
+  /** Wall time, in milliseconds since the Unix epoch, for timestamps and expiry. It can jump. */
   now(): number;
-  /** Milliseconds since an arbitrary start, never set back: for every duration. */
+  /** Milliseconds since an arbitrary start, for durations. It never jumps. */
   monotonic(): number;
   /**
    * Calls `callback` once after `milliseconds`.
    *
-   * @returns A function that cancels the call; harmless after it was made.
+   * @returns A function that cancels the call; harmless after the call.
    */
   setTimer(milliseconds: number, callback: () => void): () => void;
 }
 
-/** Longest wait that a JavaScript timer can hold (2^31 - 1 ms, 24.8 days); longer ones would fire at once. */
+/** Longest wait of a JavaScript timer, 24.8 days; a longer one would fire at once. */
 export const LONGEST_TIMER_MS = 2_147_483_647;
 
-/** The machine's clock. */
+/** The system clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -52,7 +52,7 @@ export function delay(clock: Clock, milliseconds: number, signal: AbortSignal): 
 }
 
 /**
- * Waits for a promise, at most until the signal aborts. What the promise stands for goes on.
+ * Waits for a promise, at most until the signal aborts. It does not cancel the work behind the promise.
  *
  * @throws The signal's reason when it is or becomes aborted first.
  */
@@ -69,22 +69,22 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
 }
 
 /**
- * Lets everything else run, connections above all. A wait of a millisecond is needed for that: as long as anything in
- * JavaScript is ready at once, Deno looks at connections only now and then.
+ * Lets everything else run, above all connections. It takes a timer of a millisecond: while JavaScript is ready to run,
+ * Deno rarely polls connections.
  */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** A signal with a time limit; dispose of it (`using`) when the work is done, so that its timer doesn't stay. */
+/** A signal with a time limit. Dispose of it (`using`) when the work is done, to clear its timer. */
 export interface Deadline extends Disposable {
-  /** Aborted by the parent signal, or after the limit with a `DOMException` named `TimeoutError`. */
+  /** Aborts with the parent, or after the limit with a `DOMException` named `TimeoutError`. */
   readonly signal: AbortSignal;
-  /** Starts the limit again from now. */
+  /** Restarts the limit. */
   extend(): void;
 }
 
-/** Limits work to `milliseconds`, and to the life of `parent`. */
+/** Limits work to `milliseconds`, and to the lifetime of `parent`. */
 export function deadline(clock: Clock, milliseconds: number, parent?: AbortSignal): Deadline {
   const controller = new AbortController();
   const onParentAbort = () => controller.abort(parent?.reason);
@@ -108,9 +108,7 @@ export function deadline(clock: Clock, milliseconds: number, parent?: AbortSigna
 
 /** Options of {@link backoff}. */
 export interface BackoffOptions {
-  /** Wait after the first failure, in milliseconds. */
   readonly baseMs: number;
-  /** Longest wait, in milliseconds. */
   readonly capMs: number;
   /** Source of jitter: a number in [0, 1). */
   readonly random: () => number;
@@ -119,7 +117,7 @@ export interface BackoffOptions {
 /**
  * Exponential backoff with jitter: between half and all of `base * 2^attempt`, at most the cap.
  *
- * @param attempt How many attempts have failed before this wait, from 0.
+ * @param attempt From 0.
  * @returns Milliseconds to wait.
  */
 export function backoff(attempt: number, { baseMs, capMs, random }: BackoffOptions): number {

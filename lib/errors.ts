@@ -1,45 +1,33 @@
 /**
- * The errors that the whole program shares. An error carries a stable code, which is also its metric label,
- * and a class that says what the caller can do about it. Messages never hold tokens, passwords or payloads.
+ * The program's errors. The code of an error is stable, and is also its metric label; its class says what the caller can
+ * do about it. Messages never hold tokens, passwords or payloads.
  *
  * @module
  */
 
-/** Base of all errors that the program raises on purpose. */
+/** Base of all errors that the program throws on purpose. */
 export class AppError extends Error {
-  /** For logs. */
   override name = "AppError";
-  /** Stable identifier in kebab-case, for logs and metric labels. */
   readonly code: string;
 
-  /**
-   * Makes an error.
-   *
-   * @param code Stable identifier in kebab-case.
-   */
+  /** Creates an error; the code is in kebab-case. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }
 }
 
-/** Trying again can't help until the object itself changes; a reconciler's error of this class is not retried. */
+/** A retry can't help until the object itself changes. */
 export class TerminalError extends AppError {
-  /** For logs. */
   override name = "TerminalError";
 }
 
-/** A destination can't take a message at the moment: nothing is delivered, and trying again later can help. */
+/** A destination can't take a message now. A later retry can help. */
 export class UnavailableError extends AppError {
-  /** For logs. */
   override name = "UnavailableError";
 }
 
-/**
- * One line that tells what happened, with the chain of causes and without stack traces.
- *
- * @param error Anything that was thrown.
- */
+/** Describes anything that was thrown in one line, with its chain of causes and without stack traces. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const text = error.message === "" ? error.name : error.message;

@@ -1,40 +1,38 @@
 /**
- * Logging: constant messages with fields, one line each on standard error. LogTape does the formatting.
+ * Logging: constant messages with fields, one line each. LogTape formats them.
  *
  * @module
  */
 import { configureSync, getJsonLinesFormatter, getLogger, getTextFormatter } from "@logtape/logtape";
 import type { FormattedValues, LogRecord } from "@logtape/logtape";
 
-/** Data of a log line; never tokens, passwords or payloads. */
+/** Data of a log line. Never tokens, passwords or payloads. */
 export type LogFields = Record<string, unknown>;
 
-/** What the program's parts log with; it is passed to them, so that tests can read what was logged. */
+/** The log, as the parts of the program use it. */
 export interface Logger {
-  /** What only helps to find a mistake. */
   debug(message: string, fields?: LogFields): void;
-  /** What an operator may want to know. */
   info(message: string, fields?: LogFields): void;
-  /** What mends itself, but should not happen often. */
+  /** For what recovers by itself, but should be rare. */
   warn(message: string, fields?: LogFields): void;
-  /** What somebody should look at. */
+  /** For what needs an operator. */
   error(message: string, fields?: LogFields): void;
 }
 
 /** Options of {@link createLogger}. */
 export interface LogOptions {
-  /** Lines below this level are left out. */
+  /** The lowest level that is logged. */
   readonly level: "debug" | "info" | "warn" | "error";
-  /** `json`: one JSON object a line; `console`: for people. */
+  /** `json`: one JSON object per line; `console`: for people. */
   readonly encoder: "json" | "console";
 }
 
 const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
 
 /**
- * Makes the program's logger. LogTape keeps its configuration for the whole process, so a process makes one.
+ * Creates the program's logger, once per process: LogTape's configuration is global.
  *
- * @param write Takes each finished line, with its line end.
+ * @param write Takes each line, with its line end.
  */
 export function createLogger(options: LogOptions, write: (line: string) => void): Logger {
   const format = options.encoder === "json"
@@ -49,7 +47,7 @@ export function createLogger(options: LogOptions, write: (line: string) => void)
     ],
   });
   const logger = getLogger("insights-remote");
-  // Braces are LogTape's placeholders; in our constant messages they would be plain text.
+  // LogTape takes braces for placeholders; here they are plain text.
   const at = (level: keyof Logger) => (message: string, fields?: LogFields) =>
     logger[level](message.replaceAll("{", "{{").replaceAll("}", "}}"), fields ?? {});
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };

@@ -1,6 +1,6 @@
 /**
- * The certificate of a server that speaks TLS: kept up to date while the server runs, so that a renewed one is used
- * without a restart.
+ * The certificate of a TLS server. It is read again while the server runs, so that a renewed one is used without a
+ * restart.
  *
  * @module
  */
@@ -12,34 +12,29 @@ import { AppError, describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { createSelfSigned, SELF_SIGNED_VALID_MS, type ServerCertificate } from "./self_signed.ts";
 
-export type { ServerCertificate } from "./self_signed.ts";
-
-/** Gives the certificate that is to be used now. */
+/** Returns the certificate to use now. */
 export type ReadCertificate = () => Promise<ServerCertificate>;
 
 /** The server's side of TLS. */
 export interface TlsServer {
-  /** Puts TLS around a connection of a client; its handshake has begun and has no limit of its own. */
+  /** Puts TLS around a client's connection and begins the handshake, which has no time limit of its own. */
   wrap(socket: Socket): Socket;
-  /** Stops looking for another certificate. */
+  /** Stops reading the certificate. */
   close(): Promise<void>;
 }
 
 /** What {@link createTlsServer} needs. */
 export interface TlsServerOptions {
-  /** Asked at once, and then once a minute. */
+  /** Called at once, and then every minute. */
   readonly readCertificate: ReadCertificate;
-  /** Time. */
   readonly clock: Clock;
-  /** Told when the certificate changes, and when another one can't be used. */
   readonly log: Logger;
 }
 
-/** How often it is looked for another certificate, in milliseconds. */
 const REREAD_MS = 60_000;
 
 /**
- * Reads the certificate, and goes on looking for another one. While that can't be read or used, the one before stays.
+ * Reads the certificate, and reads it again every minute. While that fails, the last good one stays in use.
  *
  * @throws {AppError} Code `certificate`, when the first one can't be read or used.
  */
@@ -50,7 +45,7 @@ export async function createTlsServer(options: TlsServerOptions): Promise<TlsSer
   let cancel = () => {};
   let reading: Promise<void> | undefined;
 
-  async function readAgain(): Promise<void> {
+  async function reread(): Promise<void> {
     try {
       const next = await readCertificate();
       if (next.certificate === current.certificate && next.key === current.key) return;
@@ -58,18 +53,20 @@ export async function createTlsServer(options: TlsServerOptions): Promise<TlsSer
       current = next;
       log.info("Certificate changed", { validTo: new X509Certificate(next.certificate).validTo });
     } catch (error) {
-      log.warn("Certificate not read again; the one before stays in use", { error: describeError(error) });
+      log.warn("Cannot use the renewed certificate; the last good one stays in use", {
+        error: describeError(error),
+      });
     }
   }
 
-  function readLater(): void {
+  function rereadLater(): void {
     cancel = clock.setTimer(REREAD_MS, () => {
-      readLater();
-      reading ??= readAgain().finally(() => reading = undefined);
+      rereadLater();
+      reading ??= reread().finally(() => reading = undefined);
     });
   }
 
-  readLater();
+  rereadLater();
   return {
     wrap: (socket) => new TLSSocket(socket, { isServer: true, secureContext: context }),
     async close() {
@@ -79,35 +76,29 @@ export async function createTlsServer(options: TlsServerOptions): Promise<TlsSer
   };
 }
 
-/** Node takes anything for a certificate, and tells only the client that it is none. */
+/** Checks the pair first: node accepts anything as a certificate, and only clients notice. */
 function createContext({ certificate, key }: ServerCertificate): SecureContext {
   let isPair: boolean;
   try {
     isPair = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
   } catch {
-    // The error's text could quote the key.
-    throw new AppError("certificate", "Cannot use the certificate and its key as both must be PEM");
+    // Without the cause, whose text could quote the key.
+    throw new AppError("certificate", "Cannot use the certificate and its key: both must be PEM");
   }
-  // Renewed files can be read between the one and the other.
-  if (!isPair) throw new AppError("certificate", "Cannot use the certificate as the key must be its own");
+  // Renewed files may be read while only one of them has been replaced.
+  if (!isPair) {
+    throw new AppError("certificate", "Cannot use the certificate: the key belongs to another one");
+  }
   return createSecureContext({ cert: certificate, key });
 }
 
-/** Where a certificate is; both names are set. */
-export interface CertificateFiles {
-  /** PEM; the server's own certificate comes first. */
-  readonly certFile: string;
-  /** PEM. */
-  readonly keyFile: string;
-}
-
 /**
- * Makes the function that reads a certificate from files.
+ * Creates a function that reads the certificate from files.
  *
  * @throws {AppError} Code `certificate`, from that function, naming the file that can't be read.
  */
 export function certificateFromFiles(
-  { certFile, keyFile }: CertificateFiles,
+  { certFile, keyFile }: { readonly certFile: string; readonly keyFile: string },
   readTextFile: (path: string) => Promise<string>,
 ): ReadCertificate {
   const read = (path: string) =>
@@ -117,14 +108,16 @@ export function certificateFromFiles(
   return async () => ({ certificate: await read(certFile), key: await read(keyFile) });
 }
 
-/** Makes the function that gives a self-signed certificate: the same one until half of its time is over. */
+/** Creates a function that returns a self-signed certificate, and another one after half of its lifetime. */
 export function selfSignedCertificate(hostname: string, clock: Clock): ReadCertificate {
-  let made: { readonly pair: ServerCertificate; readonly at: number } | undefined;
+  let createdAt = clock.now();
+  let pair = createSelfSigned(hostname, createdAt);
   return () => {
     const now = clock.now();
-    if (made === undefined || now - made.at > SELF_SIGNED_VALID_MS / 2) {
-      made = { pair: createSelfSigned(hostname, now), at: now };
+    if (now - createdAt > SELF_SIGNED_VALID_MS / 2) {
+      createdAt = now;
+      pair = createSelfSigned(hostname, now);
     }
-    return Promise.resolve(made.pair);
+    return Promise.resolve(pair);
   };
 }

@@ -1,24 +1,22 @@
 /**
- * A certificate that a server makes for itself, where nobody gave it one: X.509 version 3 (RFC 5280) in DER, written by
- * hand for this one shape, and no library for others.
+ * A self-signed certificate for a server without a certificate of its own: X.509 version 3 (RFC 5280) in DER, written by
+ * hand for this one shape.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { createHash, createSign, generateKeyPairSync } from "node:crypto";
 
-/** A certificate, or a chain of them with the server's own first, and its key; both PEM. */
+/** A certificate, or a chain that begins with the server's own, and its key; both PEM. */
 export interface ServerCertificate {
-  /** Shown to clients. */
   readonly certificate: string;
-  /** Shown to nobody. */
   readonly key: string;
 }
 
-/** How long it is valid, in milliseconds: a year. */
+/** Lifetime, in milliseconds: a year. */
 export const SELF_SIGNED_VALID_MS = 365 * 24 * 60 * 60 * 1000;
 
-/** It is valid from so long ago, in milliseconds, for clients whose clocks are behind. */
+/** Tolerance for clients whose clocks are behind. */
 const BACKDATED_MS = 60 * 60 * 1000;
 
 const INTEGER = 0x02;
@@ -35,20 +33,20 @@ const ECDSA_WITH_SHA256 = sequence(der(OBJECT_ID, bytes("2a8648ce3d040302")));
 const COMMON_NAME = der(OBJECT_ID, bytes("550403"));
 const TRUE = bytes("0101ff");
 
-/** What browsers and TLS libraries take for a host's name. */
+/** What browsers and TLS libraries accept as a host name. */
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 
 /**
- * Makes a key (EC, P-256), which is in the answer and nowhere else, and a certificate for it that is no authority's.
+ * Creates a key (EC, P-256) and a certificate for it that cannot sign others. The key is stored nowhere else.
  *
- * @param hostname Name that the server has besides localhost; left out when no client could ask for it.
+ * @param hostname The server's name besides localhost; left out when it is not a valid host name.
  * @param now Milliseconds since the epoch.
  */
 export function createSelfSigned(hostname: string, now: number): ServerCertificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const key = publicKey.export({ type: "spki", format: "der" });
   const name = sequence(der(SET, sequence(COMMON_NAME, der(UTF8_STRING, Buffer.from("insights-remote")))));
-  // From the key, and so another one for each certificate; the first byte keeps it positive.
+  // Derived from the key, so that it is unique; the first byte keeps it positive.
   const serial = Buffer.concat([bytes("01"), createHash("sha256").update(key).digest().subarray(0, 15)]);
   const body = sequence(
     der(0xa0, der(INTEGER, bytes("02"))),
@@ -70,7 +68,7 @@ export function createSelfSigned(hostname: string, now: number): ServerCertifica
 
 function extensions(hostname: string): Buffer {
   return sequence(
-    // Not an authority: its key signs nothing but its own connections.
+    // Basic constraints: not a CA.
     extension("551d13", TRUE, sequence()),
     // Key usage: digital signature.
     extension("551d0f", TRUE, der(BIT_STRING, bytes("0780"))),
@@ -92,7 +90,7 @@ function extension(id: string, critical: Buffer, value: Buffer): Buffer {
   return sequence(der(OBJECT_ID, bytes(id)), critical, der(OCTET_STRING, value));
 }
 
-/** To the second; years from 2050 on are written with four digits (RFC 5280, 4.1.2.5). */
+/** From 2050 on, years have four digits (RFC 5280, 4.1.2.5). */
 function time(milliseconds: number): Buffer {
   const digits = `${new Date(milliseconds).toISOString().replace(/\D/g, "").slice(0, 14)}Z`;
   return digits >= "2050" ? der(0x18, Buffer.from(digits)) : der(0x17, Buffer.from(digits.slice(2)));
@@ -102,13 +100,13 @@ function sequence(...parts: readonly Buffer[]): Buffer {
   return der(SEQUENCE, ...parts);
 }
 
-/** A tag, the length of what follows, and that. */
+/** Tag, length and content. */
 function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   return Buffer.concat([Buffer.from([tag, ...lengthBytes(content.length)]), content]);
 }
 
-/** In as few bytes as it takes, of which there are at most 65,535 here. */
+/** In the fewest bytes; lengths are at most 65,535 here. */
 function lengthBytes(length: number): readonly number[] {
   if (length < 0x80) return [length];
   return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];

@@ -103,19 +103,19 @@ Deno.test({
     await assertRefused(
       node,
       { caFile: `${folder}/none.crt` },
-      /^Cannot read \S+none\.crt for TLS to the broker: .*: put it there, or correct RABBITMQ_CACERT$/,
+      /^Cannot read \S+none\.crt for TLS to the broker: .*: provide the file, or correct RABBITMQ_CACERT$/,
     );
     await assertRefused(
       node,
       { caFile: `${folder}/ca.key` },
-      /ca\.key .* must hold a PEM block "CERTIFICATE": correct it, or RABBITMQ_CACERT$/,
+      /ca\.key .* has no PEM block "CERTIFICATE": correct the file, or RABBITMQ_CACERT$/,
     );
     const broken = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
     await Deno.writeTextFile(`${folder}/half.crt`, await Deno.readTextFile(caFile) + broken);
     await assertRefused(
       node,
       { caFile: `${folder}/half.crt`, serverName: "broker.example" },
-      /half\.crt .* certificate number 2 of 2 is broken: correct it, or RABBITMQ_CACERT$/,
+      /half\.crt .* certificate 2 of 2 is broken: correct the file, or RABBITMQ_CACERT$/,
     );
     await assertRefused(node, undefined, /closed abruptly|ECONNRESET/);
   },

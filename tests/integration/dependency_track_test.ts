@@ -110,7 +110,7 @@ Deno.test("CAs that are missing are told at the start, and hold up nothing else"
   const lines = program.log().split("\n").filter((line) => line.includes("gets nothing until"));
   assert.deepEqual(lines.length, 1);
   const why =
-    /Cannot read \S+ca\.crt for TLS to Dependency-Track: .*: put it there, or correct DEPENDENCY_TRACK_CACERT/;
+    /Cannot read \S+ca\.crt for TLS to Dependency-Track: .*: provide the file, or correct DEPENDENCY_TRACK_CACERT/;
   assert.match(lines[0] ?? "", why);
   await cluster.create("configmaps", "main", packedSbom("one", gzipSync("{}")));
   assert.match(await failure(cluster, "one"), why);

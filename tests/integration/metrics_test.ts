@@ -234,7 +234,7 @@ Deno.test(
       [{ ...metrics, ...pod.env, ...files }, /Cannot read \/nowhere\/tls\.crt for TLS/],
       [
         { ...metrics, KUBECONFIG: "/nowhere/config" },
-        /METRICS_SECURE=true needs an API server.*\/nowhere\/config/,
+        /METRICS_SECURE=true without an API server.*\/nowhere\/config/,
       ],
     ] as const;
     for (const [env, expected] of cases) {

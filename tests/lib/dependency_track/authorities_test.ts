@@ -93,9 +93,13 @@ Deno.test("while the file is missing or broken, the error names its option", asy
     const authorities = operatorsAuthorities(caFile, Deno.readTextFile);
     const refused = (message: RegExp) =>
       assert.rejects(upload(scene.track, authorities), { code: "track-authorities", message });
-    await refused(/^Cannot read \S+ca\.crt for TLS to .*: put it there, or correct DEPENDENCY_TRACK_CACERT$/);
+    await refused(
+      /^Cannot read \S+ca\.crt for TLS to .*: provide the file, or correct DEPENDENCY_TRACK_CACERT$/,
+    );
     await Deno.writeTextFile(caFile, (await Deno.readTextFile(scene.caFile)).slice(0, 200));
-    await refused(/^Cannot use \S+ca\.crt for TLS to .* is broken: correct it, or DEPENDENCY_TRACK_CACERT$/);
+    await refused(
+      /^Cannot use \S+ca\.crt for TLS to .* is broken: correct the file, or DEPENDENCY_TRACK_CACERT$/,
+    );
     assert.deepEqual(scene.track.calls, []);
     await Deno.copyFile(scene.caFile, caFile);
     await upload(scene.track, authorities);

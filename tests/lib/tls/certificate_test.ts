@@ -165,7 +165,7 @@ Deno.test("a certificate that can't be read or isn't the key's doesn't take the 
     await server.clock.advance(60_000);
     assert.equal(await ask(server.port), "okay");
   }
-  const told = server.log.with("Certificate not read again; the one before stays in use");
+  const told = server.log.with("Cannot use the renewed certificate; the last good one stays in use");
   assert.equal(told.length, wrong.length);
   assert.doesNotMatch(JSON.stringify(server.log.lines), /BEGIN|nothing of a key/);
 });
