@@ -75,13 +75,13 @@ export function createProblemList(environment: Environment, limits: ListLimits):
   });
 }
 
-const NO_MEMORY = { heldBytes: 0, clear: () => {} } as const;
+const NO_MEMORY = { clear: () => {} } as const;
 
 interface ListParts<Item> {
   readonly schema: z.ZodType<Item, unknown>;
   readonly writer: ListWriter;
   readonly warnings: Warnings;
-  readonly memory: { readonly heldBytes: number; clear(): void };
+  readonly memory: { clear(): void };
   add(item: Item, index: number): void;
 }
 
@@ -100,7 +100,7 @@ function createList<Item>(
   });
   return {
     get heldBytes() {
-      return writer.heldBytes + reader.pendingBytes + memory.heldBytes;
+      return writer.heldBytes + reader.pendingBytes;
     },
     push: (chunk) => reader.push(chunk),
     end() {

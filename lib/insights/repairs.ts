@@ -29,9 +29,6 @@ export const MAX_WARNINGS = 50;
 /** Longest identity of a fact that is remembered without hashing, in UTF-16 code units. */
 const MAX_IDENTITY_CHARACTERS = 64;
 
-/** Memory per remembered fact, in bytes, with its places in a map. */
-const REMEMBERED_BYTES = 300;
-
 /** Where an item is, and the list that its warnings go to. */
 export interface RepairContext {
   /** Such as `facts[3]`. */
@@ -61,11 +58,6 @@ export class FactRepairs<Mark> {
   readonly #warnings: Warnings;
   readonly #drop: (mark: Mark) => void;
   readonly #latest = new Map<string, { readonly index: number; readonly mark: Mark }>();
-
-  /** Approximate memory of the facts so far. */
-  get heldBytes(): number {
-    return this.#latest.size * REMEMBERED_BYTES;
-  }
 
   /**
    * Starts a list.

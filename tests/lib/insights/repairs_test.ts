@@ -62,14 +62,6 @@ Deno.test("facts are distinguished by their whole source and name, also long one
   assert.deepEqual(repairFacts(facts).items, facts.slice(1));
 });
 
-Deno.test("memory per remembered fact doesn't depend on the length of its name", () => {
-  const repairs = new FactRepairs<number>(new Warnings(), () => {});
-  for (let index = 0; index < 100; index++) {
-    repairs.remember({ ...FACT, name: `${index}`.padEnd(index) }, index, index);
-  }
-  assert.equal(repairs.heldBytes, 30_000);
-});
-
 Deno.test("an empty source becomes the default, without a warning", () => {
   const source = "InsightsRemoteWebService";
   assert.deepEqual(repairFacts([{ ...FACT, source: "" }]), { items: [{ ...FACT, source }], warnings: [] });
