@@ -1,75 +1,73 @@
 /**
- * A small typed client of the Kubernetes API over `fetch`: the verbs that controllers need, paged lists, watches
- * that end, metadata-only representations, and errors that carry the server's reason.
+ * A small typed client of the Kubernetes API: the verbs that controllers need, paged lists, watches that end, metadata-only
+ * representations, and errors with the server's reason.
  *
  * @module
  */
 import { type Clock, deadline } from "../clock.ts";
 import type { ClusterAccess } from "./credentials.ts";
-import { type ListText, splitList } from "./list_items.ts";
+import { KubeError } from "./errors.ts";
 import { formatKey, type ObjectKey, type PartialObject, type Resource, resourcePath } from "./objects.ts";
-import { abortableBody, asKubeError, readJson, readText, type Request, send } from "./transport.ts";
-import { readWatchEvents, type WatchEvent } from "./watch_stream.ts";
+import { abortableBody, asKubeError, type KubeRequest, readJson, readJsonUpTo, send } from "./transport.ts";
+import { readWatchEvents, type SkippedObject, type WatchEvent } from "./watch_stream.ts";
 
 /** One page of a list. */
 export interface ListPage<T> {
-  /** In the server's order, once through: each is made when it is asked for, without its `managedFields`. */
-  readonly items: Iterable<T>;
-  /** Where a watch can begin. */
+  /** In the server's order. */
+  readonly items: readonly T[];
+  /** Where a watch can start. */
   readonly resourceVersion: string;
-  /** Asks for the next page; `undefined` on the last one. */
+  /** Requests the next page; `undefined` on the last one. */
   readonly continueToken: string | undefined;
 }
 
+/** Which objects to read; all objects without selectors. */
+export interface Selection {
+  readonly labelSelector?: string | undefined;
+  /** RBAC knows `metadata.name=…` only. */
+  readonly fieldSelector?: string | undefined;
+  /** Whole objects instead of metadata; for kinds whose objects are small. */
+  readonly whole?: boolean;
+}
+
+/** What every call takes. */
+export interface RequestOptions {
+  readonly signal: AbortSignal;
+}
+
 /** Options of {@link KubeClient.list}. */
-export interface ListOptions {
+export interface ListOptions extends Selection, RequestOptions {
   /** All namespaces without it. */
   readonly namespace?: string;
-  /** All objects without it. */
-  readonly labelSelector?: string | undefined;
-  /** All objects without it; as `metadata.name=…` the only selector that RBAC knows. */
-  readonly fieldSelector?: string | undefined;
-  /** The whole objects instead of their metadata; for kinds whose objects are small. */
-  readonly whole?: boolean;
-  /** Most objects in a page. */
+  /** Most objects in a page. A page that would be too large has fewer. */
   readonly limit: number;
-  /** From the page before. */
+  /** From the previous page. */
   readonly continueToken?: string | undefined;
-  /** Ends the request. */
-  readonly signal: AbortSignal;
 }
 
 /** Options of {@link KubeClient.watch}. */
-export interface WatchOptions {
-  /** All objects without it. */
-  readonly labelSelector?: string | undefined;
-  /** All objects without it; as `metadata.name=…` the only selector that RBAC knows. */
-  readonly fieldSelector?: string | undefined;
-  /** The whole objects instead of their metadata; for kinds whose objects are small. */
-  readonly whole?: boolean;
-  /** Where the watch begins. */
+export interface WatchOptions extends Selection, RequestOptions {
+  /** Where the watch starts. */
   readonly resourceVersion: string;
-  /** After this time the server ends the watch. */
+  /** The server ends the watch after this time. */
   readonly timeoutSeconds: number;
-  /** After this time without an event or a bookmark the watch counts as dead. */
+  /** The watch counts as dead after this time without an event or a bookmark. */
   readonly idleMs: number;
-  /** Called when the server has accepted the watch; on a quiet cluster that is all it says for minutes. */
+  /** Called when the server has accepted the watch; nothing else may arrive for minutes. */
   readonly onOpen?: () => void;
-  /** Ends the watch. */
-  readonly signal: AbortSignal;
+  /** Called instead of an event for an object that is too large; lists include it. */
+  readonly onTooLarge?: (object: SkippedObject) => void;
 }
 
-/** Conditions of a delete: it is refused with a conflict when the object is another one, or has changed. */
+/** Conditions of a delete: it fails with a conflict when the object was replaced, or has changed. */
 export interface Preconditions {
-  /** The object's identity, which no other of its name has. */
   readonly uid: string;
-  /** The version that was read; without it whatever has become of the object. */
+  /** Any version without it. */
   readonly resourceVersion?: string;
 }
 
-/** What is sent to create or change an object: the fields in question, with their metadata. */
+/** The fields to create or change, with their metadata. */
 export interface ObjectPatch {
-  /** Identity, conditions, labels and annotations. */
   readonly metadata?: {
     readonly name?: string;
     readonly generateName?: string;
@@ -83,83 +81,76 @@ export interface ObjectPatch {
   readonly [field: string]: unknown;
 }
 
-/** Options of {@link createKubeClient}. */
-export interface KubeClientOptions {
-  /** Where the API server is, and who we are. */
-  readonly access: ClusterAccess;
-  /** Limits requests. */
-  readonly clock: Clock;
-  /** Limit for one request, from its start to the end of its answer. @default {30000} */
-  readonly requestTimeoutMs?: number;
-}
+/** Changes one object; returns its metadata, since the whole object may be a megabyte. */
+export type Write = (
+  resource: Resource,
+  key: ObjectKey,
+  object: ObjectPatch,
+  options: RequestOptions,
+) => Promise<PartialObject>;
 
-/** Name under which our fields are kept (server-side apply) and our writes recorded. */
+/** Owner of our fields in server-side apply, and the recorded author of our writes. */
 export const FIELD_MANAGER = "insights-remote";
 
 /**
- * Requests to the API server. All of them throw a {@link KubeError} when it refuses or can't be reached, and the
- * signal's reason when the signal aborts. Changes answer with metadata only, since our changes are to metadata or
- * to small objects, and a ConfigMap may be a megabyte.
+ * Requests to the API server. They throw a {@link KubeError} when it answers with an error or can't be reached, and the signal's
+ * reason when the signal aborts.
  */
 export interface KubeClient {
-  /** One page of objects, across all namespaces unless one is named; metadata only, unless asked for more. */
-  list(resource: Resource<PartialObject>, options: ListOptions): Promise<ListPage<PartialObject>>;
-  /** Objects as they change, across all namespaces, with bookmarks; ends when the server ends it. */
-  watch(resource: Resource<PartialObject>, options: WatchOptions): AsyncGenerator<WatchEvent>;
+  /** One page of objects; metadata only, unless `whole` is set. */
+  list(resource: Resource, options: ListOptions): Promise<ListPage<PartialObject>>;
+  /** Changes of objects in all namespaces, with bookmarks, until the server ends the watch. */
+  watch(resource: Resource, options: WatchOptions): AsyncGenerator<WatchEvent>;
   /** The whole object. */
-  get<T extends PartialObject>(resource: Resource<T>, key: ObjectKey, options: Signal): Promise<T>;
+  get<T extends PartialObject>(resource: Resource<T>, key: ObjectKey, options: RequestOptions): Promise<T>;
   /** The object's metadata. */
-  getMetadata(resource: Resource<PartialObject>, key: ObjectKey, options: Signal): Promise<PartialObject>;
+  getMetadata(resource: Resource, key: ObjectKey, options: RequestOptions): Promise<PartialObject>;
   /** Creates an object; with an empty name in the key, `metadata.generateName` names it. */
-  create<T extends PartialObject>(
-    resource: Resource<T>,
-    key: ObjectKey,
-    object: ObjectPatch,
-    options: Signal,
-  ): Promise<PartialObject>;
-  /** Has the API server answer a question: creates an object that it doesn't keep, and gives its status. */
-  ask<Status>(resource: Resource<PartialObject>, spec: unknown, options: Signal): Promise<Status>;
+  readonly create: Write;
   /** Merge patch (RFC 7386): `null` removes a field, whoever owns it. */
-  patch(
-    resource: Resource<PartialObject>,
-    key: ObjectKey,
-    patch: ObjectPatch,
-    options: Signal,
-  ): Promise<PartialObject>;
-  /**
-   * Server-side apply: our fields become exactly these. Without `metadata.uid` it creates what isn't there.
-   */
-  apply(
-    resource: Resource<PartialObject>,
-    key: ObjectKey,
-    fields: ObjectPatch,
-    options: Signal,
-  ): Promise<PartialObject>;
+  readonly patch: Write;
+  /** Server-side apply: our fields become exactly these. Without `metadata.uid` it creates a missing object. */
+  readonly apply: Write;
   /** Deletes the object if it is still the one that was read. A pod may take a while to end. */
   delete(
-    resource: Resource<PartialObject>,
+    resource: Resource,
     key: ObjectKey,
     preconditions: Preconditions,
-    options: Signal,
+    options: RequestOptions,
   ): Promise<void>;
-}
-
-/** What every call takes. */
-export interface Signal {
-  /** Ends the request. */
-  readonly signal: AbortSignal;
+  /** Creates a review, which the API server does not store, and returns its status. */
+  ask<Status>(resource: Resource, spec: unknown, options: RequestOptions): Promise<Status>;
 }
 
 const WHOLE = "application/json";
 const METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/** Makes a client; nothing is sent before the first call. */
-export function createKubeClient(options: KubeClientOptions): KubeClient {
-  const { access, clock } = options;
-  const requestTimeoutMs = options.requestTimeoutMs ?? 30_000;
+/** Any object fits into a page of one: it may have 1.5 MiB, of which JSON can make six times as much. */
+const MAX_PAGE_BYTES = 10 * 1024 * 1024;
 
-  async function call<T>(request: Request, read: typeof readJson<T> = readJson): Promise<T> {
+/** A list, as far as it is read. */
+interface List {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly PartialObject[] | null;
+}
+
+/** Options of {@link createKubeClient}. */
+export interface KubeClientOptions {
+  readonly access: ClusterAccess;
+  readonly clock: Clock;
+  /** From the start of a request to the end of its response. @default {30000} */
+  readonly requestTimeoutMs?: number;
+}
+
+/** Makes a client; it sends nothing before the first call. */
+export function createKubeClient(
+  { access, clock, requestTimeoutMs = 30_000 }: KubeClientOptions,
+): KubeClient {
+  async function call<T>(
+    request: KubeRequest,
+    read: (response: Response, signal: AbortSignal) => Promise<T> = readJson,
+  ): Promise<T> {
     using limit = deadline(clock, requestTimeoutMs, request.signal);
     try {
       const response = await send(access, { ...request, signal: limit.signal });
@@ -171,9 +162,9 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
   function object<T>(
     verb: string,
-    resource: Resource<PartialObject>,
+    resource: Resource,
     key: ObjectKey,
-    request: Omit<Request, "path" | "what"> & { path?: string },
+    request: Omit<KubeRequest, "path" | "what"> & { path?: string },
   ): Promise<T> {
     const what = `${verb} ${resource.plural} ${formatKey(key)}`;
     return call<T>({ path: resourcePath(resource, key), what, ...request });
@@ -181,24 +172,26 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
   return {
     list: async (resource, options) => {
-      const { namespace, labelSelector, fieldSelector, whole, limit, continueToken, signal } = options;
-      const request: Request = {
+      const { namespace, labelSelector, fieldSelector, whole, continueToken, signal } = options;
+      const request = {
         method: "GET",
         path: resourcePath(resource, namespace === undefined ? undefined : { namespace, name: "" }),
         what: `list ${resource.plural}${namespace === undefined ? "" : ` of ${namespace}`}`,
-        query: { labelSelector, fieldSelector, limit: String(limit), continue: continueToken },
         accept: whole ? WHOLE : METADATA_LIST,
         signal,
       };
-      const { metadata, items } = await call(request, readList);
-      const { resourceVersion, continue: next } = metadata;
-      return { items, resourceVersion, continueToken: next === "" ? undefined : next };
+      for (let { limit } = options;; limit = Math.ceil(limit / 4)) {
+        const query = { labelSelector, fieldSelector, limit: String(limit), continue: continueToken };
+        const list = await call({ ...request, query }, readPage);
+        if (list) return pageOf(list);
+        if (limit === 1) throw new KubeError(`Cannot ${request.what}: an object is too large`, { status: 0 });
+      }
     },
 
     watch: async function* (resource, options) {
       const { labelSelector, fieldSelector, whole, resourceVersion, timeoutSeconds, idleMs, signal } =
         options;
-      const request: Request = {
+      const request: KubeRequest = {
         method: "GET",
         path: resourcePath(resource),
         what: `watch ${resource.plural}`,
@@ -217,8 +210,11 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       try {
         const response = await send(access, { ...request, signal: idle.signal });
         options.onOpen?.();
-        const body = abortableBody(response, idle.signal);
-        if (body) yield* readWatchEvents(body, request.what, () => idle.extend());
+        yield* readWatchEvents(abortableBody(response, idle.signal), {
+          what: request.what,
+          onChunk: () => idle.extend(),
+          onTooLarge: options.onTooLarge ?? (() => {}),
+        });
       } catch (error) {
         throw asKubeError(request, error);
       }
@@ -235,17 +231,15 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         path: resourcePath(resource, { ...key, name: "" }),
         query: { fieldManager: FIELD_MANAGER },
         accept: METADATA,
-        contentType: "application/json",
         body: { ...body, ...typeOf(resource), metadata: { ...body.metadata, ...nameOf(key) } },
         signal,
       }),
 
-    ask: async <Status>(resource: Resource<PartialObject>, spec: unknown, { signal }: Signal) => {
+    ask: async <Status>(resource: Resource, spec: unknown, { signal }: RequestOptions) => {
       const { status } = await call<{ status: Status }>({
         method: "POST",
         path: resourcePath(resource),
         what: `create ${resource.plural}`,
-        contentType: "application/json",
         body: { ...typeOf(resource), spec },
         signal,
       });
@@ -272,23 +266,26 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         signal,
       }),
 
-    delete: async (resource, key, preconditions, { signal }) => {
-      await object("delete", resource, key, {
+    delete: (resource, key, preconditions, { signal }) =>
+      object("delete", resource, key, {
         method: "DELETE",
         accept: METADATA,
-        contentType: "application/json",
         body: { apiVersion: "v1", kind: "DeleteOptions", preconditions },
         signal,
-      });
-    },
+      }),
   };
 }
 
-async function readList(response: Response, signal: AbortSignal): Promise<ListText> {
-  return splitList(await readText(response, signal));
+function pageOf({ metadata, items }: List): ListPage<PartialObject> {
+  const { resourceVersion, continue: next } = metadata;
+  return { items: items ?? [], resourceVersion, continueToken: next || undefined };
 }
 
-function typeOf(resource: Resource<PartialObject>): { apiVersion: string; kind: string } {
+function readPage(response: Response, signal: AbortSignal): Promise<List | undefined> {
+  return readJsonUpTo(MAX_PAGE_BYTES, response, signal);
+}
+
+function typeOf(resource: Resource): { apiVersion: string; kind: string } {
   return { apiVersion: resource.apiVersion, kind: resource.kind };
 }
 

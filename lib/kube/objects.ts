@@ -98,7 +98,7 @@ export interface Lease extends NamespacedObject {
 }
 
 /** A kind's place in the API, with the type of its objects. */
-export interface Resource<T extends PartialObject> {
+export interface Resource<T extends PartialObject = PartialObject> {
   /** Group and version, such as `v1`. */
   readonly apiVersion: string;
   readonly kind: string;

@@ -117,6 +117,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
       timeoutSeconds,
       idleMs: WATCH_IDLE_MS,
       onOpen: () => contactAt = clock.monotonic(),
+      onTooLarge: (object) =>
+        log.warn("Watch event skipped, as its object is too large: the next list has it", {
+          resource: resource.plural,
+          object: formatKey({ namespace: object.namespace ?? "", name: object.name ?? "" }),
+        }),
       signal,
     });
     for await (const { type, object } of events) {

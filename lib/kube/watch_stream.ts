@@ -1,81 +1,94 @@
 /**
- * The body of a watch: one JSON event a line.
+ * The body of a watch: one JSON document for each event.
  *
  * @module
  */
+import { JsonError, JsonReader } from "../json/reader.ts";
 import { KubeError, kubeError, type Status } from "./errors.ts";
 import type { PartialObject } from "./objects.ts";
 
-/** One change; a bookmark only brings the resource version from which a later watch can go on. */
+/** A change; a bookmark only carries the resource version from which a later watch can resume. */
 export interface WatchEvent {
-  /** What happened. */
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
-  /** The object after that, or its last state when it was deleted. */
+  /** The object after the change, or its last state when it was deleted. */
   readonly object: PartialObject;
 }
 
-/** Longest event line that is taken, in characters; metadata is limited to less than half of it by the server. */
-const LONGEST_LINE = 4 * 1024 * 1024;
+/** What is known of an object whose event was skipped. */
+export interface SkippedObject {
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
+/** Options of {@link readWatchEvents}. */
+export interface WatchStreamOptions {
+  /** The request, for error messages. */
+  readonly what: string;
+  /** Called whenever bytes arrive. */
+  readonly onChunk: () => void;
+  /** Called instead of an event for an object that is too large. */
+  readonly onTooLarge: (object: SkippedObject) => void;
+}
+
+/** Largest event in bytes. JSON can take six times the size of an object, which may be 1.5 MiB. */
+const MAX_EVENT_BYTES = 4 * 1024 * 1024;
+const MAX_DEPTH = 1000;
 
 /**
  * Reads a watch to its end. The body is cancelled when the caller stops early.
  *
- * @param what The request, for error messages.
- * @param onChunk Called whenever something arrives.
- * @throws {KubeError} With the server's status for an `ERROR` event, and for a line that is no event.
+ * @throws {KubeError} With the server's status for an `ERROR` event, and for a document that is not an event.
  */
 export async function* readWatchEvents(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  what: string,
-  onChunk: () => void,
+  body: ReadableStream<Uint8Array>,
+  { what, onChunk, onTooLarge }: WatchStreamOptions,
 ): AsyncGenerator<WatchEvent> {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  try {
-    let rest = "";
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      onChunk();
-      const lines = (rest + value).split("\n");
-      rest = lines.pop() ?? "";
-      if (rest.length > LONGEST_LINE) throw malformed(what);
-      for (const line of lines) {
-        if (line.trim() !== "") yield parseEvent(line, what);
-      }
-    }
-  } finally {
-    // The stream may have failed already; then there is nothing left to cancel.
-    await reader.cancel().catch(() => {});
+  const documents: unknown[] = [];
+  const json = new JsonReader({
+    paths: ["$"],
+    manyDocuments: true,
+    maxDepth: MAX_DEPTH,
+    maxValueBytes: MAX_EVENT_BYTES,
+    identifiedBy: ["$.object.metadata.namespace", "$.object.metadata.name"],
+    onValue: (document) => documents.push(document),
+    onTooLarge: (_place, known) => onTooLarge(known),
+  });
+  for await (const chunk of body) {
+    onChunk();
+    const failure = pushTo(json, chunk);
+    for (const document of documents.splice(0)) yield toEvent(document, what);
+    if (failure) throw malformed(what);
   }
 }
 
-function parseEvent(line: string, what: string): WatchEvent {
-  const event = parseJson(line) as { type?: unknown; object?: unknown } | null | undefined;
-  const object = event?.object;
+/** Events before the failure still count. */
+function pushTo(json: JsonReader, chunk: Uint8Array): JsonError | undefined {
+  try {
+    json.push(chunk);
+  } catch (error) {
+    if (error instanceof JsonError) return error;
+    throw error;
+  }
+}
+
+function toEvent(document: unknown, what: string): WatchEvent {
+  const { type, object } = (document ?? {}) as { type?: unknown; object?: unknown };
   if (typeof object !== "object" || object === null) throw malformed(what);
-  switch (event?.type) {
+  switch (type) {
     case "ERROR":
       throw kubeError(what, object as Status, 500);
     case "ADDED":
     case "MODIFIED":
     case "DELETED":
     case "BOOKMARK":
-      return { type: event.type, object: object as PartialObject };
+      return { type, object: object as PartialObject };
     default:
       throw malformed(what);
   }
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function malformed(what: string): KubeError {
-  return new KubeError(`Cannot ${what} as the API server sent a line that is not a watch event`, {
+  return new KubeError(`Cannot ${what} as the API server sent something that is not a watch event`, {
     status: 0,
   });
 }

@@ -190,6 +190,7 @@ Deno.test("many documents may follow each other", () => {
     ]);
   }
   assert.deepEqual(read(" ", options).values, []);
+  assert.equal(failure('{"a":1}{"a":1', { ...options, paths: ["$.a"] }), "json-malformed");
   assert.equal(failure('{"a":1}\n{"a"', options), "json-malformed");
   assert.equal(failure('{"a":1},{"b":1}', options), "json-malformed");
   assert.equal(failure("[1][2]"), "json-malformed");

@@ -13,7 +13,7 @@ const { configMaps, namespaces } = RESOURCES;
 const { signal } = new AbortController();
 const KEY = { namespace: "main", name: "web" };
 
-/** A server with a namespace `main`, a client, and the test's own hands. */
+/** A server with a namespace `main`, and a client of it. */
 async function setUp(
   { clock = systemClock, token = "token", users = new Map() }: {
     clock?: Clock;
@@ -41,7 +41,7 @@ function watchOptions(resourceVersion: string, overrides: Partial<WatchOptions> 
   return { resourceVersion, timeoutSeconds: 60, idleMs: 60_000, signal, ...overrides };
 }
 
-Deno.test("list() gives metadata only, page by page, and where a watch can begin", async () => {
+Deno.test("list() returns metadata only, page by page, and where a watch can start", async () => {
   await using setup = await setUp();
   for (const name of ["a", "b", "c"]) {
     await setup.cluster.create("configmaps", "main", sbomConfigMap({ name }));
@@ -57,6 +57,63 @@ Deno.test("list() gives metadata only, page by page, and where a watch can begin
   assert.match(second.resourceVersion, /^\d+$/);
 });
 
+/** A client of a server that answers with `answer(limit)`. */
+function clientOf(answer: (limit: number) => string) {
+  const limits: number[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, ({ url }) => {
+    const limit = Number(new URL(url).searchParams.get("limit"));
+    limits.push(limit);
+    return new Response(answer(limit));
+  });
+  const cluster = new TestCluster({ url: `http://127.0.0.1:${server.addr.port}`, token: "token" });
+  const access = cluster.access();
+  return {
+    limits,
+    client: createKubeClient({ access, clock: systemClock }),
+    [Symbol.asyncDispose]: async () => {
+      access.close();
+      cluster[Symbol.dispose]();
+      await server.shutdown();
+    },
+  };
+}
+
+Deno.test("list() asks for fewer objects when a page is too large, and fails when one object is", async () => {
+  const note = "x".repeat(1024 * 1024);
+  let objects = 20;
+  const page = (limit: number) =>
+    JSON.stringify({
+      metadata: { resourceVersion: "7", continue: "next" },
+      items: Array.from(
+        { length: Math.min(limit, objects) },
+        () => ({ metadata: { annotations: { note } } }),
+      ),
+    });
+  await using setup = clientOf((limit) => objects > 0 ? page(limit) : "x".repeat(11 * 1024 * 1024));
+  const { items, continueToken } = await setup.client.list(configMaps, { limit: 100, signal });
+  assert.deepEqual([setup.limits, items.length, continueToken], [[100, 25, 7], 7, "next"]);
+  objects = 0;
+  await assert.rejects(setup.client.list(configMaps, { limit: 3, signal }), {
+    message: "Cannot list configmaps: an object is too large",
+  });
+  assert.deepEqual(setup.limits.slice(3), [3, 1]);
+});
+
+Deno.test("list() reads lists in any order of members, and without items", async () => {
+  const lists = [
+    '{"items":[{"metadata":{"name":"a"}}],"metadata":{"resourceVersion":"7","continue":""}}',
+    '{"kind":"List","metadata":{"resourceVersion":"8"},"items":null}',
+  ];
+  await using setup = clientOf(() => lists.shift() ?? "{}");
+  const page = await setup.client.list(configMaps, { limit: 10, signal });
+  assert.deepEqual(page, {
+    items: [{ metadata: { name: "a" } }],
+    resourceVersion: "7",
+    continueToken: undefined,
+  });
+  assert.deepEqual((await setup.client.list(configMaps, { limit: 10, signal })).items, []);
+});
+
 Deno.test("list() of one namespace leaves out the others", async () => {
   await using setup = await setUp();
   const { client, server } = setup;
@@ -64,17 +121,17 @@ Deno.test("list() of one namespace leaves out the others", async () => {
     await client.create(configMaps, { namespace, name: "web" }, {}, { signal });
   }
   const { items } = await client.list(configMaps, { namespace: "default", limit: 10, signal });
-  assert.deepEqual([...items].map(({ metadata }) => metadata.namespace), ["default"]);
+  assert.deepEqual(items.map(({ metadata }) => metadata.namespace), ["default"]);
   assert.equal(server.requests.at(-1)?.path, "/api/v1/namespaces/default/configmaps");
 });
 
 Deno.test("list() of nothing is empty", async () => {
   await using setup = await setUp();
   const page = await setup.client.list(configMaps, { labelSelector: "nobody-has-this", limit: 2, signal });
-  assert.deepEqual([...page.items], []);
+  assert.deepEqual(page.items, []);
 });
 
-Deno.test("get() gives the whole object, getMetadata() all but its data", async () => {
+Deno.test("get() returns the whole object, getMetadata() its metadata", async () => {
   await using setup = await setUp();
   await setup.cluster.create("configmaps", "main", sbomConfigMap({ name: "web" }));
   const whole = await setup.client.get(configMaps, KEY, { signal });
@@ -84,7 +141,7 @@ Deno.test("get() gives the whole object, getMetadata() all but its data", async 
   assert.ok(!("binaryData" in metadata));
 });
 
-Deno.test("create() creates in a namespace, and says when the name is taken", async () => {
+Deno.test("create() creates in a namespace, and fails when the name is taken", async () => {
   await using setup = await setUp();
   await setup.client.create(configMaps, KEY, { data: { a: "b" } }, { signal });
   assert.deepEqual((await setup.cluster.get("configmaps", "main", "web"))?.data, { a: "b" });
@@ -95,7 +152,7 @@ Deno.test("create() creates in a namespace, and says when the name is taken", as
   });
 });
 
-Deno.test("ask() gives the answer to a review, and says what was refused without the question", async () => {
+Deno.test("ask() returns the status of a review, and its errors don't hold the question", async () => {
   const users = new Map([["user-token", { name: "somebody", paths: [] }]]);
   await using setup = await setUp({ users });
   const { tokenReviews } = RESOURCES;
@@ -144,14 +201,14 @@ Deno.test("apply() changes our fields only, and with a uid never creates", async
   assert.equal(await setup.cluster.get("configmaps", "main", "web"), undefined);
 });
 
-Deno.test("apply() takes over a label that somebody else has set otherwise", async () => {
+Deno.test("apply() takes over a label that another manager has set", async () => {
   await using setup = await setUp();
   await setup.cluster.create("configmaps", "main", sbomConfigMap({ name: "web", labels: { a: "1" } }));
   const applied = await setup.client.apply(configMaps, KEY, { metadata: { labels: { a: "2" } } }, { signal });
   assert.deepEqual(applied.metadata.labels, { a: "2" });
 });
 
-Deno.test("patch() removes a label, whoever set it", async () => {
+Deno.test("patch() removes a label of any manager", async () => {
   await using setup = await setUp();
   await setup.cluster.create(
     "configmaps",
@@ -183,7 +240,7 @@ Deno.test("delete() deletes only what was read", async () => {
   });
 });
 
-Deno.test("watch() gives changes and bookmarks until the server ends it", async () => {
+Deno.test("watch() yields changes and bookmarks until the server ends it", async () => {
   await using setup = await setUp();
   const { resourceVersion } = await setup.client.list(configMaps, { limit: 10, signal });
   await setup.cluster.create("configmaps", "main", sbomConfigMap({ name: "web" }));
@@ -205,7 +262,7 @@ Deno.test("watch() gives changes and bookmarks until the server ends it", async 
   assert.ok(!("binaryData" in seen[0]!.object));
 });
 
-Deno.test("watch() throws when its version is too old, as the server says it", async () => {
+Deno.test("watch() throws the server's error when its version is too old", async () => {
   await using setup = await setUp();
   await setup.cluster.create("configmaps", "main", sbomConfigMap());
   setup.server.compact();
@@ -227,7 +284,7 @@ Deno.test("watch() throws when nothing arrives for too long, though the connecti
   await failing;
 });
 
-Deno.test("watch() throws when the connection breaks off", async () => {
+Deno.test("watch() throws when the connection breaks", async () => {
   await using setup = await setUp();
   setup.server.faults.add({ fault: { kind: "drop" } });
   await assert.rejects(Array.fromAsync(setup.client.watch(namespaces, watchOptions("0"))), {
@@ -256,13 +313,13 @@ Deno.test("a request has a time limit, and ends with its signal", async () => {
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a refusal carries how long the server wants to be left alone", async () => {
+Deno.test("an error carries the server's Retry-After", async () => {
   await using setup = await setUp();
   setup.server.faults.add({ fault: { kind: "status", status: 429, retryAfterSeconds: 7 } });
   await assert.rejects(setup.client.get(configMaps, KEY, { signal }), { status: 429, retryAfterMs: 7000 });
 });
 
-Deno.test("a refused token is read again for the next request", async () => {
+Deno.test("a rejected token is read again for the next request", async () => {
   await using setup = await setUp();
   let token = "expired";
   const access: ClusterAccess = {
@@ -274,11 +331,11 @@ Deno.test("a refused token is read again for the next request", async () => {
   };
   const client = createKubeClient({ access, clock: systemClock });
   await assert.rejects(client.list(configMaps, { limit: 1, signal }), { status: 401 });
-  assert.deepEqual([...(await client.list(configMaps, { limit: 1, signal })).items], []);
+  assert.deepEqual((await client.list(configMaps, { limit: 1, signal })).items, []);
   access.close();
 });
 
-Deno.test("what is no API server is told by its own words, cut short", async () => {
+Deno.test("an answer that is not from an API server is quoted, cut short", async () => {
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => new Response(`<html>${"x".repeat(1000)}`, { status: 502 }),

@@ -20,7 +20,7 @@ function event(type: WatchEvent["type"], name: string, resourceVersion: string):
 /** The API server's answers, one per request. The last watch never ends by itself. */
 type Script = readonly (
   | { list: readonly string[]; resourceVersion?: string; next?: string }
-  | { watch: readonly WatchEvent[]; lastsMs?: number; then?: Error | "silence" }
+  | { watch: readonly WatchEvent[]; tooLarge?: string; lastsMs?: number; then?: Error | "silence" }
   | { fail: Error }
 )[];
 
@@ -53,11 +53,12 @@ async function play(script: Script, advances: readonly number[] = []) {
         };
         return Promise.resolve(page);
       },
-      watch: async function* (_resource, { resourceVersion, signal }) {
+      watch: async function* (_resource, { resourceVersion, onTooLarge, signal }) {
         story.push(`watch ${resourceVersion}`);
         const step = next();
         if (step && "fail" in step) throw step.fail;
         assert.ok(step && "watch" in step, "the script has no watch here");
+        if (step.tooLarge) onTooLarge?.({ namespace: "main", name: step.tooLarge });
         yield* step.watch;
         if (step.lastsMs !== undefined) await delay(clock, step.lastsMs, signal);
         if (step.then instanceof Error) throw step.then;
@@ -201,4 +202,14 @@ Deno.test("a reflector stops during a backoff, and leaves no timer", async () =>
   assert.deepEqual(story, ["list"]);
   assert.equal(timers, 0);
   assert.equal(synced, false);
+});
+
+Deno.test("a reflector logs an object whose event was too large, and goes on", async () => {
+  const { story, log } = await play([
+    { list: ["a"] },
+    { watch: [event("MODIFIED", "a", "11")], tooLarge: "large", then: "silence" },
+  ]);
+  assert.deepEqual(story, ["list", "+main/a", "watch 10", "+main/a"]);
+  const skipped = log.with("Watch event skipped, as its object is too large: the next list has it");
+  assert.deepEqual(skipped.map(({ fields }) => fields), [{ resource: "configmaps", object: "main/large" }]);
 });

@@ -1,8 +1,10 @@
-/** What the client's tests can't reach; all else about requests is in client_test.ts. */
+/** What the tests of client.ts can't reach. */
 import assert from "node:assert/strict";
-import { readJson, send } from "../../../lib/kube/transport.ts";
+import { readJson, readJsonUpTo, send } from "../../../lib/kube/transport.ts";
 
-/** An answer whose body never ends. */
+const { signal } = new AbortController();
+
+/** A response whose body never ends. */
 function hanging(): Response {
   return new Response(
     new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([0x7b])) }),
@@ -16,15 +18,40 @@ Deno.test("readJson() gives up when its signal aborts, though the body never end
   await assert.rejects(reading, { message: "stop" });
 });
 
-Deno.test("readJson() gives up at once when its signal has aborted before", async () => {
+Deno.test("readJson() gives up at once when its signal was aborted before", async () => {
   await assert.rejects(readJson(hanging(), AbortSignal.abort(new Error("stop"))), { message: "stop" });
 });
 
-Deno.test("readJson() reads a body to its end", async () => {
-  assert.deepEqual(await readJson(new Response('{"a":1}'), new AbortController().signal), { a: 1 });
+Deno.test("readJsonUpTo() gives up when its signal aborts, though the body never ends", async () => {
+  const controller = new AbortController();
+  const reading = readJsonUpTo(100, hanging(), controller.signal);
+  controller.abort(new Error("stop"));
+  await assert.rejects(reading, { message: "stop" });
 });
 
-Deno.test("send() gives up when its signal aborts while credentials are still being asked for", async () => {
+Deno.test("a body is read to its end, unless it is too large", async () => {
+  const body = '{"a":"é"}';
+  assert.deepEqual(await readJson(new Response(body), signal), { a: "é" });
+  assert.deepEqual(await readJsonUpTo(10, new Response(body), signal), { a: "é" });
+  let cancelled = false;
+  const endless = new ReadableStream({
+    pull: (controller) => controller.enqueue(new TextEncoder().encode("1")),
+    cancel: () => {
+      cancelled = true;
+    },
+  });
+  assert.equal(await readJsonUpTo(1000, new Response(endless), signal), undefined);
+  assert.equal(cancelled, true);
+});
+
+Deno.test("a body that is not JSON is refused without quoting it", async () => {
+  const body = '{"data":{"password":"secret" secret';
+  const isSilent = (error: unknown) => error instanceof SyntaxError && !/secret/.test(String(error.stack));
+  await assert.rejects(readJson(new Response(body), signal), isSilent);
+  await assert.rejects(readJsonUpTo(1000, new Response(body), signal), isSilent);
+});
+
+Deno.test("send() gives up when its signal aborts while it waits for credentials", async () => {
   const never = new Promise<never>(() => {});
   const access = {
     server: "https://127.0.0.1:1",
