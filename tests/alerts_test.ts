@@ -1,4 +1,4 @@
-/** The alerts name only what there is, say what to do, and fire when they should. */
+/** Checks that alerts use existing metrics, are documented, and fire when they should. */
 import assert from "node:assert/strict";
 import { ALL_OPTIONS } from "../lib/config/options.ts";
 import { type AlertScenario, needsPromtool, readRuleGroups, runPromtool } from "./fixtures/alerts.ts";
@@ -12,12 +12,12 @@ const deliveryText = await readText("docs/delivery.md");
 
 const metrics = new Map((await readDocumentedMetrics()).map((metric) => [metric.name, metric]));
 
-/** HTTP statuses that clients may get. */
+/** HTTP statuses in docs/delivery.md. */
 const statuses = [...deliveryText.matchAll(/^\| ([\d, ]+) +\|/gm)].flatMap(([, cell]) =>
   cell!.trim().split(", ")
 );
 
-/** Labels that Prometheus adds to everything that it reads. */
+/** Labels that Prometheus adds to every series. */
 const SCRAPE_LABELS = ["namespace", "pod"];
 
 Deno.test("the alerts' metrics, labels and values exist", () => {
@@ -32,8 +32,8 @@ Deno.test("the alerts' metrics, labels and values exist", () => {
         assert.ok(metric.labels.includes(label!), `${alert}: ${name} has no label ${label}`);
         for (const value of values!.split("|")) {
           const isStatus = name === "insights_remote_http_requests_total" && label === "code";
-          const known: readonly string[] = isStatus ? statuses : metric.words;
-          assert.ok(known.includes(value), `${alert}: ${label} is never ${value}`);
+          const known: readonly string[] = isStatus ? statuses : metric.terms;
+          assert.ok(known.includes(value), `${alert}: ${label} never has the value ${value}`);
         }
         matchers++;
       }
@@ -42,7 +42,7 @@ Deno.test("the alerts' metrics, labels and values exist", () => {
   assert.ok(matchers > 10);
 });
 
-Deno.test("every alert has a severity, says what happened and what to do, and has a place in the manual", () => {
+Deno.test("every alert has a severity, a summary, a description and a runbook URL", () => {
   const names = rules.map(({ alert }) => alert);
   assert.deepEqual(names, [...new Set(names)]);
   for (const { alert, labels, annotations } of rules) {
@@ -60,7 +60,7 @@ Deno.test("every alert has a heading in docs/operating.md", async () => {
   assert.deepEqual(rules.map(({ alert }) => alert).filter((alert) => !headings.includes(alert)), []);
 });
 
-Deno.test("the alerts' texts name only labels that their series have, and options that exist", () => {
+Deno.test("the alerts' texts only use labels of their series and existing options", () => {
   for (const { alert, expr, annotations } of rules) {
     const kept = /by \(([^)]*)\)/.exec(expr)?.[1]?.split(", ");
     const own = metrics.get(/insights_remote_\w+/.exec(expr)![0])!.labels;
@@ -74,13 +74,13 @@ Deno.test("the alerts' texts name only labels that their series have, and option
   }
 });
 
-Deno.test("there is a scenario for every alert", () => {
-  const tried = new Set(ALERT_SCENARIOS.map(({ alert }) => alert));
-  assert.deepEqual([...tried].sort(), rules.map(({ alert }) => alert).sort());
+Deno.test("every alert has a scenario", () => {
+  const tested = new Set(ALERT_SCENARIOS.map(({ alert }) => alert));
+  assert.deepEqual([...tested].sort(), rules.map(({ alert }) => alert).sort());
 });
 
 Deno.test({
-  ...needsPromtool("the alerts fire, and rest, in every scenario"),
+  ...needsPromtool("the alerts fire, or don't, as each scenario expects"),
   fn: async () => {
     await runPromtool(ALERT_SCENARIOS);
     const [{ alert, fires, rests }] = ALERT_SCENARIOS as [AlertScenario];

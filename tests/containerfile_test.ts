@@ -4,7 +4,7 @@ import denoJson from "../deno.json" with { type: "json" };
 import { buildConfig } from "../lib/config/config.ts";
 import { readValues } from "../lib/config/read.ts";
 import { needsCommands } from "./fixtures/commands.ts";
-import { assignmentsOf, isLetIn, parseContainerfile } from "./fixtures/containerfile.ts";
+import { assignmentsOf, isIncluded, parseContainerfile } from "./fixtures/containerfile.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const readText = (path: string) => Deno.readTextFile(new URL(path, ROOT));
@@ -66,12 +66,12 @@ Deno.test("the build context has exactly the files that are copied", async () =>
   for await (const { name } of Deno.readDir(ROOT)) present.add(name);
   for await (const { name } of Deno.readDir(new URL("docs/", ROOT))) present.add(`docs/${name}`);
   for (const path of sources) assert.ok(present.has(path), `${path} does not exist`);
-  const letIn = [...present].filter((name) => isLetIn(ignoreText, name));
+  const letIn = [...present].filter((name) => isIncluded(ignoreText, name));
   assert.deepEqual(letIn.sort(), sources.sort());
   for (const path of [".git/config", ".env", "dist/insights-remote", "tests/demo/main.ts"]) {
-    assert.equal(isLetIn(ignoreText, path), false, path);
+    assert.equal(isIncluded(ignoreText, path), false, path);
   }
-  assert.equal(isLetIn(ignoreText, "lib/kube/client.ts"), true);
+  assert.equal(isIncluded(ignoreText, "lib/kube/client.ts"), true);
 });
 
 Deno.test("the build context has every file that the program imports", async () => {
@@ -83,7 +83,7 @@ Deno.test("the build context has every file that the program imports", async () 
   const graph = JSON.parse(new TextDecoder().decode(stdout)) as { modules: { specifier: string }[] };
   const own = graph.modules.map(({ specifier }) => specifier).filter((url) => url.startsWith(ROOT.href));
   assert.ok(own.length > 30);
-  const missing = own.filter((url) => !isLetIn(ignoreText, url.slice(ROOT.href.length)));
+  const missing = own.filter((url) => !isIncluded(ignoreText, url.slice(ROOT.href.length)));
   assert.deepEqual(missing, []);
 });
 
