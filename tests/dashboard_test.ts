@@ -1,4 +1,4 @@
-/** Holds the Grafana dashboard to the metrics that there are, and to what Grafana can show. */
+/** Checks that the Grafana dashboard is valid and shows the program's metrics. */
 import assert from "node:assert/strict";
 import { parser } from "@prometheus-io/lezer-promql";
 import { type DocumentedMetric, readDocumentedMetrics } from "./fixtures/documented_metrics.ts";
@@ -40,27 +40,27 @@ const dashboard: Dashboard = JSON.parse(
 const metrics = await readDocumentedMetrics();
 const targets = dashboard.panels.flatMap(({ targets = [] }) => targets);
 
-/** Labels that Prometheus gives to every series of a target. */
+/** Labels that Prometheus adds to every series. */
 const TARGET_LABELS = ["job", "instance"];
 const GRID_COLUMNS = 24;
 
-/** What an expression is made of. */
+/** The names in a PromQL expression. */
 interface Query {
   readonly metrics: readonly string[];
   /** Labels of matchers and groupings. */
   readonly labels: readonly string[];
-  /** Labels of groupings alone, which are what a legend can tell. */
+  /** Labels of groupings only, which a legend can use. */
   readonly grouping: readonly string[];
 }
 
-/** @throws {AssertionError} For an expression that Prometheus would not take. */
+/** @throws {AssertionError} If the expression is not valid PromQL. */
 function parseQuery(expression: string): Query {
-  // Grafana puts a duration in its place.
+  // Grafana replaces it with a duration.
   const text = expression.replaceAll("$__rate_interval", "5m");
   const found = { metrics: [] as string[], labels: [] as string[], grouping: [] as string[] };
   parser.parse(text).iterate({
     enter({ name, from, to, type, node }) {
-      assert.ok(!type.isError, `${expression}: wrong at ${from}`);
+      assert.ok(!type.isError, `${expression}: invalid at ${from}`);
       const part = text.slice(from, to);
       if (name === "Identifier" && node.parent?.name === "VectorSelector") found.metrics.push(part);
       if (name !== "LabelName") return;
@@ -71,28 +71,28 @@ function parseQuery(expression: string): Query {
   return found;
 }
 
-/** The metric that a series belongs to: histograms have several. */
+/** The metric of a series; a histogram has several series. */
 function metricOf(series: string): DocumentedMetric {
   const histogram = metrics.find(({ name, type }) =>
     type === "histogram" && [`${name}_bucket`, `${name}_sum`, `${name}_count`].includes(series)
   );
   if (histogram) return { ...histogram, labels: [...histogram.labels, "le"] };
   const metric = metrics.find(({ name, type }) => name === series && type !== "histogram");
-  return metric ?? assert.fail(`${series} is no metric of the program`);
+  return metric ?? assert.fail(`${series} is not a metric of the program`);
 }
 
-Deno.test("parseQuery() finds metrics and labels, and refuses what is no PromQL", () => {
+Deno.test("parseQuery() finds metrics and labels, and rejects invalid PromQL", () => {
   assert.deepEqual(parseQuery('sum by (a) (rate(m{b=~"$x", c="y"}[$__rate_interval]))'), {
     metrics: ["m"],
     labels: ["a", "b", "c"],
     grouping: ["a"],
   });
-  for (const wrong of ["sum by (a) (m", "rate(m[5m)", "m{a=b}", "m +", "m m"]) {
-    assert.throws(() => parseQuery(wrong), assert.AssertionError, wrong);
+  for (const invalid of ["sum by (a) (m", "rate(m[5m)", "m{a=b}", "m +", "m m"]) {
+    assert.throws(() => parseQuery(invalid), assert.AssertionError, invalid);
   }
 });
 
-Deno.test("every expression of the dashboard is PromQL about metrics and labels that there are", () => {
+Deno.test("every expression is valid PromQL with existing metrics and labels", () => {
   assert.ok(targets.length >= 18);
   for (const { expr } of targets) {
     const query = parseQuery(expr);
@@ -103,19 +103,19 @@ Deno.test("every expression of the dashboard is PromQL about metrics and labels 
   }
 });
 
-Deno.test("counters are shown as rates or increases, and gauges as they are", () => {
+Deno.test("counters are shown as rates or increases, gauges as values", () => {
   for (const { expr } of targets) {
     const { type } = metricOf(parseQuery(expr).metrics[0]!);
     assert.equal(/\b(?:rate|increase)\(/.test(expr), type !== "gauge", expr);
   }
 });
 
-Deno.test("legends tell labels that are left after grouping", () => {
+Deno.test("legends use exactly the labels that are left after grouping", () => {
   for (const { expr, legendFormat } of targets) {
-    const told = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label!);
+    const used = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label!);
     const { grouping } = parseQuery(expr);
-    assert.deepEqual(told.filter((label) => !grouping.includes(label)), [], expr);
-    assert.deepEqual(grouping.filter((label) => label !== "le" && !told.includes(label)), [], expr);
+    assert.deepEqual(used.filter((label) => !grouping.includes(label)), [], expr);
+    assert.deepEqual(grouping.filter((label) => label !== "le" && !used.includes(label)), [], expr);
   }
 });
 
@@ -125,7 +125,7 @@ Deno.test("every metric of docs/metrics.md is on the dashboard", () => {
   assert.deepEqual(metrics.map(({ name }) => name).filter((name) => !shown.has(name)), []);
 });
 
-Deno.test("every query asks the data source that is chosen, for the jobs and instances that are chosen", () => {
+Deno.test("every query uses the selected data source, jobs and instances", () => {
   const [source, ...variables] = dashboard.templating.list;
   assert.deepEqual([source?.name, source?.type, source?.query], ["datasource", "datasource", "prometheus"]);
   assert.deepEqual(variables.map(({ name }) => name), TARGET_LABELS);
@@ -142,13 +142,13 @@ Deno.test("every query asks the data source that is chosen, for the jobs and ins
   }
 });
 
-Deno.test("the dashboard can be imported beside others: a fixed uid, and no number of some Grafana's own", () => {
+Deno.test("the dashboard can be imported: it has a fixed uid and no id", () => {
   assert.equal(dashboard.uid, "insights-remote");
   assert.equal(dashboard.id, undefined);
   assert.ok(dashboard.schemaVersion >= 39);
 });
 
-Deno.test("panels have different ids, letters for their queries, and a place of their own", () => {
+Deno.test("panels have unique ids, titles and query letters, and do not overlap", () => {
   const { panels } = dashboard;
   assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
   assert.equal(new Set(panels.map(({ title }) => title)).size, panels.length);
@@ -158,13 +158,13 @@ Deno.test("panels have different ids, letters for their queries, and a place of 
   for (const [index, { title, gridPos: a }] of panels.entries()) {
     assert.ok(a.x >= 0 && a.w > 0 && a.h > 0 && a.x + a.w <= GRID_COLUMNS, title);
     for (const { title: other, gridPos: b } of panels.slice(index + 1)) {
-      const isApart = a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y;
-      assert.ok(isApart, `${title} and ${other} overlap`);
+      const areSeparate = a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y;
+      assert.ok(areSeparate, `${title} and ${other} overlap`);
     }
   }
 });
 
-Deno.test("the dashboard's rows are those of the program's parts", () => {
+Deno.test("the dashboard has a row for each part of the program", () => {
   const rows = dashboard.panels.filter(({ type }) => type === "row").map(({ title }) => title);
   assert.deepEqual(rows, ["Delivery", "ConfigMaps and tokens", "Posts", "Health", "Dependency-Track"]);
 });

@@ -1,4 +1,4 @@
-/** Holds the documents to the program: what they name exists, and what exists is named. */
+/** Checks that the documents match the program. */
 import assert from "node:assert/strict";
 import { ALL_OPTIONS } from "../lib/config/options.ts";
 import { createMetrics, type GaugeName, GAUGES } from "../lib/metrics.ts";
@@ -8,7 +8,7 @@ import { TestApp } from "./routes/fixture.ts";
 import { documentUrl, postingText } from "./tools/docs.ts";
 import { FAILURES } from "./tools/openapi/failures.ts";
 
-Deno.test("docs/metrics.md names every metric with its type and labels, and no other", async () => {
+Deno.test("docs/metrics.md lists exactly the program's metrics, with types and labels", async () => {
   const documented = (await readDocumentedMetrics()).map(({ name, type, labels }) =>
     [name, type, labels] as const
   );
@@ -46,10 +46,10 @@ const DOCUMENTS = [
   "manifests/README.md",
 ];
 
-Deno.test("documents name no variable that isn't one of the program's", async () => {
-  const ofClients = ["INSIGHTS_TOKEN", "INSIGHTS_TOKEN_FILE", "INSIGHTS_URL"];
-  const known = [...ALL_OPTIONS.map(({ env }) => env), ...ofClients];
-  let named = 0;
+Deno.test("documents only name existing variables", async () => {
+  const clientVariables = ["INSIGHTS_TOKEN", "INSIGHTS_TOKEN_FILE", "INSIGHTS_URL"];
+  const known = [...ALL_OPTIONS.map(({ env }) => env), ...clientVariables];
+  let count = 0;
   for (const document of DOCUMENTS) {
     const text = await Deno.readTextFile(new URL(`../${document}`, import.meta.url));
     for (
@@ -58,13 +58,13 @@ Deno.test("documents name no variable that isn't one of the program's", async ()
       )
     ) {
       assert.ok(known.includes(name!), `${document}: ${name}`);
-      named++;
+      count++;
     }
   }
-  assert.ok(named > 20);
+  assert.ok(count > 20);
 });
 
-Deno.test("docs/delivery.md tells the limits' defaults as they are", async () => {
+Deno.test("docs/delivery.md has the limits' actual defaults", async () => {
   const text = await Deno.readTextFile(new URL("../docs/delivery.md", import.meta.url));
   const rows = [...text.matchAll(/^\| [^|]*\| `([A-Z_]+)` *\| ([\d,]+)( MiB| s)? *\|/gm)];
   assert.ok(rows.length >= 10, `${rows.length}`);
@@ -75,25 +75,25 @@ Deno.test("docs/delivery.md tells the limits' defaults as they are", async () =>
   }
 });
 
-Deno.test("docs/posting.md has the tables that come from code (`deno task docs` writes them again)", async () => {
-  const isInStep = await Deno.readTextFile(documentUrl("posting.md")) === await postingText();
-  assert.ok(isInStep, "docs/posting.md is out of date: run `deno task docs`");
+Deno.test("docs/posting.md has the generated tables (`deno task docs` writes them)", async () => {
+  const isCurrent = await Deno.readTextFile(documentUrl("posting.md")) === await postingText();
+  assert.ok(isCurrent, "docs/posting.md is out of date: run `deno task docs`");
 });
 
-Deno.test("docs/posting.md shows an answer with warnings as it is", async () => {
+Deno.test("docs/posting.md shows an actual response with warnings", async () => {
   const markdown = await Deno.readTextFile(documentUrl("posting.md"));
   const [, example = ""] = /^```json\n(.*?)^```$/ms.exec(markdown) ?? [];
   const response = await new TestApp().send("POST /problems", { body: [{ identifier: "i", data: "{}" }] });
   assert.deepEqual(JSON.parse(example), await response.json());
 });
 
-Deno.test("docs/posting.md mounts the token where the Secret and its key are named so", async () => {
+Deno.test("docs/posting.md has the path of the token, with the names of the Secret and its key", async () => {
   const markdown = await Deno.readTextFile(documentUrl("posting.md"));
   const paths = new Set(markdown.match(/\/var\/run\/secrets\/lagoon\/dynamic\/[\w\/-]+/g));
   assert.deepEqual([...paths], [`/var/run/secrets/lagoon/dynamic/${TOKEN_SECRET.name}/${TOKEN_SECRET.key}`]);
 });
 
-Deno.test("docs/delivery.md has a line for every status that a client may get", async () => {
+Deno.test("docs/delivery.md has a row for every status that a client may get", async () => {
   const markdown = await Deno.readTextFile(documentUrl("delivery.md"));
   const rows = [...markdown.matchAll(/^\| (\d{3}(?:, \d{3})*) +\|/gm)].flatMap(([, codes]) =>
     codes!.split(", ")

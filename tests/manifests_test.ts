@@ -1,4 +1,4 @@
-/** Holds the manifests to the program: what they set is what it reads, and what they open is where it listens. */
+/** Checks that the manifests match the program: its options, ports, probes and permissions. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import denoJson from "../deno.json" with { type: "json" };
@@ -26,14 +26,14 @@ type Rule = { readonly ports: readonly { readonly port: string | number }[] };
 const README = await Deno.readTextFile(new URL("../manifests/README.md", import.meta.url));
 const DRAIN_BROKER_SECONDS = 2;
 
-/** What the command in the README puts into the Secret, with values that stand for real ones. */
+/** The Secret that the README's command creates, with placeholders replaced. */
 const SECRET = new Map(
   [...README.matchAll(/--from-literal=(\w+)=(\S+)/g)].map(([, key, value]) =>
     [key!, /^['"]/.test(value!) ? "something nobody can guess" : value!] as const
   ),
 );
 
-/** The configuration that the program makes from a Deployment's variables. */
+/** The program's configuration, read from the Deployment's environment variables. */
 function configOf(objects: readonly RenderedObject[]): Config {
   const env = new Map([["KUBERNETES_SERVICE_HOST", "10.0.0.1"], ["HOSTNAME", "insights-remote-0"]]);
   for (const { name, value, valueFrom } of variablesOf(objects)) {
@@ -44,7 +44,7 @@ function configOf(objects: readonly RenderedObject[]): Config {
   return buildConfig(readValues([], read).values, read);
 }
 
-/** What only the component for Dependency-Track grants. */
+/** End of the permission that only the component for Dependency-Track grants. */
 const SITE_SECRET = " lagoon-env";
 
 const isPartOf = (part: Record<string, string>, whole: Record<string, string> = {}) =>
@@ -60,7 +60,7 @@ for (const variant of VARIANTS) {
       fn: async () => await check(await render(variant)),
     });
 
-  test("each variable is an option, is set once, and secrets come from the Secret", (objects) => {
+  test("each variable is an option and is set once; secrets come from the Secret", (objects) => {
     const variables = variablesOf(objects);
     const names = variables.map(({ name }) => name);
     assert.deepEqual(names, [...new Set(names)]);
@@ -74,16 +74,16 @@ for (const variant of VARIANTS) {
     }
   });
 
-  test("the program takes its variables, with the Secret of the README", (objects) => {
+  test("the program accepts its variables, with the Secret from the README", (objects) => {
     const config = configOf(objects);
     assert.equal(config.broker.enabled, variant !== "overlays/development");
     assert.equal(config.leaderElection.enabled, variant.startsWith("overlays/production"));
     assert.equal(config.broker.tls?.verify, variant.startsWith("overlays/production") ? true : undefined);
-    // Where there are metrics, they are for Prometheus alone.
+    // With TLS, the metrics need a token.
     assert.equal(config.metrics?.tls !== undefined, variant === "overlays/production_monitored");
   });
 
-  test("the container's ports are those on which the program listens", (objects) => {
+  test("the container's ports are the ports on which the program listens", (objects) => {
     const { web, health, metrics } = configOf(objects);
     const expected = {
       http: web.port,
@@ -93,7 +93,7 @@ for (const variant of VARIANTS) {
     assert.deepEqual(Object.fromEntries(portsOf(objects)), expected);
   });
 
-  test("probes ask the health endpoint, at paths that it has", async (objects) => {
+  test("probes use existing paths of the health endpoint", async (objects) => {
     const app = createHealthApp({}, {});
     const container = containerOf(objects);
     const paths = { startupProbe: "/healthz", livenessProbe: "/healthz", readinessProbe: "/readyz" };
@@ -103,7 +103,7 @@ for (const variant of VARIANTS) {
     }
   });
 
-  test("there is time for an orderly end", (objects) => {
+  test("the grace period is long enough for an orderly shutdown", (objects) => {
     const { delayMs, graceMs } = configOf(objects).shutdown;
     const seconds = at<number>(
       only(objects, "Deployment"),
@@ -113,12 +113,12 @@ for (const variant of VARIANTS) {
     assert.ok(seconds >= (delayMs + graceMs) / 1000 + DRAIN_BROKER_SECONDS, `${seconds}`);
   });
 
-  test("one replica, or several with leader election", (objects) => {
+  test("leader election is enabled exactly when there are several replicas", (objects) => {
     const replicas = at<number>(only(objects, "Deployment"), "spec.replicas");
     assert.equal(replicas > 1, configOf(objects).leaderElection.enabled);
   });
 
-  test("all that selects pods selects the Deployment's", (objects) => {
+  test("all pod selectors select the Deployment's pods", (objects) => {
     const labels = at<Record<string, string>>(
       only(objects, "Deployment"),
       "spec.template.metadata.labels",
@@ -136,7 +136,7 @@ for (const variant of VARIANTS) {
     }
   });
 
-  test("Services lead to ports of the container, and sites find theirs at port 80", (objects) => {
+  test("Services use ports of the container, and sites can post to port 80", (objects) => {
     const ports = portsOf(objects);
     for (const service of ofKind(objects, "Service")) {
       for (const { targetPort } of at<{ targetPort: string }[]>(service, "spec.ports")) {
@@ -149,7 +149,7 @@ for (const variant of VARIANTS) {
     assert.deepEqual(at(sites, "spec.ports"), [{ name: "http", port: 80, targetPort: "http" }]);
   });
 
-  test("network policies open the ports for posts and metrics, and the way to DNS, API server and broker", (objects) => {
+  test("network policies allow ingress for posts and metrics, and egress to DNS, API server and broker", (objects) => {
     const { broker, metrics } = configOf(objects);
     const policies = ofKind(objects, "NetworkPolicy");
     const opened = (direction: string) =>
@@ -161,7 +161,7 @@ for (const variant of VARIANTS) {
     }
   });
 
-  test("the ServiceAccount's token is mounted for this pod only, and nothing that can be written to", (objects) => {
+  test("the ServiceAccount's token is mounted in this pod only, and no volume is writable", (objects) => {
     assert.equal(at(only(objects, "ServiceAccount"), "automountServiceAccountToken"), false);
     const pod = at(only(objects, "Deployment"), "spec.template.spec");
     assert.equal(at(pod, "automountServiceAccountToken"), true);
@@ -170,7 +170,7 @@ for (const variant of VARIANTS) {
     assert.equal(at(containerOf(objects), "securityContext.readOnlyRootFilesystem"), true);
   });
 
-  test("the ServiceAccount's rights are those of docs/security.md, as far as they are needed here", async (objects) => {
+  test("the ServiceAccount has exactly the permissions in docs/security.md that this variant needs", async (objects) => {
     const { leaderElection, metrics, scanner } = configOf(objects);
     const needed = (await documentedPermissions()).filter((line) =>
       (leaderElection.enabled || !line.includes(" leases.")) && (metrics || !line.includes("reviews.")) &&
@@ -179,7 +179,7 @@ for (const variant of VARIANTS) {
     assert.deepEqual(permissions(boundRules(objects)), needed);
   });
 
-  test("no Secret and no namespace is among the objects, and all lie in the namespace lagoon", (objects) => {
+  test("all objects are in the namespace lagoon, and none is a Secret or a Namespace", (objects) => {
     const clusterWide = ["ClusterRole", "ClusterRoleBinding"];
     for (const { kind, metadata } of objects) {
       assert.ok(kind !== "Secret" && kind !== "Namespace", kind);
@@ -188,7 +188,7 @@ for (const variant of VARIANTS) {
   });
 }
 
-/** The rules of all roles that are bound to the program's ServiceAccount. */
+/** The rules of all roles bound to the program's ServiceAccount. */
 function boundRules(objects: readonly RenderedObject[]): PolicyRule[] {
   const account = only(objects, "ServiceAccount").metadata;
   return objects.filter(({ kind }) => kind.endsWith("RoleBinding")).flatMap((binding) => {
@@ -203,7 +203,7 @@ function boundRules(objects: readonly RenderedObject[]): PolicyRule[] {
 const identity = ({ name, namespace }: RenderedObject["metadata"]) => ({ name, namespace });
 
 Deno.test({
-  ...needsKustomize("the image is that of this version"),
+  ...needsKustomize("the image has this version"),
   fn: async () => {
     for (const variant of ["base", "overlays/production"]) {
       const image = `uselagoon/insights-remote:${denoJson.version}`;
@@ -213,7 +213,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsKustomize("the command in manifests/README.md makes the Secret that the Deployment needs"),
+  ...needsKustomize("the command in manifests/README.md creates the Secret that the Deployment needs"),
   fn: async () => {
     const references = variablesOf(await render("base")).flatMap(({ valueFrom }) =>
       valueFrom ? [valueFrom.secretKeyRef] : []
@@ -225,7 +225,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsKustomize("the ServiceMonitor finds the metrics' Service and its port"),
+  ...needsKustomize("the ServiceMonitor selects the metrics Service and its port"),
   fn: async () => {
     const objects = await render("overlays/production_monitored");
     const monitor = only(objects, "ServiceMonitor");
@@ -239,7 +239,9 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsKustomize("the build scanner's component turns it on, and grants what docs/security.md says"),
+  ...needsKustomize(
+    "the build scanner's component enables it and grants the permissions in docs/security.md",
+  ),
   fn: async () => {
     assert.match(README, /`components: \[\.\.\/\.\.\/components\/build_scanner\]`/);
     const objects = await renderOwn(
@@ -250,14 +252,16 @@ Deno.test({
       !line.includes("reviews.") && !line.endsWith(SITE_SECRET)
     );
     assert.deepEqual(permissions(boundRules(objects)), needed);
-    // Whoever doesn't name it gets none of its rights.
+    // Without the component its permissions are not granted.
     const rules = permissions(boundRules(await render("overlays/production")));
     assert.deepEqual(rules.filter((line) => line.endsWith(" pods")), []);
   },
 });
 
 Deno.test({
-  ...needsKustomize("the overlay that docs/dependency_track.md shows turns it on, and grants a site's key"),
+  ...needsKustomize(
+    "the overlay in docs/dependency_track.md enables the integration and grants access to sites' keys",
+  ),
   fn: async () => {
     const document = await Deno.readTextFile(new URL("../docs/dependency_track.md", import.meta.url));
     const objects = await renderOwn(/```yaml\n([^]*?)```/.exec(document)?.[1] ?? "");
@@ -273,7 +277,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsKustomize("the patch that docs/dependency_track.md shows mounts the CA where its option names it"),
+  ...needsKustomize("the patch in docs/dependency_track.md mounts the CA at the path of its option"),
   fn: async () => {
     const document = await Deno.readTextFile(new URL("../docs/dependency_track.md", import.meta.url));
     const [overlay = "", patch = ""] = [...document.matchAll(/```yaml\n([^]*?)```/g)].map(([, text]) => text);
@@ -296,7 +300,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsKustomize("the overlay that manifests/README.md shows renders into its own namespace"),
+  ...needsKustomize("the overlay in manifests/README.md renders into its own namespace"),
   fn: async () => {
     const example = /```yaml\n([^]*?)```/.exec(README)?.[1] ?? "";
     const objects = await renderOwn(example);

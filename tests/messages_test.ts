@@ -12,7 +12,7 @@ const ENVIRONMENT = {
   environmentName: "main",
 };
 
-/** The shapes as both sides agreed on them, byte for byte. */
+/** The wire format of each message (docs/protocol.md, "Messages"). */
 const SHAPES = {
   facts: '{"environment":3,"projectName":"proj","environmentName":"main","facts":[{"environment":"3",' +
     '"projectName":"proj","environmentName":"main","name":"n","value":"v","source":"s","description":"d",' +
@@ -41,14 +41,14 @@ function withLabels(labels: Record<string, string>): InsightsConfigMap {
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** One shape with one change, which the handler must not get to see. */
+/** Checks that the handler's rules reject a message with one change. */
 function assertRefused(rule: string, shape: string, before: string, after: string): void {
   assert(shape.includes(before), `${before} is not in ${shape}`);
   const message = new RegExp(`rule is broken: ${rule.replace(/[[\].*]/g, "\\$&")}`);
   assert.throws(() => assertAcceptable(encode(shape.replace(before, after))), { message });
 }
 
-Deno.test("Messages are the agreed shapes, byte for byte", () => {
+Deno.test("messages have the documented format, byte for byte", () => {
   const messages: [InsightsMessage, string][] = [
     [deleteFactsMessage(ENVIRONMENT, "drush_pml"), SHAPES.deleteFacts],
     [deleteProblemsMessage(ENVIRONMENT, "Shipshape"), SHAPES.deleteProblems],
@@ -60,7 +60,7 @@ Deno.test("Messages are the agreed shapes, byte for byte", () => {
   for (const shape of Object.values(SHAPES)) assertAcceptable(encode(shape));
 });
 
-Deno.test("Requests and ConfigMaps of every known producer become the agreed shapes, byte for byte", async () => {
+Deno.test("requests of every known client become messages of the documented format, byte for byte", async () => {
   const fact = '{"name":"n","value":"v","source":"s","description":"d","category":"c"}';
   const problem = '{"identifier":"i","version":"1","source":"Shipshape","data":"{}","severity":"HIGH"}';
   const app = new TestApp();
@@ -75,7 +75,7 @@ Deno.test("Requests and ConfigMaps of every known producer become the agreed sha
   );
 });
 
-Deno.test("Labels, annotations and data of a ConfigMap are passed on as they are", () => {
+Deno.test("labels, annotations and data of a ConfigMap are sent unchanged", () => {
   const labels = {
     ...CONFIG_MAP.metadata.labels,
     "lagoon.sh/project": "kit",
@@ -94,7 +94,7 @@ Deno.test("Labels, annotations and data of a ConfigMap are passed on as they are
   assert.equal(new TextDecoder().decode(encodeMessage(message)), text);
 });
 
-Deno.test("Poison 1, neither payload nor binaryPayload: known to the rules, and never made", () => {
+Deno.test("poison 1, neither payload nor binaryPayload: the rules reject it, and the program never sends it", () => {
   const rule = "poison 1";
   const binary = '"binaryPayload":{"nginx.cyclonedx.json.gz":"H4sI"}';
   assertRefused(rule, SHAPES.configMap, binary, '"binaryPayload":null');
@@ -106,7 +106,7 @@ Deno.test("Poison 1, neither payload nor binaryPayload: known to the rules, and 
   }
 });
 
-Deno.test("Poison 2, the label insightsType: known to the rules, and never made", () => {
+Deno.test("poison 2, the label insightsType: the rules reject it, and the program never sends it", () => {
   for (const type of ["sbom", "image", "direct"]) {
     assertRefused("poison 2", SHAPES.configMap, '"sbom-gz"', `"${type}"`);
     assertRefused("poison 2", SHAPES.facts, "{", `{"labels":{"lagoon.sh/insightsType":"${type}"},`);
@@ -118,7 +118,7 @@ Deno.test("Poison 2, the label insightsType: known to the rules, and never made"
   }
 });
 
-Deno.test("Poison 3, a foreign type without payload: known to the rules, and never made", async () => {
+Deno.test("poison 3, an unknown type without payload: the rules reject it, and the program never sends it", async () => {
   for (const type of ["anything", "", "facts"]) {
     assertRefused("poison 3", SHAPES.facts, '"type":"direct.facts"', `"type":"${type}"`);
     const app = new TestApp();
@@ -126,14 +126,14 @@ Deno.test("Poison 3, a foreign type without payload: known to the rules, and nev
     assert.equal((await app.send("POST /facts", { body })).status, 200);
     assertAcceptable(app.publisher.messages[0]!.body);
   }
-  // A ConfigMap whose type says direct would be decoded as something that it isn't.
+  // The handler would decode a ConfigMap of type `direct.…` as facts or problems.
   for (const type of ["direct.facts", "direct.delete.problems", "direct.", "other"]) {
     const configMap = withLabels({ ...CONFIG_MAP.metadata.labels, "insights.lagoon.sh/type": type });
     assert.throws(() => configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
   }
 });
 
-Deno.test("Whatever a client posts, what is published keeps to the handler's rules", async () => {
+Deno.test("messages follow the handler's rules, whatever a client posts", async () => {
   const values = [null, "", "x", "\ud800", "😀".repeat(400), 0, -1, 1.5, true, [], {}, ["x"], { a: 1 }];
   const fields = ["environment", "projectName", "name", "value", "source", "type", "service", "labels"];
   const problemFields = ["environment", "identifier", "data", "severity", "severityScore", "links", "type"];
