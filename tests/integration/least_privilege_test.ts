@@ -294,7 +294,9 @@ describeSuite(factory("with the chart's role"), (test) => {
     await using _program = run({ token, log, configMaps: { burnAfterReading: true } });
     const isAboutUs = ({ fields }: LogLine) => String(fields["object"]).startsWith(`${namespace}/`);
     await log.until((line) => isAboutUs(line) && line.message === "ConfigMap refused", 2);
-    await log.until((line) => isAboutUs(line) && line.message === "Secret of that name is somebody else's");
+    await log.until((line) =>
+      isAboutUs(line) && line.message === "Secret with the token Secret's name is not ours"
+    );
     await cluster.until("configmaps", namespace, "good", (object) => object === undefined);
     assert.equal(log.with("Events are forbidden: no more are written").length, 1);
     assert.deepEqual(log.lines.filter(({ message }) => /not written|interrupted|failed/.test(message)), []);

@@ -11,7 +11,7 @@ const NOW = 1_800_000_000;
 
 const verify = createVerifier({ secrets: SECRETS, clock: { now: () => NOW * 1000 } });
 
-/** What an attacker can have seen: good tokens of several environments and secrets, one of them expired. */
+/** Tokens that an attacker may have seen, of several environments and secrets; one has expired. */
 const VALID = [
   ...SECRETS.map((secret) => issueToken(secret, ENVIRONMENT)),
   issueToken("the current secret", { ...ENVIRONMENT, namespace: "victim", projectName: "é\u2028<>" }),
@@ -22,7 +22,7 @@ const valid = new Set(VALID);
 
 type Mutation = (token: string) => string;
 
-/** A place in a text of any length, as a part of it. */
+/** A position in a text, as a fraction of its length. */
 const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const at = (text: string, where: number) => Math.floor(where * text.length);
 
@@ -38,7 +38,7 @@ const value = fc.oneof(
 );
 const field = fc.constantFrom("alg", "typ", "crit", "kid", "jwk", "exp", "nbf", ...Object.keys(CLAIMS));
 
-/** Changes one of the three segments, where there are as many. */
+/** Changes one of the three parts, if the token has it. */
 function onSegment(which: number, change: (segment: string) => string): Mutation {
   return (token) => token.split(".").map((text, i) => i === which ? change(text) : text).join(".");
 }
@@ -88,7 +88,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.tuple(fc.constantFrom(" ", "\n", "=", "==", ".", "A", "\0"), fc.boolean()).map(
     ([text, after]): Mutation => (token) => after ? token + text : text + token,
   ),
-  // The last character of a segment, where bits are to spare.
+  // The last character of a part, which may have unused bits.
   fc.tuple(index, character).map(([which, c]) => onSegment(which, (text) => text.slice(0, -1) + c)),
   // Bytes and segments.
   fc.tuple(index, place, fc.nat({ max: 7 })).map(([which, where, bit]) =>
@@ -119,7 +119,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.tuple(index, fc.constantFrom(" ", "\n", "\ufeff", "\0")).map(([which, space]) =>
     onSegment(which, (text) => segment(Buffer.from(text, "base64url").toString() + space))
   ),
-  // Other contents, and keys of the attacker's own.
+  // Other contents, and keys of the attacker.
   fc.tuple(index, field, value).map(([which, name, content]) =>
     onSegment(which, (text) => setField(text, name, content))
   ),

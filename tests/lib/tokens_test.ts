@@ -46,7 +46,7 @@ Deno.test("issueToken() writes header and claims as the Go remote does, byte for
   );
 });
 
-Deno.test("issueToken() signs with HMAC-SHA-256, also with secrets of odd lengths", () => {
+Deno.test("issueToken() signs with HMAC-SHA-256, with secrets of any length", () => {
   for (const secret of ["x", SECRET, "sécret ".repeat(40)]) {
     assert.equal(issueToken(secret, ENVIRONMENT), sign(HEADER, CLAIMS, { secret }), secret);
   }
@@ -59,14 +59,14 @@ Deno.test("issueToken() escapes what Go's JSON encoder escapes", async () => {
   assert.equal((await verify(token)).projectName, "a<b>&\u2028\u2029é");
 });
 
-Deno.test("An empty secret neither signs nor verifies, and without a secret nothing is verified", () => {
+Deno.test("an empty secret neither signs nor verifies, and without a secret nothing is verified", () => {
   assert.throws(() => issueToken("", ENVIRONMENT), TypeError);
   for (const secrets of [[], [""], [SECRET, ""]]) {
     assert.throws(() => createVerifier({ secrets, clock: CLOCK }), TypeError);
   }
 });
 
-Deno.test("What we issue verifies with another implementation, and what that issues verifies with us", async () => {
+Deno.test("our tokens verify with jose, and jose's tokens verify here", async () => {
   for (const secret of [SECRET, "sécret ".repeat(40)]) {
     const ours = createVerifier({ secrets: [secret], clock: CLOCK });
     for (const projectName of ["proj", "", "a<b>&\u2028é日本😀", "x".repeat(4000)]) {
@@ -81,7 +81,7 @@ Deno.test("What we issue verifies with another implementation, and what that iss
   }
 });
 
-Deno.test("Tokens of the current and the previous secret are accepted, and of no other", async () => {
+Deno.test("tokens of the current and the previous secret are accepted, and no others", async () => {
   const secrets = ["the new secret", "the old secret"];
   const verifier = createVerifier({ secrets, clock: CLOCK });
   for (const secret of secrets) {
@@ -90,13 +90,13 @@ Deno.test("Tokens of the current and the previous secret are accepted, and of no
   assert.equal((await refusal(issueToken("a third secret", ENVIRONMENT), verifier)).code, "token-signature");
 });
 
-Deno.test("Good tokens are accepted in every form that they may have", async () => {
+Deno.test("good tokens are accepted in every form", async () => {
   const tokens: Readonly<Record<string, string>> = {
     "ours": issueToken(SECRET, ENVIRONMENT),
     "no typ": sign({ alg: "HS256" }, CLAIMS),
     "typ in lower case, and in another order": sign({ typ: "jwt", alg: "HS256" }, CLAIMS),
-    "header fields that we don't know": sign({ ...HEADER, kid: "1", jwk: { alg: "none" } }, CLAIMS),
-    "claims that we don't know": sign(HEADER, { ...CLAIMS, iat: "x", aud: [{ a: 1 }] }),
+    "unknown header fields": sign({ ...HEADER, kid: "1", jwk: { alg: "none" } }, CLAIMS),
+    "unknown claims": sign(HEADER, { ...CLAIMS, iat: "x", aud: [{ a: 1 }] }),
     "white space within JSON": sign('{ "alg" : "HS256" }', ` ${JSON.stringify(CLAIMS, null, 2)}\n`),
     "names written with escapes": sign('{"\\u0061lg":"HS256"}', CLAIMS),
     "strings that look like structure": sign(HEADER, { "a:{": '"a":{[,\\', ...CLAIMS, "\\": '\\":' }),
@@ -117,7 +117,7 @@ Deno.test("Good tokens are accepted in every form that they may have", async () 
   assert.equal(tokens["as long as a token may be"]!.length, 8192);
 });
 
-Deno.test("Empty names are accepted where Lagoon allows them, and unicode but for control characters", async () => {
+Deno.test("empty names are accepted where Lagoon allows them, and all of Unicode but control characters", async () => {
   for (const name of ["", "é", "日本", "😀", "\u00a0\u2028\ufeff\u200b"]) {
     const token = sign(HEADER, { ...CLAIMS, ProjectName: name, EnvironmentName: name });
     assert.deepEqual(await verify(token), { ...ENVIRONMENT, projectName: name, environmentName: name });
@@ -127,36 +127,36 @@ Deno.test("Empty names are accepted where Lagoon allows them, and unicode but fo
 const ATTACKS = tokenAttacks({ secret: SECRET, now: NOW });
 
 for (const [code, tokens] of Object.entries(ATTACKS)) {
-  Deno.test(`Refused as ${code}, and without a word of token or secret: ${Object.keys(tokens).length} attacks`, async () => {
+  Deno.test(`refused as ${code}, without any part of token or secret in the error: ${Object.keys(tokens).length} attacks`, async () => {
     for (const [name, token] of Object.entries(tokens)) {
       const error = await refusal(token);
       assert.equal(error.code, code, name);
-      const told = inspect(error, { depth: 10, showHidden: true });
+      const text = inspect(error, { depth: 10, showHidden: true });
       const words = [SECRET, "victim", "proj-main", ...token.split(/[.\s,]+/)];
-      for (const word of words) assert(word.length < 6 || !told.includes(word), `${name}: ${told}`);
+      for (const word of words) assert(word.length < 6 || !text.includes(word), `${name}: ${text}`);
       assert.deepEqual(Object.keys(error).sort(), ["code", "name"]);
     }
   });
 }
 
-Deno.test("The limit of length is the one that the attacks are made for", () => {
+Deno.test("the attacks reach just beyond the longest accepted token", () => {
   assert.equal(ATTACKS["token-malformed"]?.["a character too long"]?.length, 8193);
 });
 
-Deno.test("A token is refused at any length but its own", async () => {
+Deno.test("a token is refused when anything is cut off", async () => {
   const token = issueToken(SECRET, ENVIRONMENT);
   for (let length = 0; length < token.length; length++) await refusal(token.slice(0, length));
   for (let length = 1; length < token.length; length++) await refusal(token.slice(length));
 });
 
-Deno.test("A token is told as expired, or as early, only to those who have a signed one", async () => {
+Deno.test("only a signed token is reported as expired or not yet valid", async () => {
   for (const claims of [{ ...CLAIMS, exp: 1 }, { ...CLAIMS, nbf: NOW + 1 }, {}]) {
     const token = sign(HEADER, claims, { secret: "another secret" });
     assert.equal((await refusal(token)).code, "token-signature");
   }
 });
 
-Deno.test("The time is asked for at each token", async () => {
+Deno.test("the time is checked each time, for a remembered token too", async () => {
   let now = NOW * 1000;
   const verifier = createVerifier({ secrets: [SECRET], clock: { now: () => now } });
   const token = sign(HEADER, { ...CLAIMS, exp: NOW + 1 });
