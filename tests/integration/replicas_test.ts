@@ -13,7 +13,7 @@ const NAMESPACE = "proj-main";
 const CONFIG_MAPS = 300;
 const PROCESSED = "lagoon.sh/insightsProcessed";
 
-/** Starts one replica as in a pod of namespace lagoon. */
+/** Starts a replica as if in a pod of namespace lagoon. */
 function startReplica(
   name: string,
   pod: Pod,
@@ -49,7 +49,7 @@ async function countProcessed(cluster: TestCluster): Promise<number> {
 }
 
 const { name, ignore } = ignoredWithoutApiserver(
-  "a leader that is killed during a drain is followed by the other replica: all is delivered, and nothing marked unsent",
+  "when the leader is killed during a drain, the other replica takes over: everything is delivered, and nothing is marked unsent",
 );
 Deno.test({
   ...(ignore ? { name, ignore } : needsBroker(name)),
@@ -84,7 +84,7 @@ Deno.test({
     await leader.kill();
     assert.ok(await countProcessed(cluster) < CONFIG_MAPS, "the drain was over before the leader was killed");
 
-    // Posts are taken by all replicas, leading or not.
+    // Every replica takes posts, leading or not.
     const answer = await fetch(`${follower.webUrl}/facts`, { method: "POST", body: "[]" });
     assert.equal(answer.status, 401);
     await answer.body?.cancel();
@@ -95,8 +95,8 @@ Deno.test({
       Object.keys(JSON.parse(content.toString()).binaryPayload)[0]
     );
     assert.deepEqual([...new Set(delivered)].sort(), names.toSorted());
-    // One was confirmed and not yet marked, at most, for each of the leader's workers.
-    assert.ok(delivered.length - CONFIG_MAPS <= 1, `${delivered.length - CONFIG_MAPS} went twice`);
+    // The leader's only worker may have had one that was confirmed and not yet marked.
+    assert.ok(delivered.length - CONFIG_MAPS <= 1, `${delivered.length - CONFIG_MAPS} were delivered twice`);
 
     assert.equal(await follower.stop(), 0, follower.log());
     assert.equal(await leaseHolder(cluster), "");
