@@ -1,5 +1,5 @@
 /**
- * The tables of docs/posting.md, from the same places as docs/openapi.json.
+ * The tables of docs/posting.md, generated from the same sources as docs/openapi.json.
  *
  * @module
  */
@@ -18,15 +18,17 @@ const TABLES: Readonly<Record<string, () => Row[]>> = {
 };
 
 /**
- * Puts the tables into the document, between a comment with the table's name and `<!-- end -->`.
+ * Inserts the tables into the document, between a comment with the table's name and `<!-- end -->`.
  *
- * @throws {TypeError} When a table has no place.
+ * @throws {TypeError} If the comment of a table is missing.
  */
 export function withTables(markdown: string): string {
   return Object.entries(TABLES).reduce((text, [name, rows]) => {
-    const place = new RegExp(`(<!-- ${name}: [^>]*-->\n).*?(<!-- end -->)`, "s");
-    if (!place.test(text)) throw new TypeError(`Cannot write the table as the document must have "${name}"`);
-    return text.replace(place, (_, begin, end) => `${begin}\n${table(rows())}\n\n${end}`);
+    const section = new RegExp(`(<!-- ${name}: [^>]*-->\n).*?(<!-- end -->)`, "s");
+    if (!section.test(text)) {
+      throw new TypeError(`Cannot write the table: the document lacks the comment "${name}"`);
+    }
+    return text.replace(section, (_, begin, end) => `${begin}\n${table(rows())}\n\n${end}`);
   }, markdown);
 }
 
@@ -49,13 +51,13 @@ function fieldRows(name: string): Row[] {
 function limitRows(): Row[] {
   const { maxBodyBytes, maxItems, maxItemBytes, maxJsonDepth, requestTimeoutMs } = OPTIONS.web;
   return [
-    ["limit", "default", "answer"],
+    ["limit", "default", "response"],
     ["body, in bytes", maxBodyBytes.defaultText, "413"],
     ["facts or problems in a request", maxItems.defaultText, "413"],
     ["a fact or problem, in bytes", maxItemBytes.defaultText, "413"],
-    ["arrays and objects in each other", maxJsonDepth.defaultText, "400"],
+    ["nesting of arrays and objects", maxJsonDepth.defaultText, "400"],
     ["time for a whole request, in seconds", requestTimeoutMs.defaultText, "408"],
-    ["warnings in an answer", String(MAX_WARNINGS), "the others are counted"],
+    ["warnings in a response", String(MAX_WARNINGS), "the rest is counted"],
   ];
 }
 
@@ -66,7 +68,7 @@ function failureRows(): Row[] {
   return [["code", "`status`", "`message`", "what to do"], ...rows];
 }
 
-/** As the formatter would write it. */
+/** Formats a table like `deno fmt`. */
 function table(rows: readonly Row[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
   const line = (row: Row) => `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`;

@@ -1,6 +1,6 @@
 /**
- * Long measurements, each of them bounded: `deno task soak` runs all of them, `deno task soak clients` those that are
- * named. Each prints a line of JSON for each thing that it has measured.
+ * Long measurements, all of limited duration: `deno task soak` runs all of them, `deno task soak clients` only those named. Each
+ * prints its figures as lines of JSON.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import { BODY_KINDS, measureBodies, startSender } from "./large_bodies.ts";
 import { measureOutage } from "./outage.ts";
 import { type Fault, measurePromise } from "./promise.ts";
 
-/** Gives figures as they are measured. */
+/** Yields figures as they are measured. */
 type Scenario = () => AsyncGenerator<object>;
 
-/** How often the broker is broken in each way. */
+/** Number of times that each fault is injected. */
 const ROUNDS = 10;
 const OUTAGE_SECONDS = 60 * 60;
 const BODIES_SECONDS = 20;
@@ -35,7 +35,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   clients: async function* () {
     for (const size of FULL_ATTACKS) {
-      // A new one for each, so that each has its own peak of memory.
+      // A new program for each attack, which then has its own memory peak.
       await using program = await startTarget();
       yield await measureAttack(program, size);
     }
@@ -44,13 +44,13 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await using node = await startPrivateNode();
     for (const kind of BODY_KINDS) {
       for (const [clients, environments] of [[4, 4], [64, 1], [64, 64]] as const) {
-        // A new one for each, so that each has its own peak of memory.
+        // A new program for each load, which then has its own memory peak.
         await using program = await startSender(node);
         yield await measureBodies(program, { kind, clients, environments, seconds: BODIES_SECONDS });
       }
     }
   },
-  // The broker is broken again and again, and everything that was promised is looked for in the queue.
+  // Injects faults into the broker, and checks that every acknowledged message is in the queue.
   broker: async function* () {
     await using node = await startPrivateNode();
     for (let round = 1; round <= ROUNDS; round++) {
@@ -59,7 +59,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       }
     }
   },
-  // An hour without a broker, and clients that go on sending.
+  // An hour without a broker, while clients keep sending.
   outage: async function* () {
     yield await measureOutage({ seconds: OUTAGE_SECONDS });
   },
@@ -69,7 +69,9 @@ if (import.meta.main) {
   const names = Deno.args.length > 0 ? Deno.args : Object.keys(SCENARIOS);
   for (const name of names) {
     const run = SCENARIOS[name];
-    if (run === undefined) throw new Error(`No such scenario: ${name}; there is ${Object.keys(SCENARIOS)}`);
+    if (run === undefined) {
+      throw new Error(`Unknown scenario ${name}: use ${Object.keys(SCENARIOS).join(", ")}`);
+    }
     for await (const figures of run()) {
       Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify({ scenario: name, ...figures })}\n`));
     }

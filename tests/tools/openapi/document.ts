@@ -1,6 +1,5 @@
 /**
- * The description of the HTTP API in OpenAPI 3.1, which `/openapi.json` gives out; `deno task docs` writes it to
- * docs/openapi.json.
+ * The API description in OpenAPI 3.1, which `/openapi.json` serves. `deno task docs` writes it to docs/openapi.json.
  *
  * @module
  */
@@ -11,28 +10,27 @@ import type { OperationId } from "./failures.ts";
 import { failureExamples, failureResponses, failuresOf, HEADERS, response } from "./responses.ts";
 import { type Json, ref, schemas } from "./schemas.ts";
 
-const INFO = `Takes what a site reports about itself, facts and problems, and brings it to Lagoon core.
+const INFO = `Forwards the facts and problems that a site reports to Lagoon core.
 
-200 says that Lagoon's broker has confirmed the message. Project and environment are those of the token, whatever the body says. What a POST \
-names as \`source\` replaces all that the source had reported before. Every error is an object with \`status\` and \`message\`.
+200 means that Lagoon's broker has confirmed the message. The token determines project and environment; the body cannot change them. A POST \
+replaces everything that each \`source\` in it has reported before. Every error body is an object with \`status\` and \`message\`.
 
-Limits, unless the platform has set others: a body of ${OPTIONS.web.maxBodyBytes.defaultText} bytes, ${OPTIONS.web.maxItems.defaultText} items, \
-${OPTIONS.web.maxItemBytes.defaultText} bytes for each of them, arrays and objects ${OPTIONS.web.maxJsonDepth.defaultText} deep in each other. The content \
-type is not looked at: a body is always JSON. What JSON Schema can't say: a body with two members \`facts\` is refused with 400.`;
+Default limits: a body of ${OPTIONS.web.maxBodyBytes.defaultText} bytes, ${OPTIONS.web.maxItems.defaultText} items, \
+${OPTIONS.web.maxItemBytes.defaultText} bytes per item, arrays and objects nested ${OPTIONS.web.maxJsonDepth.defaultText} deep. The content type is \
+ignored: a body is always JSON. JSON Schema cannot express that a body with two members \`facts\` is rejected with 400.`;
 
-/** Makes the document. */
 export function openApiDocument(): Json {
   return {
     openapi: "3.1.0",
     info: { title: "insights-remote", version: denoJson.version, description: INFO },
     servers: [{
       url: "http://lagoon-remote-insights-remote.lagoon.svc",
-      description: "From any pod of the cluster.",
+      description: "From any pod in the cluster.",
     }],
     security: [{ token: [] }, { bearer: [] }],
     tags: [
-      { name: "facts", description: "What an environment says about itself." },
-      { name: "problems", description: "What scanners have found in it." },
+      { name: "facts", description: "What an environment reports about itself." },
+      { name: "problems", description: "Problems that scanners found in it." },
       { name: "description", description: "This document." },
     ],
     paths: {
@@ -63,10 +61,10 @@ export function openApiDocument(): Json {
       parameters: {
         source: pathParameter(
           "source",
-          "What the facts or problems were posted with as `source`.",
+          "The `source` of the posted facts or problems.",
           "my-site",
         ),
-        service: pathParameter("service", "What they were posted with as `service`.", "cli"),
+        service: pathParameter("service", "The `service` of the posted facts or problems.", "cli"),
       },
       responses: failureResponses(),
       headers: HEADERS,
@@ -84,8 +82,8 @@ function posting(list: "facts" | "problems"): Json {
     tags: [list],
     summary: `Report ${list}`,
     description:
-      `Replaces all ${list} of the sources that the body names; those of other sources stay. An empty list changes nothing. What core ` +
-      "would lose is repaired, and told in `warnings`.",
+      `Replaces all ${list} of the sources that the body names; those of other sources stay. An empty list changes nothing. Values that ` +
+      "core would lose are repaired and listed in `warnings`.",
     requestBody: {
       required: true,
       content: { "application/json": { schema: ref("schemas", schema), examples } },
@@ -96,9 +94,9 @@ function posting(list: "facts" | "problems"): Json {
 
 const DELETIONS: Readonly<Partial<Record<OperationId, string>>> = {
   deleteFacts: "Removes all facts of the source.",
-  deleteFactsOfService: "Removes all facts of the source: core does not look at the service.",
+  deleteFactsOfService: "Removes all facts of the source: core ignores the service.",
   deleteProblems: "Removes the problems of the source that have no service.",
-  deleteProblemsOfService: "Removes the problems that the source has reported of the service.",
+  deleteProblemsOfService: "Removes the problems that the source has reported for the service.",
 };
 
 function deletion(list: "facts" | "problems", operationId: OperationId): Json {
@@ -107,7 +105,7 @@ function deletion(list: "facts" | "problems", operationId: OperationId): Json {
   return {
     operationId,
     tags: [list],
-    summary: `Remove a source's ${list}${isOfService ? " of a service" : ""}`,
+    summary: `Remove a source's ${list}${isOfService ? " for a service" : ""}`,
     description: DELETIONS[operationId],
     parameters: parameters.map((name) => ref("parameters", name)),
     responses: { 200: delivered(), ...failuresOf(operationId) },
@@ -119,7 +117,7 @@ function description(): Json {
     operationId: "getDescription",
     tags: ["description"],
     summary: "Read this document",
-    description: "Needs no token, and is answered also while the broker is away.",
+    description: "Needs no token, and works while the broker is unavailable.",
     security: [],
     responses: {
       200: response({ description: "This document.", schema: { type: "object" } }),

@@ -1,5 +1,5 @@
 /**
- * The document's examples of what is posted and what is answered to it.
+ * Examples of request and response bodies.
  *
  * @module
  */
@@ -8,7 +8,6 @@ import type { Json } from "./schemas.ts";
 
 const { name, value, source } = FACT_FIELDS;
 
-/** Bodies of facts. */
 export const FACTS_EXAMPLES: Json = {
   smallest: {
     summary: "One fact",
@@ -18,14 +17,13 @@ export const FACTS_EXAMPLES: Json = {
   object: { summary: "The list in an object", value: { facts: [exampleOf(FACT_FIELDS)] } },
 };
 
-/** Bodies of problems. */
 export const PROBLEMS_EXAMPLES: Json = {
   complete: { summary: "One problem with all fields", value: [exampleOf(PROBLEM_FIELDS)] },
 };
 
-/** Answers of 200. */
+/** Bodies of 200 responses. */
 export const DELIVERED_EXAMPLES: Json = {
-  delivered: { summary: "As it was sent", value: { message: "okay" } },
+  delivered: { summary: "Without changes", value: { message: "okay" } },
   repaired: {
     summary: "With repairs",
     value: { message: "okay", warnings: ["problems[0].severity: written in upper case"] },

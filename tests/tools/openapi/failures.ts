@@ -1,13 +1,13 @@
 /**
- * Every answer that says no, as it is with the default limits, and what a client should do then: for the document at
- * `/openapi.json` and the table of docs/posting.md. tests/routes/openapi_test.ts brings each of them about.
+ * Every error response, with the default limits, and what the client should do: for `/openapi.json` and the table in
+ * docs/posting.md. tests/routes/openapi_test.ts provokes each of them.
  *
  * @module
  */
 import { OPTIONS } from "../../../lib/config/options.ts";
 import { MAX_MESSAGE_BYTES } from "../../../lib/insights/messages.ts";
 
-/** What can be asked for, by the document's operation ids. */
+/** Operation ids of the API description. */
 export const OPERATIONS = [
   "postFacts",
   "postProblems",
@@ -18,20 +18,19 @@ export const OPERATIONS = [
   "getDescription",
 ] as const;
 
-/** One of them. */
 export type OperationId = typeof OPERATIONS[number];
 
-/** An answer that says no. */
+/** An error response. */
 export interface FailureAnswer {
   /** HTTP status. */
   readonly code: number;
-  /** As in the answer. */
+  /** `status` in the body. */
   readonly status: string;
-  /** As in the answer. */
+  /** `message` in the body. */
   readonly message: string;
-  /** What a client should do: one sentence. */
+  /** What the client should do. */
   readonly remedy: string;
-  /** The operations that are answered in this way. */
+  /** The operations that can return it. */
   readonly of: readonly OperationId[];
 }
 
@@ -39,7 +38,7 @@ const POSTS: readonly OperationId[] = ["postFacts", "postProblems"];
 const DELETIONS_OF_ALL: readonly OperationId[] = ["deleteFacts", "deleteProblems"];
 const DELETIONS_OF_SERVICE: readonly OperationId[] = ["deleteFactsOfService", "deleteProblemsOfService"];
 const DELETIONS: readonly OperationId[] = [...DELETIONS_OF_ALL, ...DELETIONS_OF_SERVICE];
-/** Those that need a token. */
+/** Operations that need a token. */
 const GUARDED: readonly OperationId[] = [...POSTS, ...DELETIONS];
 const ALL: readonly OperationId[] = [...GUARDED, "getDescription"];
 
@@ -49,80 +48,80 @@ const UNAUTHORIZED = { code: 401, status: "unauthorized" };
 const TOO_LARGE = { code: 413, status: "payload too large" };
 const TOO_MANY = { code: 429, status: "too many requests" };
 
-const MEND = "Mend the request: sent again as it is, it is refused again.";
-const MEND_ITEM = "Mend what the message names. With one mistake nothing of the request is taken.";
-const MEND_CLIENT = "Use an HTTP client: this one writes what is not HTTP/1.1.";
-const TELL_PLATFORM = "Tell those who run the platform: the environment's token is wrong.";
-const READ_TOKEN = "Read the file with the token again, and send what is in it and nothing else.";
-const SPLIT = "Send several requests, with a source of its own each.";
-const WAIT = "Wait for as many seconds as `Retry-After` says, then send it again.";
+const FIX_REQUEST = "Fix the request; a retry without changes fails again.";
+const FIX_ITEM = "Fix the field named in the message. One invalid item rejects the whole request.";
+const FIX_CLIENT = "Use a proper HTTP client: this one does not send valid HTTP/1.1.";
+const REPORT_TOKEN = "Report it to the platform's operators: the environment's token is wrong.";
+const READ_TOKEN = "Read the token file again, and send its contents only.";
+const SPLIT = "Split it into several requests, each with a different source.";
+const WAIT = "Wait for the number of seconds in `Retry-After`, then retry.";
 
-/** All of them, by names of their own. */
+/** By name. */
 export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
-  "body-json": { ...UNREADABLE, message: "The body must be a JSON document", remedy: MEND, of: POSTS },
-  "body-encoding": { ...UNREADABLE, message: "The body must be UTF-8", remedy: MEND, of: POSTS },
+  "body-json": { ...UNREADABLE, message: "The body must be a JSON document", remedy: FIX_REQUEST, of: POSTS },
+  "body-encoding": { ...UNREADABLE, message: "The body must be UTF-8", remedy: FIX_REQUEST, of: POSTS },
   "facts-wrong": {
     ...UNREADABLE,
     message: "body: expected an array of facts, or an object with facts, received object",
-    remedy: MEND,
+    remedy: FIX_REQUEST,
     of: ["postFacts"],
   },
-  "facts-twice": { ...UNREADABLE, message: "facts: expected once", remedy: MEND, of: ["postFacts"] },
+  "facts-twice": { ...UNREADABLE, message: "facts: expected once", remedy: FIX_REQUEST, of: ["postFacts"] },
   "fact-wrong": {
     ...UNREADABLE,
     message: "facts[3].value: expected string, received number",
-    remedy: MEND_ITEM,
+    remedy: FIX_ITEM,
     of: ["postFacts"],
   },
   "problems-wrong": {
     ...UNREADABLE,
     message: "body: expected an array of problems, received object",
-    remedy: MEND,
+    remedy: FIX_REQUEST,
     of: ["postProblems"],
   },
   "problem-wrong": {
     ...UNREADABLE,
     message: "problems[0].identifier: must not be empty",
-    remedy: MEND_ITEM,
+    remedy: FIX_ITEM,
     of: ["postProblems"],
   },
   "body-too-deep": {
     ...UNREADABLE,
     message:
       `body: expected arrays and objects at most ${OPTIONS.web.maxJsonDepth.defaultText} deep in each other`,
-    remedy: MEND,
+    remedy: FIX_REQUEST,
     of: POSTS,
   },
   "environment-id": {
     code: 400,
     status: "Unable to parse environment ID",
     message: "Cannot tell the environment as its id must be a whole number in decimal digits",
-    remedy: TELL_PLATFORM,
+    remedy: REPORT_TOKEN,
     of: POSTS,
   },
   "environment-id-deletion": {
     ...BAD_REQUEST,
     message: "Cannot tell the environment as its id must be a whole number in decimal digits",
-    remedy: TELL_PLATFORM,
+    remedy: REPORT_TOKEN,
     of: DELETIONS,
   },
   "path-malformed": {
     ...BAD_REQUEST,
     message: "The path must be percent-encoded UTF-8",
-    remedy: "Encode source and service as your language encodes parts of a URL.",
+    remedy: "URL-encode source and service.",
     of: DELETIONS,
   },
-  "not-http": { ...BAD_REQUEST, message: "The request must be HTTP/1.1", remedy: MEND_CLIENT, of: ALL },
+  "not-http": { ...BAD_REQUEST, message: "The request must be HTTP/1.1", remedy: FIX_CLIENT, of: ALL },
   "no-host": {
     ...BAD_REQUEST,
     message: "The request must have a Host header",
-    remedy: MEND_CLIENT,
+    remedy: FIX_CLIENT,
     of: ALL,
   },
   "unknown-target": {
     ...BAD_REQUEST,
     message: "The request must have a method and a path that are known",
-    remedy: MEND_CLIENT,
+    remedy: FIX_CLIENT,
     of: ALL,
   },
   "token-missing": {
@@ -146,13 +145,13 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
   "token-signature": {
     ...UNAUTHORIZED,
     message: "The token is not signed with this cluster's secret",
-    remedy: `${READ_TOKEN} It changes when the platform's secret does.`,
+    remedy: `${READ_TOKEN} It changes when the platform's secret changes.`,
     of: GUARDED,
   },
   "token-claims": {
     ...UNAUTHORIZED,
     message: "The token doesn't name an environment, or is not valid yet",
-    remedy: TELL_PLATFORM,
+    remedy: REPORT_TOKEN,
     of: GUARDED,
   },
   "token-expired": {
@@ -165,28 +164,28 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
     code: 404,
     status: "not found",
     message: "There is nothing at this path",
-    remedy: "Mend the path: a source is never empty, and a slash in it is written `%2F`.",
+    remedy: "Fix the path: a source must not be empty, and a slash in it must be written as `%2F`.",
     of: DELETIONS_OF_SERVICE,
   },
   "method-not-allowed": {
     code: 405,
     status: "method not allowed",
     message: "Only these methods are known at this path: POST",
-    remedy: "Mend the method, or the path: a deletion has to name a source.",
+    remedy: "Fix the method or the path: a deletion needs a source.",
     of: DELETIONS_OF_ALL,
   },
   "request-timeout": {
     code: 408,
     status: "request timeout",
     message: "The request must arrive in less time",
-    remedy: "Send it again, without waiting while it is being sent.",
+    remedy: "Retry, and send the request without pauses.",
     of: ALL,
   },
   "body-too-slow": {
     code: 408,
     status: "request timeout",
     message: "A body above 65536 bytes must arrive with at least 262144 bytes per second",
-    remedy: "Send it again, without waiting while it is being sent.",
+    remedy: "Retry, and send the request without pauses.",
     of: POSTS,
   },
   "body-too-large": {
@@ -210,13 +209,13 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
   "fact-too-large": {
     ...TOO_LARGE,
     message: `facts[0]: expected at most ${OPTIONS.web.maxItemBytes.defaultText} bytes`,
-    remedy: "Make what the message names smaller.",
+    remedy: "Shorten the item named in the message.",
     of: ["postFacts"],
   },
   "problem-too-large": {
     ...TOO_LARGE,
     message: `problems[0]: expected at most ${OPTIONS.web.maxItemBytes.defaultText} bytes`,
-    remedy: "Make what the message names smaller.",
+    remedy: "Shorten the item named in the message.",
     of: ["postProblems"],
   },
   "message-too-large": {
@@ -230,7 +229,7 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
     code: 417,
     status: "expectation failed",
     message: "No expectation but 100-continue can be met",
-    remedy: "Leave the `Expect` header out.",
+    remedy: "Omit the `Expect` header.",
     of: ALL,
   },
   "too-many-in-flight": {
@@ -250,21 +249,21 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
     code: 431,
     status: "request header fields too large",
     message: "The request's headers must be smaller",
-    remedy: "Send path and headers of less than 16 KiB together.",
+    remedy: "Keep path and headers below 16 KiB in total.",
     of: ALL,
   },
   "internal": {
     code: 500,
     status: "internal error",
     message: "Something went wrong on this side",
-    remedy: "Tell those who run the platform the answer's `X-Request-Id`, and send it again later.",
+    remedy: "Retry later, and report the response's `X-Request-Id` to the platform's operators.",
     of: GUARDED,
   },
   "unavailable": {
     code: 503,
     status: "service unavailable",
     message: "Lagoon's broker can't confirm messages at the moment: send it again later",
-    remedy: `${WAIT} It may have arrived all the same, which does no harm.`,
+    remedy: `${WAIT} The message may have arrived anyway; sending it twice does no harm.`,
     of: GUARDED,
   },
 };

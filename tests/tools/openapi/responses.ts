@@ -1,35 +1,34 @@
 /**
- * The document's answers: each operation's, by status.
+ * The responses of each operation, by status.
  *
  * @module
  */
 import { FAILURES, type OperationId, OPERATIONS } from "./failures.ts";
 import { type Json, ref } from "./schemas.ts";
 
-/** What all answers of a status have in common. */
+/** Common to all responses of a status. */
 const STATUSES: Readonly<Record<number, { description: string; headers?: readonly string[] }>> = {
-  400: { description: "The request can't be understood." },
-  401: { description: "The token is not one of this cluster's.", headers: ["WWW-Authenticate"] },
-  404: { description: "There is nothing at this path." },
-  405: { description: "The path has other methods.", headers: ["Allow"] },
+  400: { description: "The request is invalid." },
+  401: { description: "The token is missing or invalid.", headers: ["WWW-Authenticate"] },
+  404: { description: "The path does not exist." },
+  405: { description: "The path has no such method.", headers: ["Allow"] },
   408: { description: "The request did not arrive in time, or too slowly." },
   413: { description: "The request is too large." },
-  417: { description: "An expectation that can't be met." },
-  429: { description: "Too much is being served at the moment.", headers: ["Retry-After"] },
+  417: { description: "The expectation is not supported." },
+  429: { description: "The server is busy.", headers: ["Retry-After"] },
   431: { description: "Path and headers are too large." },
-  500: { description: "A mistake on this side." },
-  503: { description: "The broker can't confirm at the moment.", headers: ["Retry-After"] },
+  500: { description: "An internal error." },
+  503: { description: "The broker cannot confirm messages at the moment.", headers: ["Retry-After"] },
 };
 
-/** The headers of answers, by name. */
+/** Response headers, by name. */
 export const HEADERS: Readonly<Record<string, Json>> = {
   "X-Request-Id": {
-    description:
-      "The request's id, also the message's. Answers to what could not be read as a request have none.",
+    description: "The id of the request and of its message. Missing if the request could not be parsed.",
     schema: { type: "string" },
   },
   "Retry-After": {
-    description: "Seconds to wait before the request is sent again.",
+    description: "Seconds to wait before a retry.",
     required: true,
     schema: { type: "integer", minimum: 1 },
   },
@@ -38,10 +37,10 @@ export const HEADERS: Readonly<Record<string, Json>> = {
     required: true,
     schema: { const: "Bearer" },
   },
-  "Allow": { description: "The methods of the path.", required: true, schema: { type: "string" } },
+  "Allow": { description: "The path's methods.", required: true, schema: { type: "string" } },
 };
 
-/** Failures as examples, by name. */
+/** Examples of the error responses, by name. */
 export function failureExamples(): Record<string, Json> {
   return Object.fromEntries(
     Object.entries(FAILURES).map(([name, { status, message, remedy }]) => [
@@ -51,14 +50,14 @@ export function failureExamples(): Record<string, Json> {
   );
 }
 
-/** What an operation answers when it doesn't do what it was asked for, by status. */
+/** An operation's error responses, by status. */
 export function failuresOf(operation: OperationId): Record<string, Json> {
   return Object.fromEntries(
     codesOf(operation).map((code) => [code, ref("responses", nameOf(code, operation))]),
   );
 }
 
-/** The answers that operations share, by name. */
+/** The error responses, which operations share, by name. */
 export function failureResponses(): Record<string, Json> {
   const all = OPERATIONS.flatMap((operation) =>
     codesOf(operation).map((code) =>
@@ -73,7 +72,7 @@ function codesOf(operation: OperationId): number[] {
   return [...new Set(codes)].toSorted((a, b) => a - b);
 }
 
-/** Operations with the same failures of a status share one answer, named after the first of them. */
+/** Operations with the same failures for a status share one response, named after the first operation. */
 function nameOf(code: number, operation: OperationId): string {
   const failures = String(failuresWith(code, operation));
   const first = OPERATIONS.find((other) => String(failuresWith(code, other)) === failures);
@@ -86,7 +85,7 @@ function failuresWith(code: number, operation: OperationId): string[] {
   );
 }
 
-/** An answer with a body. */
+/** A response with a JSON body. */
 export function response(
   { description, headers = [], schema, examples }: {
     readonly description: string;
@@ -105,7 +104,9 @@ export function response(
 
 function failureResponse(code: number, failures: readonly string[]): Json {
   const common = STATUSES[code];
-  if (common === undefined) throw new TypeError(`Cannot describe ${code} as responses.ts must have it`);
+  if (common === undefined) {
+    throw new TypeError(`Cannot describe status ${code}: add it to STATUSES in responses.ts`);
+  }
   const examples = Object.fromEntries(failures.map((name) => [name, ref("examples", name)]));
   return response({ ...common, schema: ref("schemas", "Failure"), examples });
 }

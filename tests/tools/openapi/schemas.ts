@@ -1,5 +1,5 @@
 /**
- * The document's schemas: what may be posted, from the schemas that validate it, and what is answered.
+ * The schemas of request bodies, generated from those that validate them, and of response bodies.
  *
  * @module
  */
@@ -8,7 +8,6 @@ import { MAX_WARNINGS } from "../../../lib/insights/repairs.ts";
 import { factSchema, problemSchema } from "../../../lib/insights/schemas.ts";
 import { FACT_FIELDS, type Field, PROBLEM_FIELDS } from "./fields.ts";
 
-/** A part of the document. */
 export type Json = { readonly [name: string]: unknown };
 
 /** A reference to one of the document's components. */
@@ -22,7 +21,7 @@ export function ref(
 /** The document's schemas by name. */
 export function schemas(): Record<string, Json> {
   return {
-    Fact: item(factSchema, FACT_FIELDS, "What an environment says about itself."),
+    Fact: item(factSchema, FACT_FIELDS, "What an environment reports about itself."),
     Facts: {
       description: "An array of facts, alone or as `facts` in an object. An empty list changes nothing.",
       anyOf: [
@@ -30,7 +29,7 @@ export function schemas(): Record<string, Json> {
         { type: "object", properties: { facts: list("Fact") }, required: ["facts"] },
       ],
     },
-    Problem: item(problemSchema, PROBLEM_FIELDS, "What a scanner has found in an environment."),
+    Problem: item(problemSchema, PROBLEM_FIELDS, "A problem that a scanner found in an environment."),
     Problems: { description: "An array of problems. An empty list changes nothing.", ...list("Problem") },
     Delivered: {
       description: "The broker has confirmed the message.",
@@ -39,7 +38,7 @@ export function schemas(): Record<string, Json> {
         message: { const: "okay" },
         warnings: {
           description:
-            `What was repaired or left out, by item and field. At most ${MAX_WARNINGS} are listed, and one line says how many more.`,
+            `What was repaired or dropped, by item and field. At most ${MAX_WARNINGS} are listed; one more line counts the rest.`,
           type: "array",
           minItems: 1,
           maxItems: MAX_WARNINGS + 1,
@@ -52,8 +51,8 @@ export function schemas(): Record<string, Json> {
     Failure: {
       type: "object",
       properties: {
-        status: { description: "In short, the same for all of a kind.", type: "string" },
-        message: { description: "What is wrong and what to do.", type: "string" },
+        status: { description: "A short text, the same for all errors of a kind.", type: "string" },
+        message: { description: "What is wrong, and how to fix it.", type: "string" },
       },
       required: ["status", "message"],
       additionalProperties: false,
@@ -61,7 +60,7 @@ export function schemas(): Record<string, Json> {
   };
 }
 
-/** An item as it is before it is decoded, with what its fields are for. */
+/** The schema of an item's input, with descriptions of its fields. */
 function item(
   schema: z.ZodType,
   fields: Readonly<Record<string, Field>>,
@@ -70,18 +69,18 @@ function item(
   const { $schema: _, properties = {}, ...rest } = z.toJSONSchema(schema, { io: "input" });
   const described = Object.entries(properties).map(([name, property]) => {
     const field = fields[name];
-    if (field === undefined) throw new TypeError(`Cannot describe ${name} as fields.ts must have it`);
+    if (field === undefined) throw new TypeError(`Cannot describe field ${name}: add it to fields.ts`);
     return [name, { description: field.description, ...property as object, examples: [field.example] }];
   });
   return {
     description:
-      `${description} Unknown fields are ignored. So are those that name a project or an environment, which the token does.`,
+      `${description} Unknown fields are ignored, and so are fields that name a project or an environment: the token determines those.`,
     ...rest,
     properties: Object.fromEntries(described),
   };
 }
 
-/** Null is an empty list, as clients written in Go send it. */
+/** Clients written in Go send null for an empty list. */
 function list(name: string): Json {
   return { type: ["array", "null"], items: ref("schemas", name) };
 }
