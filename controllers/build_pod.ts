@@ -5,7 +5,6 @@
  * @module
  */
 import { AppError, TerminalError } from "../lib/errors.ts";
-import type { KubeClient } from "../lib/kube/client.ts";
 import type { Reconcile } from "../lib/kube/controller.ts";
 import {
   isConflict,
@@ -16,23 +15,13 @@ import {
   isOverQuota,
   unlessNotFound,
 } from "../lib/kube/errors.ts";
-import type { EventRecorder } from "../lib/kube/events.ts";
 import { formatKey, keyOf, type Pod, RESOURCES } from "../lib/kube/objects.ts";
 import type { ReflectorHandler } from "../lib/kube/reflector.ts";
 import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import { LABELS } from "../lib/lagoon.ts";
-import type { Logger } from "../lib/log.ts";
-import type { Metrics } from "../lib/metrics.ts";
+import type { Parts } from "./parts.ts";
 import { scanPod, type ScanPodOptions } from "./scan_pod.ts";
 import { ensureScanner, readImages } from "./scanner_pods.ts";
-
-/** What {@link createBuildPodReconcile} needs. */
-export interface BuildPodDependencies {
-  readonly kube: Pick<KubeClient, "get" | "getMetadata" | "list" | "create" | "apply" | "delete">;
-  readonly events: EventRecorder;
-  readonly metrics: Pick<Metrics, "countScan">;
-  readonly log: Logger;
-}
 
 /** Selects the pods of builds that are not scanned yet, without scanners. */
 export const BUILD_POD_SELECTOR = `${LABELS.buildName},!${LABELS.scanned},!${LABELS.scanStatus}`;
@@ -50,7 +39,7 @@ export function buildPodHandler(queue: WorkQueue): ReflectorHandler {
 
 /** Makes the reconcile function; its keys name the pods of builds. */
 export function createBuildPodReconcile(
-  { kube, events, metrics, log }: BuildPodDependencies,
+  { kube, events, metrics, log }: Pick<Parts, "kube" | "events" | "metrics" | "log">,
   options: ScanPodOptions,
 ): Reconcile {
   /** By build: the code of its last Event, so that retries don't repeat it. */

@@ -61,7 +61,7 @@ export function createConfigMapControllers(
       name: destination.name,
       queue,
       reflectors: {},
-      reconcile: createDependencyTrackReconcile({ ...parts, uploader }, { destination, all }, target, {
+      reconcile: createDependencyTrackReconcile(parts, { destination, all }, { target, uploader }, {
         ...options,
         ...track,
       }),
@@ -83,10 +83,10 @@ interface DependencyTrackQueue extends DestinationQueue {
 
 /** Each kind of server has its own queue, so that sites' servers delay nobody else's SBOMs. */
 function dependencyTrackQueues(parts: Parts, track: DependencyTrackOptions): DependencyTrackQueue[] {
-  const { allowsAddress = isPublicAddress, readTextFile } = parts;
+  const { allowsAddress = isPublicAddress } = parts;
   const { server, custom, prodOnly } = track;
   const targets = [
-    ...server ? [defaultTarget({ ...server, prodOnly }, readTextFile)] : [],
+    ...server ? [defaultTarget(server, prodOnly, parts)] : [],
     customTarget(parts, { ...custom, prodOnly, allowsAddress }),
   ];
   return targets.map((target) => ({

@@ -5,17 +5,14 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { Clock } from "../lib/clock.ts";
 import {
   DependencyTrackRefusedError,
   DependencyTrackUnavailableError,
 } from "../lib/dependency_track/errors.ts";
 import { type NameTemplates, projectNames } from "../lib/dependency_track/naming.ts";
 import type { Uploader, UploadOptions } from "../lib/dependency_track/uploader.ts";
-import type { KubeClient } from "../lib/kube/client.ts";
 import type { Reconcile, Result } from "../lib/kube/controller.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
-import type { EventRecorder } from "../lib/kube/events.ts";
 import {
   type ConfigMap,
   formatKey,
@@ -25,12 +22,12 @@ import {
   RESOURCES,
 } from "../lib/kube/objects.ts";
 import { LABELS } from "../lib/lagoon.ts";
-import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { configMapState, deferralLeft } from "./configmap_state.ts";
 import type { CustomTargetOptions, DependencyTrackTarget } from "./dependency_track_targets.ts";
 import { type DestinationScope, retryCount } from "./destination.ts";
 import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
+import type { Parts } from "./parts.ts";
 
 /** The operator's settings for Dependency-Track. */
 export interface DependencyTrackOptions extends Omit<UploadOptions, "clock" | "newId"> {
@@ -56,29 +53,19 @@ export interface DependencyTrackReconcileOptions
   readonly retryDelayMs: number;
 }
 
-/** What {@link createDependencyTrackReconcile} needs. */
-export interface DependencyTrackDependencies {
-  readonly kube: Pick<KubeClient, "get" | "getMetadata" | "apply" | "patch" | "delete">;
-  readonly uploader: Uploader;
-  readonly events: EventRecorder;
-  readonly clock: Clock;
-  readonly metrics: Pick<Metrics, "countSbom">;
-  readonly log: Logger;
-}
-
 const MAX_BACKOFF_MS = 60 * 60 * 1000;
 
 /** Makes the reconcile function for one kind of server, which is the destination of `scope`. */
 export function createDependencyTrackReconcile(
-  dependencies: DependencyTrackDependencies,
+  parts: Parts,
   scope: DestinationScope,
-  target: DependencyTrackTarget,
+  { target, uploader }: { readonly target: DependencyTrackTarget; readonly uploader: Uploader },
   options: DependencyTrackReconcileOptions,
 ): Reconcile {
-  const { kube, uploader, clock, metrics } = dependencies;
+  const { kube, clock, metrics } = parts;
   const count = (outcome: Parameters<Metrics["countSbom"]>[1], code?: string) =>
     metrics.countSbom(scope.destination.name, outcome, code);
-  const outcomes = createOutcomes({ ...dependencies, count }, scope, target.reporting, options);
+  const outcomes = createOutcomes({ ...parts, count }, scope, target.reporting, options);
 
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     try {
@@ -116,10 +103,7 @@ export function createDependencyTrackReconcile(
       return {};
     }
     const { labels = {} } = configMap.metadata;
-    const names = projectNames(options.templates, {
-      labels,
-      namespaceLabels: namespace.metadata.labels ?? {},
-    });
+    const names = projectNames(options.templates, labels, namespace.metadata.labels ?? {});
     const sbom = sbomOf(configMap);
     await uploader.start({ id: formatKey(key), build: buildOf(configMap), server, names, sbom }, signal);
     return { requeueAfterMs: options.pollMs };

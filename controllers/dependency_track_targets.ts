@@ -4,16 +4,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { operatorsAuthorities, WELL_KNOWN_AUTHORITIES } from "../lib/dependency_track/authorities.ts";
+import { readAuthorities } from "../lib/dependency_track/authorities.ts";
 import type { DependencyTrackServer } from "../lib/dependency_track/client.ts";
 import { DependencyTrackRefusedError } from "../lib/dependency_track/errors.ts";
-import type { KubeClient } from "../lib/kube/client.ts";
 import { unlessNotFound } from "../lib/kube/errors.ts";
 import { type ConfigMap, type ObjectMeta, RESOURCES, type Secret } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS, parseGoBoolean } from "../lib/lagoon.ts";
-import type { Logger } from "../lib/log.ts";
 import { type Destination, trackDestination } from "./destination.ts";
 import type { OutcomeReporting } from "./outcomes.ts";
+import type { Parts } from "./parts.ts";
 
 /** One kind of server. */
 export interface DependencyTrackTarget {
@@ -46,18 +45,14 @@ const SITE_SECRET = {
 
 /** The operator's server. */
 export function defaultTarget(
-  { endpoint, key, caFile, prodOnly }: {
-    readonly endpoint: string;
-    readonly key: string;
-    readonly caFile: string;
-    readonly prodOnly: boolean;
-  },
-  readTextFile: (path: string) => Promise<string>,
+  { endpoint, key, caFile }: { readonly endpoint: string; readonly key: string; readonly caFile: string },
+  prodOnly: boolean,
+  { readTextFile }: Pick<Parts, "readTextFile">,
 ): DependencyTrackTarget {
   const server = {
     endpoint: new URL(endpoint),
     key,
-    authorities: operatorsAuthorities(caFile, readTextFile),
+    readAuthorities: () => readAuthorities(caFile, readTextFile),
     allowsAddress: () => true,
   };
   return {
@@ -69,7 +64,7 @@ export function defaultTarget(
 
 /** The servers that sites name. */
 export function customTarget(
-  { kube, log }: { readonly kube: Pick<KubeClient, "get">; readonly log: Logger },
+  { kube, log }: Pick<Parts, "kube" | "log">,
   options: CustomTargetOptions,
 ): DependencyTrackTarget {
   const endpointOf = ({ annotations = {} }: ObjectMeta) => annotations[ANNOTATIONS.trackEndpoint] ?? "";
@@ -104,8 +99,7 @@ export function customTarget(
         );
       }
       if (prodOnlyOf(secret, metadata.namespace) && !isProduction(metadata)) return undefined;
-      const { allowsAddress } = options;
-      return { endpoint, key, allowsAddress, authorities: WELL_KNOWN_AUTHORITIES };
+      return { endpoint, key, allowsAddress: options.allowsAddress };
     },
   };
 }

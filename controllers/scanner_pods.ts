@@ -18,16 +18,13 @@ import {
 } from "../lib/kube/objects.ts";
 import { isScannerOf, isScannerOfLater, SCANNER_LABELS, type ScanPod } from "./scan_pod.ts";
 
-/** The requests that {@link ensureScanner} makes. */
-export type ScannerRequests = Pick<KubeClient, "getMetadata" | "list" | "create" | "delete">;
-
 const PAGE_SIZE = 100;
 
 const SCANNER_SELECTOR = Object.entries(SCANNER_LABELS).map(([name, value]) => `${name}=${value}`).join(",");
 
 /** Lists the images of all containers of all Deployments, without init containers, ordered by the Deployments' names. */
 export async function readImages(
-  kube: Pick<KubeClient, "list">,
+  kube: KubeClient,
   namespace: string,
   signal: AbortSignal,
 ): Promise<string[]> {
@@ -47,7 +44,7 @@ export async function readImages(
  * @throws {KubeError} A conflict if things changed meanwhile, or an earlier pod of that name is still terminating.
  */
 export async function ensureScanner(
-  kube: ScannerRequests,
+  kube: KubeClient,
   build: Pod,
   pod: ScanPod,
   signal: AbortSignal,
@@ -79,7 +76,7 @@ export async function ensureScanner(
 
 /** Whether the pod of that name is the build's scanner, without the labels of one. */
 async function holdsName(
-  kube: ScannerRequests,
+  kube: KubeClient,
   key: ObjectKey,
   build: Pod,
   signal: AbortSignal,
@@ -95,7 +92,7 @@ async function holdsName(
 }
 
 async function listAll(
-  kube: Pick<KubeClient, "list">,
+  kube: KubeClient,
   resource: Resource<PartialObject>,
   options: Omit<ListOptions, "limit" | "continueToken"> & { readonly namespace: string },
 ): Promise<PartialObject[]> {

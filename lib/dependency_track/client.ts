@@ -13,6 +13,7 @@ import {
   sendRequest,
   type ServerTrust,
 } from "./http.ts";
+import type { ProjectNames } from "./naming.ts";
 
 /** A server, and our API key for it. */
 export interface DependencyTrackServer extends ServerTrust {
@@ -20,16 +21,6 @@ export interface DependencyTrackServer extends ServerTrust {
   readonly endpoint: URL;
   /** Sent as `X-Api-Key`; never logged. */
   readonly key: string;
-}
-
-/** An SBOM in CycloneDX, and the project that it belongs to; the upload creates that when it is missing. */
-export interface BomUpload {
-  readonly projectName: string;
-  readonly projectVersion: string;
-  /** UUID of the parent project. */
-  readonly parent: string | undefined;
-  readonly tag: string;
-  readonly bom: AsyncIterable<Uint8Array>;
 }
 
 /** Options of {@link DependencyTrackClient}. */
@@ -112,13 +103,21 @@ export class DependencyTrackClient {
     return response.status === 409 ? undefined : this.#parse(createdSchema, call, response).uuid;
   }
 
-  /** Uploads an SBOM, and returns the token of its processing. */
-  async upload({ projectName, projectVersion, parent, tag, bom }: BomUpload): Promise<string> {
+  /**
+   * Uploads an SBOM in CycloneDX to a project, which is created when it is missing, and returns the token of its processing.
+   *
+   * @param parent UUID of the parent project.
+   */
+  async upload(
+    { project, version, tag }: Omit<ProjectNames, "parents">,
+    parent: string | undefined,
+    bom: AsyncIterable<Uint8Array>,
+  ): Promise<string> {
     const boundary = `insights-remote-${this.#options.newId()}`;
     const fields = {
       autoCreate: "true",
-      projectName,
-      projectVersion,
+      projectName: project,
+      projectVersion: version,
       ...(parent !== undefined && { parentUUID: parent }),
       projectTags: tag,
     };
@@ -142,7 +141,7 @@ export class DependencyTrackClient {
   }
 
   #send({ method, path, body, contentType = "application/json" }: Call): Promise<DependencyTrackResponse> {
-    const { endpoint, key, allowsAddress, authorities } = this.#server;
+    const { endpoint, key, allowsAddress, readAuthorities } = this.#server;
     const { clock, requestTimeoutMs } = this.#options;
     return sendRequest({
       method,
@@ -150,7 +149,7 @@ export class DependencyTrackClient {
       headers: { "x-api-key": key, ...(body && { "content-type": contentType }) },
       ...(body && { body }),
       signal: this.#signal,
-    }, { allowsAddress, authorities, clock, requestTimeoutMs });
+    }, { allowsAddress, readAuthorities, clock, requestTimeoutMs });
   }
 
   #parse<T>(

@@ -13,7 +13,6 @@ import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { AppError, describeError } from "../errors.ts";
 import { giveBackPiece } from "../give_back.ts";
 import { certificateFix } from "../tls/client.ts";
-import type { Authorities } from "./authorities.ts";
 import { DependencyTrackRefusedError, DependencyTrackUnavailableError } from "./errors.ts";
 
 /** A request. */
@@ -30,7 +29,8 @@ export interface DependencyTrackRequest {
 export interface ServerTrust {
   /** Whether the server may have this IP address. */
   readonly allowsAddress: (address: string) => boolean;
-  readonly authorities: Authorities;
+  /** Reads the CA certificates to trust, in PEM, for each connection; without it, or if undefined, the well-known CAs. */
+  readonly readAuthorities?: (() => Promise<string | undefined>) | undefined;
 }
 
 /** How long a request may take, including its answer. */
@@ -85,9 +85,13 @@ interface Scope {
 }
 
 /** Connects to an allowed address; over TLS nothing is sent before the server has proven its name. */
-async function connect(url: URL, { allowsAddress, authorities }: ServerTrust, scope: Scope): Promise<Socket> {
+async function connect(
+  url: URL,
+  { allowsAddress, readAuthorities }: ServerTrust,
+  scope: Scope,
+): Promise<Socket> {
   const isSecure = url.protocol === "https:";
-  const ca = isSecure ? await unlessAborted(authorities.read(), scope.signal) : undefined;
+  const ca = isSecure && readAuthorities ? await unlessAborted(readAuthorities(), scope.signal) : undefined;
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const socket = netConnect({ host, port: Number(url.port || (isSecure ? 443 : 80)) });
   await untilOpen(socket, "connect", scope);
@@ -104,7 +108,17 @@ async function connect(url: URL, { allowsAddress, authorities }: ServerTrust, sc
   try {
     await untilOpen(secured, "secureConnect", scope);
   } catch (error) {
-    throw certificateError(error, url.host, authorities);
+    const fix = certificateFix(error, {
+      untrusted: readAuthorities
+        ? "set DEPENDENCY_TRACK_CACERT to the CA that signed it"
+        : "the server needs one of a well-known CA",
+      otherName: "use a name that it has",
+    });
+    if (fix === undefined) throw error;
+    throw new DependencyTrackUnavailableError(
+      "track-certificate",
+      `Cannot verify the certificate of ${url.host}: ${describeError(error)}: ${fix}`,
+    );
   }
   return secured;
 }
@@ -118,15 +132,6 @@ async function untilOpen(
   // Later errors are seen by the request; without a listener they would end the process.
   socket.on("error", () => {});
   await once(socket, event, { signal });
-}
-
-function certificateError(error: unknown, host: string, { advice }: Authorities): unknown {
-  const fix = certificateFix(error, { untrusted: advice, otherName: "use a name that it has" });
-  if (!fix) return error;
-  return new DependencyTrackUnavailableError(
-    "track-certificate",
-    `Cannot send anything to ${host} as its certificate doesn't fit: ${describeError(error)}: ${fix}`,
-  );
 }
 
 async function exchange(

@@ -17,14 +17,6 @@ export interface NameTemplates {
   readonly version: string;
 }
 
-/** What an SBOM describes. */
-export interface SbomSource {
-  /** The namespace's; the ConfigMap's counts where this has no label. */
-  readonly namespaceLabels: Readonly<Record<string, string>>;
-  /** The ConfigMap's. */
-  readonly labels: Readonly<Record<string, string>>;
-}
-
 /** The project for an SBOM. */
 export interface ProjectNames {
   /** From the root down. */
@@ -37,11 +29,14 @@ export interface ProjectNames {
 /**
  * Names the projects of an SBOM.
  *
+ * @param labels The ConfigMap's.
+ * @param namespaceLabels Override those of the ConfigMap for project and environment.
  * @throws {DependencyTrackRefusedError} Code `track-names`, when a label is missing or the project's name would be empty.
  */
 export function projectNames(
   templates: NameTemplates,
-  { namespaceLabels, labels }: SbomSource,
+  labels: Readonly<Record<string, string>>,
+  namespaceLabels: Readonly<Record<string, string>>,
 ): ProjectNames {
   const environmentType = labels[LABELS.environmentType] || "unknown";
   const variables: Readonly<Record<string, string>> = {

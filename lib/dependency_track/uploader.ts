@@ -83,13 +83,8 @@ export class Uploader {
       // A broken SBOM is found before anything is sent.
       await checkSbom(sbom, maxSbomBytes);
       const client = new DependencyTrackClient(server, this.#options, signal);
-      running.token = await client.upload({
-        projectName: names.project,
-        projectVersion: names.version,
-        parent: await this.#ensureParents(client, server, names.parents),
-        tag: names.tag,
-        bom: unpackSbom(sbom, maxSbomBytes),
-      });
+      const parent = await this.#ensureParents(client, server, names.parents);
+      running.token = await client.upload(names, parent, unpackSbom(sbom, maxSbomBytes));
       return true;
     } catch (error) {
       this.forget(id);

@@ -5,7 +5,7 @@
  */
 import { createControllers } from "../../controllers/mod.ts";
 import type { Config } from "../config/config.ts";
-import { operatorsAuthorities } from "../dependency_track/authorities.ts";
+import { readAuthorities } from "../dependency_track/authorities.ts";
 import { describeError } from "../errors.ts";
 import { createKubeClient } from "../kube/client.ts";
 import { createLeaderElection } from "../kube/leader_election.ts";
@@ -99,7 +99,7 @@ async function checkAuthorities(
 ): Promise<void> {
   if (!configMaps.enabled || !dependencyTrack?.server) return;
   try {
-    await operatorsAuthorities(dependencyTrack.server.caFile, readTextFile).read();
+    await readAuthorities(dependencyTrack.server.caFile, readTextFile);
   } catch (error) {
     log.error("Dependency-Track gets nothing until its CA certificates can be used", {
       error: describeError(error),

@@ -1,14 +1,9 @@
 /** Races between the requests of one scan; everything else about builds is in tests/suites/scanner_suite.ts. */
 import assert from "node:assert/strict";
-import {
-  BUILD_POD_SELECTOR,
-  type BuildPodDependencies,
-  buildPodHandler,
-  createBuildPodReconcile,
-} from "../../controllers/build_pod.ts";
+import { BUILD_POD_SELECTOR, buildPodHandler, createBuildPodReconcile } from "../../controllers/build_pod.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { TerminalError } from "../../lib/errors.ts";
-import { createKubeClient } from "../../lib/kube/client.ts";
+import { createKubeClient, type KubeClient } from "../../lib/kube/client.ts";
 import { isConflict, KubeError } from "../../lib/kube/errors.ts";
 import { WorkQueue } from "../../lib/kube/work_queue.ts";
 import { createMetrics } from "../../lib/metrics.ts";
@@ -31,10 +26,8 @@ const OLD = {
 };
 const { signal } = new AbortController();
 
-type Kube = BuildPodDependencies["kube"];
-
 /** A finished build on an embedded API server, and the reconcile function; `spoil` replaces methods of its client. */
-async function setUp(spoil: (kube: Kube, cluster: TestCluster) => Partial<Kube> = () => ({})) {
+async function setUp(spoil: (kube: KubeClient, cluster: TestCluster) => Partial<KubeClient> = () => ({})) {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(startApiServer({ token: "t" }));
   const cluster = stack.use(new TestCluster({ url: server.url, token: "t" }));
@@ -80,7 +73,7 @@ async function createBuild(cluster: TestCluster): Promise<void> {
 }
 
 /** Makes lists say that the pod `old` is terminating, which needs a kubelet otherwise. */
-function withEndingScanner(kube: Kube): Partial<Kube> {
+function withEndingScanner(kube: KubeClient): Partial<KubeClient> {
   return {
     list: async (...request) => {
       const page = await kube.list(...request);

@@ -10,7 +10,7 @@ const SECRET = {
   metadata: { namespace: "main", name: "lagoon-env", uid: "1", resourceVersion: "1" },
   data: { LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_API_KEY: btoa("site-key") },
 };
-const kube = { get: () => Promise.resolve(SECRET) } as unknown as Pick<KubeClient, "get">;
+const kube = { get: () => Promise.resolve(SECRET) } as unknown as KubeClient;
 
 /** Finds the server of an SBOM that names `endpoint`, where the operator allows `allowed`. */
 async function resolve(endpoint: string, allowed: string): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 /**
- * docs/dependency_track.md, followed by the letter on a real kube-apiserver: its Secret, its overlay, and the program with
- * the variables and the rights that these give to its pod; then its commands about an SBOM that was refused.
+ * Follows docs/dependency_track.md literally on a real kube-apiserver: its Secret, its overlay, and the program with the
+ * variables and permissions that these give to its pod; then its commands about a refused SBOM.
  */
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
@@ -35,7 +35,7 @@ const STOPPED = "dependencytrack.insights.lagoon.sh/default-stopped";
 
 const hasFailed = (object?: TestObject) => object?.metadata.annotations?.[STATUS] === "failure";
 
-/** The document's commands in their order, one that goes on in the next line as one; its overlay, and what a CA adds to that. */
+/** The document's commands in order, with continued lines joined; its overlay, and the overlay with a CA. */
 async function readDocument() {
   const text = await Deno.readTextFile(new URL("../../docs/dependency_track.md", import.meta.url));
   const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = ""]) => block.trimEnd());
@@ -48,7 +48,7 @@ async function readDocument() {
   return { commands, overlay, withAuthority: overlay + patches.replace("patches:\n", "") };
 }
 
-/** What the reader puts in the place of what stands for something; each must be there. */
+/** Replaces placeholders, each of which must exist. */
 function filledIn(command: string, values: Readonly<Record<string, string>>): string {
   return Object.entries(values).reduce((text, [before, after]) => {
     assert.ok(text.includes(before), `${before} is not in ${command}`);
@@ -56,7 +56,7 @@ function filledIn(command: string, values: Readonly<Record<string, string>>): st
   }, command);
 }
 
-/** The variables of the Deployment's container, as the kubelet takes them from the cluster. */
+/** The variables of the Deployment's container, resolved as by the kubelet. */
 async function kubeletVariables(cluster: TestCluster, objects: readonly RenderedObject[]) {
   const secret = async (name: string) => {
     const { data = {} } = (await cluster.get("secrets", OWN_NAMESPACE, name)) ??

@@ -1,6 +1,6 @@
 /**
- * The program as operators run it, in its sandbox, with servers that sites name: in a network of its own, where one of them
- * has a public address, and names lead where they should not.
+ * The program in its sandbox, with servers that sites name: in its own network namespace, where one of them has a public
+ * address and names resolve to internal ones.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -9,15 +9,15 @@ import { needsCommands } from "../fixtures/commands.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";
 import { isProcessed, packedSbom, startTrackProgram } from "../fixtures/track_program.ts";
 
-/** Set in the network. */
+/** Set inside the network namespace. */
 const INSIDE = "INSIGHTS_REMOTE_TEST_NETWORK";
-/** Anybody's: it doesn't leave the network. */
+/** A public address, which the namespace keeps inside. */
 const PUBLIC_ADDRESS = "11.22.33.44";
 const HOSTS = `127.0.0.1 localhost inside.site.test\n${PUBLIC_ADDRESS} track.site.test\n`;
 const CUSTOM = "dependencytrack.insights.lagoon.sh/custom";
 const SITE_KEY = "the-key-of-a-site";
 
-/** A cluster with a site's key, and a program that lets sites name these servers. */
+/** Starts a cluster with a site's key, and the program with these allowed hosts. */
 async function setUp(allowed: readonly string[]) {
   const scene = await startTrackProgram({
     DEPENDENCY_TRACK_ALLOWED_HOSTS: allowed.join(),
@@ -36,11 +36,11 @@ function sbomFor(endpoint: string, name: string) {
 
 if (Deno.env.get(INSIDE) === undefined) {
   Deno.test({
-    ...needsCommands(["unshare", "ip", "mount"], "servers that sites name, in a network of their own"),
+    ...needsCommands(["unshare", "ip", "mount"], "servers that sites name, in their own network namespace"),
     fn: runInside,
   });
 } else {
-  Deno.test("a site's server with a public address has the SBOM, with the site's key", async () => {
+  Deno.test("a site's server with a public address gets the SBOM, with the site's key", async () => {
     await using own = new DependencyTrack({ key: SITE_KEY, hostname: PUBLIC_ADDRESS });
     const host = `track.site.test:${new URL(own.url).port}`;
     await using scene = await setUp([host]);
@@ -52,7 +52,7 @@ if (Deno.env.get(INSIDE) === undefined) {
     assert.deepEqual(scene.track.projects.map(({ boms }) => boms.length).filter((count) => count > 0), [1]);
   });
 
-  Deno.test("a name that leads into the cluster is refused, though the operator allows it", async () => {
+  Deno.test("a name that resolves to an internal address is refused, even if the operator allows it", async () => {
     await using inside = new DependencyTrack({ key: SITE_KEY });
     const host = `inside.site.test:${new URL(inside.url).port}`;
     await using scene = await setUp([host]);
@@ -69,7 +69,7 @@ if (Deno.env.get(INSIDE) === undefined) {
   });
 }
 
-/** Runs this file once more, in a network that has nothing but this machine, and names of its own. */
+/** Runs this file again in a network namespace that has only loopback, and its own hosts file. */
 async function runInside(): Promise<void> {
   const hosts = await Deno.makeTempFile();
   try {

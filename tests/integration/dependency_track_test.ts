@@ -1,4 +1,4 @@
-/** The program as operators run it, in its sandbox, with a Dependency-Track. */
+/** The program in its sandbox, with a Dependency-Track. */
 import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
@@ -9,10 +9,12 @@ import { programMemory } from "../fixtures/process_memory.ts";
 import { isProcessed, packedSbom, startTrackProgram, TRACK_KEY } from "../fixtures/track_program.ts";
 
 const PRODUCERS_LARGEST = 950_000;
-/** Of memory that the kernel can't take back. Measured: 72 to 78, and 135 before pieces were given back. */
-const MOST_MIB = 95;
+/** Uploading several at once takes long on a busy machine. */
+const UPLOAD_LIMIT_MS = 60_000;
+/** Leaves a container of 128 MiB room for its other work. */
+const MOST_MIB = 85;
 
-/** Above 20 MB, which gzip makes as small as the largest that builds leave. */
+/** More than 20 MB, which gzip packs to the largest size that builds leave. */
 function largeSbom(): Buffer {
   const line = `{"type":"library","name":"component","version":"1.0.0","description":"${
     "x".repeat(120)
@@ -22,13 +24,15 @@ function largeSbom(): Buffer {
   return gzipSync(`{"bomFormat":"CycloneDX","components":[${lines.join(",\n")}]}`);
 }
 
-Deno.test("the largest SBOMs that builds leave are pushed whole, several at once, in little memory", async () => {
+Deno.test("the largest SBOMs that builds leave are uploaded whole, several at once, in little memory", async () => {
   await using scene = await startTrackProgram({ DEPENDENCY_TRACK_MAX_CONCURRENT: "4" });
   const packed = largeSbom();
   assert.ok(packed.length > 0.8 * PRODUCERS_LARGEST && packed.length < PRODUCERS_LARGEST, `${packed.length}`);
   const names = Array.from({ length: 8 }, (_, index) => `service-${index}`);
   for (const name of names) await scene.cluster.create("configmaps", "main", packedSbom(name, packed));
-  for (const name of names) await scene.cluster.until("configmaps", "main", name, isProcessed);
+  for (const name of names) {
+    await scene.cluster.until("configmaps", "main", name, isProcessed, UPLOAD_LIMIT_MS);
+  }
   const sizes = scene.track.projects.flatMap(({ boms }) => boms.map(({ bytes }) => bytes));
   assert.equal(sizes.length, names.length);
   assert.ok(sizes.every((bytes) => bytes > 20_000_000), `${sizes}`);
@@ -38,18 +42,18 @@ Deno.test("the largest SBOMs that builds leave are pushed whole, several at once
 
 const STATUS = "dependencytrack.insights.lagoon.sh/default-status";
 
-/** Waits until the operator's server has failed to take an SBOM. */
+/** Waits for the mark of a failure at the operator's server. */
 function untilFailed(cluster: TestCluster, name: string): Promise<TestObject | undefined> {
   const isFailed = (object: TestObject | undefined) => object?.metadata.annotations?.[STATUS] === "failure";
   return cluster.until("configmaps", "main", name, isFailed);
 }
 
-/** Why it has. */
+/** Waits for a failure, and returns its error. */
 async function failure(cluster: TestCluster, name: string): Promise<string> {
   return (await untilFailed(cluster, name))?.metadata.annotations?.[`${STATUS}-error`] ?? "";
 }
 
-/** A folder with ca.crt as the kubelet mounts it: links, of which one is exchanged for another text. */
+/** A folder with ca.crt as the kubelet mounts it: symbolic links, one of which an update replaces. */
 async function mountCa(parts: AsyncDisposableStack) {
   const folder = await Deno.makeTempDir();
   parts.defer(() => Deno.remove(folder, { recursive: true }));
@@ -71,7 +75,7 @@ async function certificates(parts: AsyncDisposableStack) {
   return await createCertificates(folder);
 }
 
-Deno.test("a server with a certificate of a private CA gets SBOMs once the CA is mounted, without a restart", async () => {
+Deno.test("once its private CA is mounted, a server gets SBOMs without a restart", async () => {
   await using parts = new AsyncDisposableStack();
   const [tls, other] = [await certificates(parts), await certificates(parts)];
   const ca = await mountCa(parts);
@@ -81,7 +85,7 @@ Deno.test("a server with a certificate of a private CA gets SBOMs once the CA is
   await cluster.create("configmaps", "main", packedSbom("before", gzipSync("{}")));
   assert.match(
     await failure(cluster, "before"),
-    /certificate doesn't fit: .*: give the CA that signed it in DEPENDENCY_TRACK_CACERT$/,
+    /^Cannot verify the certificate of .*: set DEPENDENCY_TRACK_CACERT to the CA that signed it$/,
   );
   assert.deepEqual(track.calls, []);
   await ca.write(tls.caCertificate);
@@ -91,18 +95,18 @@ Deno.test("a server with a certificate of a private CA gets SBOMs once the CA is
   assert.doesNotMatch(scene.program.log(), /gets nothing until/);
 });
 
-Deno.test("without the CA a server gets nothing, and the certificate is named", async () => {
+Deno.test("without the CA a server gets nothing, and the error names the certificate", async () => {
   await using parts = new AsyncDisposableStack();
   const { cluster, track } = parts.use(await startTrackProgram({}, await certificates(parts)));
   await cluster.create("configmaps", "main", packedSbom("one", gzipSync("{}")));
   assert.match(
     await failure(cluster, "one"),
-    /certificate doesn't fit: .*: give the CA that signed it in DEPENDENCY_TRACK_CACERT$/,
+    /^Cannot verify the certificate of .*: set DEPENDENCY_TRACK_CACERT to the CA that signed it$/,
   );
   assert.deepEqual(track.calls, []);
 });
 
-Deno.test("CAs that are missing are told at the start, and hold up nothing else", async () => {
+Deno.test("a missing CA file is logged at the start, and delays nothing else", async () => {
   await using parts = new AsyncDisposableStack();
   const tls = await certificates(parts);
   const ca = await mountCa(parts);
@@ -123,7 +127,7 @@ Deno.test("CAs that are missing are told at the start, and hold up nothing else"
   );
 });
 
-Deno.test("a server's key is in no log line, whatever goes wrong", async () => {
+Deno.test("a server's key is in no log line after any failure", async () => {
   await using scene = await startTrackProgram({ CONFIGMAP_RECONCILER_MINS_BETWEEN_RETRIES: "1" });
   for (const [name, status] of [["one", 401], ["two", 500], ["three", 302]] as const) {
     scene.track.fault = () => ({ status });

@@ -1,5 +1,5 @@
 /**
- * What becomes of SBOMs where the operator's Dependency-Track fails or refuses them, on any API server.
+ * SBOMs that the operator's Dependency-Track fails on or refuses, on any API server.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import {
   toDefault,
 } from "./track_scene.ts";
 
-/** With a root by whose name the server is asked for nothing of other tests. */
+/** With a root name that only one test searches for. */
 const TEMPLATES = {
   root: "root-of-{{ .ServiceName }}",
   parent: "{{ .ServiceName }}",
@@ -44,7 +44,7 @@ export function trackFaultSuite(factory: ClusterFactory): void {
       ["is dead", "dead", /No answer from/],
     ];
     for (const [what, fault, error] of FAULTS) {
-      test(`a Dependency-Track that ${what} holds up nothing, and has the SBOM once it is well`, async ({ cluster, namespace, run }) => {
+      test(`a Dependency-Track that ${what} delays nothing else, and gets the SBOM once it has recovered`, async ({ cluster, namespace, run }) => {
         await using parts = new AsyncDisposableStack();
         let track = new DependencyTrack();
         const port = Number(new URL(track.url).port);
@@ -56,7 +56,7 @@ export function trackFaultSuite(factory: ClusterFactory): void {
         await cluster.create("configmaps", namespace, sbom(namespace));
         await program.publisher.untilCount(namespace, 1);
         const failed = cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "failure"));
-        // Only silence needs time to pass.
+        // Only silence needs the request's timeout.
         if (fault === "silence") await pass(clock, 1_000, failed);
         const { metadata } = (await failed)!;
         const { annotations = {} } = metadata;
@@ -69,14 +69,14 @@ export function trackFaultSuite(factory: ClusterFactory): void {
         parts.use(track);
         track.fault = () => undefined;
         await clock.advance(299_000);
-        // In small steps, so that what the first one sets off is not late at once.
+        // In small steps, so that the requests that the first one starts do not time out.
         await pass(clock, 500, cluster.until("configmaps", namespace, NAME, isProcessed));
         assert.equal(bomsOf(track, namespace), 1);
         assert.equal(program.publisher.of(namespace).length, 1);
       });
     }
 
-    test("a Dependency-Track that is busy is left alone for as long as it asks, and longer after each failure", async ({ cluster, namespace, run }) => {
+    test("Retry-After is honoured, and the wait doubles with each failure", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.fault = () => ({ status: 429, headers: { "retry-after": "900" } });
       const clock = new ManualClock();
@@ -92,7 +92,7 @@ export function trackFaultSuite(factory: ClusterFactory): void {
       assert.equal(after(await second), 600);
     });
 
-    test("a Dependency-Track that has failed often is tried every hour", async ({ cluster, namespace, run }) => {
+    test("the wait is an hour at most", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.fault = () => ({ status: 503 });
       const clock = new ManualClock();
@@ -115,14 +115,14 @@ export function trackFaultSuite(factory: ClusterFactory): void {
         ["fails", "POST /api/v1/bom", { status: 500 }],
       ] as const
     ) {
-      test(`an SBOM that ${moment} just as its ConfigMap changes is marked, and uploaded once`, async ({ cluster, namespace, run }) => {
+      test(`an SBOM that ${moment} while its ConfigMap changes is marked, and uploaded once`, async ({ cluster, namespace, run }) => {
         await using track = new DependencyTrack();
         track.fault = async (call) => {
           if (!call.startsWith(what)) return undefined;
           await cluster.mark("configmaps", namespace, NAME, { annotations: { note: "changed" } });
           return fault;
         };
-        // Each upload begins with a search for its root.
+        // Each upload starts with a search for its root.
         await using _program = run({ track: toDefault(track, { templates: TEMPLATES }) });
         await cluster.create("configmaps", namespace, sbom(namespace));
         const marked = await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`));
@@ -133,7 +133,7 @@ export function trackFaultSuite(factory: ClusterFactory): void {
       });
     }
 
-    test("what Dependency-Track refuses is not sent again until the ConfigMap changes, and burned by nobody", async ({ cluster, namespace, run }) => {
+    test("a refused SBOM is not sent again until its ConfigMap changes, and never burned", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       const options = {
         server: { endpoint: track.url, key: "another-key", caFile: "" },
@@ -163,12 +163,12 @@ export function trackFaultSuite(factory: ClusterFactory): void {
         NAME,
         (object) => /413/.test(object?.metadata.annotations?.[`${DEFAULT}-status-error`] ?? ""),
       );
-      // Changes come in their order: at the first one nothing was asked.
+      // Changes arrive in order: the first one caused no request.
       assert.equal(callCount(), count);
       assert.equal(program.publisher.of(namespace).length, 1);
     });
 
-    test("what is not processed in time counts as failed", async ({ cluster, namespace, run }) => {
+    test("an SBOM that is not processed in time has failed", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.isBusy = true;
       await using _program = run({ track: toDefault(track, { processingTimeoutMs: 500 }) });
@@ -177,7 +177,7 @@ export function trackFaultSuite(factory: ClusterFactory): void {
       assert.match(failed?.metadata.annotations?.[`${DEFAULT}-status-error`] ?? "", /in time/);
     });
 
-    test("an SBOM that is broken, or unpacks to too much, is refused before anything is uploaded", async ({ cluster, namespace, run }) => {
+    test("an SBOM that is broken or too large is refused before anything is uploaded", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       await using _program = run({ track: toDefault(track, { maxSbomBytes: 1_000_000 }) });
       const bomb = sbom(namespace, { name: "bomb", text: " ".repeat(20_000_000) });
@@ -201,7 +201,7 @@ export function trackFaultSuite(factory: ClusterFactory): void {
       assert.equal(leafOf(track, namespace), undefined);
     });
 
-    test("after the configured number of retries Dependency-Track is given up, and core is not", async ({ cluster, namespace, run }) => {
+    test("after the configured retries Dependency-Track is given up, and core is not", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.fault = () => ({ status: 500 });
       await using program = run({

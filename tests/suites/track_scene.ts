@@ -1,5 +1,5 @@
 /**
- * What the suites of Dependency-Track share: SBOMs, servers, and what to look for on a ConfigMap.
+ * Shared by the suites of Dependency-Track: SBOMs, servers, and conditions on a ConfigMap.
  *
  * @module
  */
@@ -10,20 +10,19 @@ import type { TestObject } from "../fixtures/cluster.ts";
 import type { DependencyTrack, KeptProject } from "../fixtures/dependency_track.ts";
 import { BUILD_ANNOTATIONS, SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 
-/** Of the ConfigMap. */
 export const NAME = "lagoon-insights-sbom-nginx";
-/** Label of a ConfigMap that all destinations have. */
+/** Label of a ConfigMap that every destination has. */
 export const PROCESSED = "lagoon.sh/insightsProcessed";
 /** Annotation with the status at core. */
 export const CORE = "core.insights.lagoon.sh/status";
-/** How the annotations of the operator's server begin. */
+/** Prefix of the annotations for the operator's server. */
 export const DEFAULT = "dependencytrack.insights.lagoon.sh/default";
-/** An SBOM with nothing in it. */
+/** An SBOM without components. */
 export const BOM = JSON.stringify({ bomFormat: "CycloneDX", specVersion: "1.6", components: [] });
-/** Between two steps of a clock that tests move: longer than anything that a step sets off. */
+/** Real time between two steps of a manual clock: longer than the work that a step starts. */
 const WORK_MS = 2_000;
 
-/** An SBOM whose project at Dependency-Track no other test has. */
+/** A ConfigMap with an SBOM, whose project at Dependency-Track belongs to one test. */
 export function sbom(
   namespace: string,
   { annotations = {}, labels = {}, name = NAME, text = BOM }: SbomParts = {},
@@ -36,15 +35,13 @@ export function sbom(
   });
 }
 
-/** What of an SBOM differs. */
+/** What differs from a usual SBOM. */
 export interface SbomParts {
-  /** Besides those of every build. */
+  /** In addition to those of every build. */
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Besides those of every SBOM. */
+  /** In addition to those of every SBOM. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Of the ConfigMap. */
   readonly name?: string;
-  /** The SBOM itself. */
   readonly text?: string;
 }
 
@@ -61,15 +58,15 @@ export function leafOf(track: DependencyTrack, namespace: string): KeptProject |
   return track.projects.find(({ name }) => name === `proj-main-${namespace}`);
 }
 
-/** How many SBOMs it was given. */
+/** Number of SBOMs that were uploaded for a test. */
 export function bomsOf(track: DependencyTrack, namespace: string): number {
   return leafOf(track, namespace)?.boms.length ?? 0;
 }
 
-/** Whether a ConfigMap is done with. */
+/** Whether every destination has a ConfigMap. */
 export const isProcessed = (object: TestObject | undefined) =>
   object?.metadata.labels?.[PROCESSED] !== undefined;
-/** Whether a ConfigMap has an annotation, with any value or this one. */
+/** Whether a ConfigMap has an annotation, with this value or any. */
 export const has = (name: string, value?: string) => (object: TestObject | undefined) => {
   const found = object?.metadata.annotations?.[name];
   return value === undefined ? found !== undefined : found === value;

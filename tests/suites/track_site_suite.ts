@@ -1,5 +1,5 @@
 /**
- * What becomes of SBOMs at Dependency-Track servers that sites name, on any API server.
+ * SBOMs for Dependency-Track servers that sites name, on any API server.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const ENDPOINT = "dependencytrack.insights.lagoon.sh/custom-endpoint";
 const SITE_KEY = "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_API_KEY";
 const SITE_PROD_ONLY = "LAGOON_FEATURE_FLAG_INSIGHTS_DEPENDENCY_TRACK_PUSH_PROD_ONLY";
 
-/** Sites' servers on this machine. */
+/** Allows these servers to sites. */
 function toSites(...tracks: DependencyTrack[]): Partial<DependencyTrackOptions> {
   const allowedHosts = tracks.map(({ url }) => ({ hostname: "127.0.0.1", port: Number(new URL(url).port) }));
   return { custom: { allowedHosts, allowHttp: true } };
@@ -35,7 +35,7 @@ async function createSiteSecret(cluster: TestCluster, namespace: string, data: R
 /** Registers the suite. */
 export function trackSiteSuite(factory: ClusterFactory): void {
   describeSuite(factory, (test) => {
-    test("a site's own server gets the SBOM with the site's key, beside the operator's", async ({ cluster, namespace, run }) => {
+    test("a site's own server gets the SBOM with the site's key, in addition to the operator's", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       await using own = new DependencyTrack({ key: "site-key" });
       await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
@@ -51,7 +51,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       assert.deepEqual([...new Set(own.calls.map(({ key }) => key))], ["site-key"]);
     });
 
-    test("the operator's CA counts for the operator's server, and not for a site's", async ({ cluster, namespace, run }) => {
+    test("the operator's CA is trusted for the operator's server, and not for a site's", async ({ cluster, namespace, run }) => {
       await using parts = new AsyncDisposableStack();
       const folder = await Deno.makeTempDir();
       parts.defer(() => Deno.remove(folder, { recursive: true }));
@@ -66,12 +66,12 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "success"));
       const failed = await cluster.until("configmaps", namespace, NAME, has(`${CUSTOM}-status`, "failure"));
       const error = failed?.metadata.annotations?.[`${CUSTOM}-status-error`] ?? "";
-      assert.match(error, /certificate doesn't fit: .*: the server needs one of a well-known CA$/);
+      assert.match(error, /^Cannot verify the certificate of .*: the server needs one of a well-known CA$/);
       assert.equal(bomsOf(track, namespace), 1);
       assert.deepEqual(own.calls, []);
     });
 
-    test("a site decides for its own server whether only production is pushed", async ({ cluster, namespace, run }) => {
+    test("a site chooses whether its own server gets only production", async ({ cluster, namespace, run }) => {
       await using own = new DependencyTrack({ key: "site-key" });
       const data = { [SITE_KEY]: "site-key", [SITE_PROD_ONLY]: "false" };
       await createSiteSecret(cluster, namespace, data);
@@ -86,7 +86,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       assert.equal(bomsOf(own, namespace), 1);
     });
 
-    test("without a choice that can be read the operator's counts, and the log says so", async ({ cluster, namespace, run }) => {
+    test("a site's choice that is no boolean is ignored and logged", async ({ cluster, namespace, run }) => {
       await using own = new DependencyTrack({ key: "site-key" });
       await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key", [SITE_PROD_ONLY]: "perhaps" });
       await using program = run({ track: toSites(own) });
@@ -118,7 +118,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
         }],
       ];
     for (const [what, endpoint, why, options] of REFUSED) {
-      test(`a site's server ${what} is refused with an Event, and holds up no other`, async ({ cluster, namespace, run }) => {
+      test(`a site's server ${what} is refused with an Event, and delays no other`, async ({ cluster, namespace, run }) => {
         await using track = new DependencyTrack();
         await using own = new DependencyTrack({ key: "site-key" });
         await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
@@ -135,7 +135,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
         await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`, "success"));
         await program.publisher.untilCount(namespace, 1);
         const events = () => cluster.list("events", namespace);
-        await until("an Event tells", async () => (await events()).length > 0);
+        await until("there is an Event", async () => (await events()).length > 0);
         const [event] = await events() as (TestObject & { reason?: string; message?: string })[];
         assert.equal(event?.reason, "DependencyTrackRefused");
         assert.match(event?.message ?? "", why);
@@ -143,7 +143,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       });
     }
 
-    test("a site without a key is told what to set", async ({ cluster, namespace, run }) => {
+    test("without a key, the error names the variable to set", async ({ cluster, namespace, run }) => {
       await using own = new DependencyTrack();
       await using _program = run({ track: toSites(own) });
       await cluster.create(
@@ -156,7 +156,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       assert.deepEqual(own.calls, []);
     });
 
-    test("a site's server that fails is told of in an Event, and has the SBOM once it is well", async ({ cluster, namespace, run }) => {
+    test("a failing server of a site is reported in an Event, and gets the SBOM once it has recovered", async ({ cluster, namespace, run }) => {
       await using own = new DependencyTrack({ key: "site-key" });
       own.fault = () => ({ status: 500 });
       await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key" });
@@ -166,7 +166,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
         namespace,
         sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
       );
-      await until("an Event tells", async () => (await cluster.list("events", namespace)).length > 0);
+      await until("there is an Event", async () => (await cluster.list("events", namespace)).length > 0);
       const [event] = await cluster.list("events", namespace) as (TestObject & { reason?: string })[];
       assert.equal(event?.reason, "DependencyTrackFailed");
       own.fault = () => undefined;
@@ -174,7 +174,7 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       assert.equal(bomsOf(own, namespace), 1);
     });
 
-    test("a site's key is in no Event, mark or log line, also when the server sends it back", async ({ cluster, namespace, run }) => {
+    test("a site's key is in no Event, mark or log line, even if the server echoes it", async ({ cluster, namespace, run }) => {
       const key = "the-key-that-nobody-may-see";
       await using own = new DependencyTrack({ key });
       await createSiteSecret(cluster, namespace, { [SITE_KEY]: key });
@@ -195,19 +195,19 @@ export function trackSiteSuite(factory: ClusterFactory): void {
         await cluster.until("configmaps", namespace, name, has(`${CUSTOM}-status`, "failure"));
       }
       await until(
-        "Events tell",
+        "there are Events",
         async () => (await cluster.list("events", namespace)).length >= faults.length,
       );
       assert.ok(own.calls.length >= faults.length && own.calls.every((call) => call.key === key));
-      const told = [
+      const outputs = [
         await cluster.list("events", namespace),
         await cluster.list("configmaps", namespace),
         program.log.lines,
       ];
-      assert.doesNotMatch(JSON.stringify(told), new RegExp(key));
+      assert.doesNotMatch(JSON.stringify(outputs), new RegExp(key));
     });
 
-    test("a site's server that redirects is not followed", async ({ cluster, namespace, run }) => {
+    test("a redirect of a site's server is not followed", async ({ cluster, namespace, run }) => {
       await using own = new DependencyTrack({ key: "site-key" });
       await using inside = new DependencyTrack({ key: "site-key" });
       own.fault = () => ({ status: 307, headers: { location: `${inside.url}/api/v1/project` } });

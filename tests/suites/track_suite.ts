@@ -1,6 +1,5 @@
 /**
- * What becomes of SBOMs at the operator's Dependency-Track, and of ConfigMaps that have more than one destination, on any API
- * server.
+ * SBOMs for the operator's Dependency-Track, and ConfigMaps with several destinations, on any API server.
  *
  * @module
  */
@@ -25,7 +24,7 @@ import {
 /** Registers the suite. */
 export function trackSuite(factory: ClusterFactory): void {
   describeSuite(factory, (test) => {
-    test("an SBOM goes to core and, below root and parent, to Dependency-Track, and is processed once both have it", async ({ cluster, namespace, run }) => {
+    test("an SBOM goes to core and, below root and parent, to Dependency-Track, and is processed when both have it", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       await using program = run({ track: toDefault(track) });
       await cluster.create("configmaps", namespace, sbom(namespace));
@@ -48,7 +47,7 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.equal(marked?.metadata.annotations?.[CORE], "success");
     });
 
-    test("an environment that is not production goes to core alone", async ({ cluster, namespace, run }) => {
+    test("an SBOM of another environment than production goes only to core", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       await using program = run({ track: toDefault(track) });
       const labels = { "lagoon.sh/environmentType": "development" };
@@ -58,7 +57,7 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.equal(leafOf(track, namespace), undefined);
     });
 
-    test("an image inspection goes to core alone", async ({ cluster, namespace, run }) => {
+    test("an image inspection goes only to core", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       await using program = run({ track: toDefault(track) });
       const labels = { "lagoon.sh/insightsType": "image-gz", "insights.lagoon.sh/type": "inspect" };
@@ -68,7 +67,7 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.equal(leafOf(track, namespace), undefined);
     });
 
-    test("a project of the same name below another parent is not taken for ours", async ({ cluster, namespace, run }) => {
+    test("a project of the same name below another parent is not used", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       const other = track.add({ name: "other" });
       track.add({ name: "proj", parent: other.uuid, version: "9" });
@@ -95,7 +94,7 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.equal(program.publisher.of(namespace).length, 1);
     });
 
-    test("core that is away holds up Dependency-Track no more than the other way round", async ({ cluster, namespace, run }) => {
+    test("an unavailable core does not delay Dependency-Track", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       await using program = run({ track: toDefault(track), configMaps: { retryDelayMs: 1_000 } });
       program.publisher.ready = false;
@@ -107,7 +106,7 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.deepEqual([program.publisher.of(namespace).length, bomsOf(track, namespace)], [1, 1]);
     });
 
-    test("uploads to one project never meet, and others don't wait for a slow one", async ({ cluster, namespace, run }) => {
+    test("uploads to one project never overlap, and others don't wait for a slow one", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.isBusy = true;
       await using _program = run({ track: toDefault(track, { maxConcurrent: 1 }) });
@@ -122,17 +121,17 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.deepEqual([bomsOf(track, namespace), track.collisions], [3, 0]);
     });
 
-    test("a rebuild that arrives while the old SBOM is processed is uploaded after it", async ({ cluster, namespace, run }) => {
+    test("a rebuild during the processing of the old SBOM is uploaded after it", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.isBusy = true;
       await using program = run({ track: toDefault(track) });
       await cluster.create("configmaps", namespace, sbom(namespace));
       await until("the first one is uploaded", () => bomsOf(track, namespace) === 1);
-      // Core is no later than Dependency-Track by any rule: without this it might get the rebuild alone.
+      // Nothing orders core and Dependency-Track: without this wait, core might only get the rebuild.
       await program.publisher.untilCount(namespace, 1);
       const labels = { "lagoon.sh/buildName": "lagoon-build-2" };
       const { metadata, ...rebuilt } = sbom(namespace, { labels, text: `${BOM}\n` });
-      // As builds do it: first without labels, which then come.
+      // Like a build: first without labels.
       await cluster.replace("configmaps", namespace, { ...rebuilt, metadata: { name: NAME } });
       await cluster.mark("configmaps", namespace, NAME, metadata);
       await program.publisher.untilCount(namespace, 2);
@@ -143,7 +142,7 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.equal(leafOf(track, namespace)?.boms.at(-1)?.bytes, BOM.length + 1);
     });
 
-    test("a ConfigMap that is deleted while its SBOM is processed keeps nobody waiting", async ({ cluster, namespace, run }) => {
+    test("a ConfigMap that is deleted during the processing of its SBOM does not block its project", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.isBusy = true;
       await using _program = run({ track: toDefault(track) });
@@ -156,7 +155,7 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.deepEqual([bomsOf(track, namespace), track.collisions], [2, 0]);
     });
 
-    test("after a restart only what Dependency-Track doesn't have is sent", async ({ cluster, namespace, run }) => {
+    test("after a restart only what Dependency-Track lacks is sent", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.fault = () => ({ status: 500 });
       {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../lib/clock.ts";
-import { type Authorities, WELL_KNOWN_AUTHORITIES } from "../../../lib/dependency_track/authorities.ts";
 import {
   type DependencyTrackRequest,
   type RequestLimits,
@@ -21,7 +20,6 @@ function send(
     clock: systemClock,
     requestTimeoutMs: 60_000,
     allowsAddress: () => true,
-    authorities: WELL_KNOWN_AUTHORITIES,
     ...options,
   });
 }
@@ -189,17 +187,12 @@ async function withTlsServer(
   }
 }
 
-const trust = (text: string | undefined): Authorities => ({
-  read: () => Promise.resolve(text),
-  advice: "ask somebody",
-});
-
 Deno.test("over TLS a server is reached by name and by address if its certificate has both and the CA is trusted", async () => {
   await withTlsServer("IP:127.0.0.1,DNS:localhost", async (url, caCertificate, asked) => {
-    const authorities = trust(caCertificate);
+    const readAuthorities = () => Promise.resolve(caCertificate);
     const named = new URL(url.href.replace("127.0.0.1", "localhost"));
     for (const each of [url, named]) {
-      assert.equal((await send(each, {}, { authorities })).status, 200);
+      assert.equal((await send(each, {}, { readAuthorities })).status, 200);
     }
     assert.equal(asked(), 2);
   });
@@ -210,15 +203,23 @@ Deno.test("over TLS nothing is sent before the server has proven its name with a
     const named = new URL(url.href.replace("127.0.0.1", "localhost"));
     for (
       const [each, ca, why] of [
-        [url, undefined, /its certificate doesn't fit: unable to verify .*: ask somebody$/],
-        [named, undefined, /its certificate doesn't fit: unable to verify .*: ask somebody$/],
-        [url, caCertificate, /its certificate doesn't fit: .* altnames: .*: use a name that it has$/],
-        [named, caCertificate, /its certificate doesn't fit: .* altnames: .*: use a name that it has$/],
+        [
+          url,
+          undefined,
+          /^Cannot verify the certificate of .*: unable to verify .*: set DEPENDENCY_TRACK_CACERT to the CA/,
+        ],
+        [
+          named,
+          undefined,
+          /^Cannot verify the certificate of .*: unable to verify .*: set DEPENDENCY_TRACK_CACERT to the CA/,
+        ],
+        [url, caCertificate, /^Cannot verify the certificate of .* altnames: .*: use a name that it has$/],
+        [named, caCertificate, /^Cannot verify the certificate of .* altnames: .*: use a name that it has$/],
       ] as const
     ) {
       const headers = { "x-api-key": "k" };
       await assert.rejects(
-        send(each, { headers }, { authorities: trust(ca) }),
+        send(each, { headers }, { readAuthorities: () => Promise.resolve(ca) }),
         { code: "track-certificate", message: why },
       );
     }
@@ -232,20 +233,22 @@ Deno.test("a request that is aborted while the CAs are read makes no connection"
     const allowsAddress = (address: string) => connected.push(address) > 0;
     const text = Promise.withResolvers<string>();
     const stop = new AbortController();
-    const slow = { read: () => text.promise, advice: "" };
-    const sending = send(url, { signal: stop.signal }, { allowsAddress, authorities: slow });
+    const sending = send(url, { signal: stop.signal }, {
+      allowsAddress,
+      readAuthorities: () => text.promise,
+    });
     stop.abort(new Error("enough"));
     await assert.rejects(sending, { message: "enough" });
     text.resolve(caCertificate);
     // By the end of this request, a connection that was made before it would have been seen.
-    await send(url, {}, { allowsAddress, authorities: trust(caCertificate) });
+    await send(url, {}, { allowsAddress, readAuthorities: () => text.promise });
     assert.deepEqual([connected.length, asked()], [1, 1]);
   });
 });
 
 Deno.test("CAs are not read for a request without TLS", async () => {
-  const authorities = { read: () => assert.fail("CAs were read"), advice: "" };
+  const readAuthorities = () => assert.fail("CAs were read");
   await withServer(() => new Response(), async (url) => {
-    assert.equal((await send(url, {}, { authorities })).status, 200);
+    assert.equal((await send(url, {}, { readAuthorities })).status, 200);
   });
 });

@@ -14,48 +14,52 @@ const LABELS = {
   "lagoon.sh/environmentType": "production",
 };
 const NAMESPACE_LABELS = { "lagoon.sh/project": "proj", "lagoon.sh/environment": "main" };
-const SOURCE = { namespaceLabels: NAMESPACE_LABELS, labels: LABELS };
 
 Deno.test("names come from the namespace's labels, or else from the ConfigMap's", () => {
-  assert.deepEqual(projectNames(TEMPLATES, SOURCE), {
+  assert.deepEqual(projectNames(TEMPLATES, LABELS, NAMESPACE_LABELS), {
     parents: ["proj", "proj-main"],
     project: "proj-main-nginx",
     version: "unset",
     tag: "lagoon-environmenttype-production",
   });
   assert.equal(
-    projectNames(TEMPLATES, { namespaceLabels: {}, labels: LABELS }).project,
+    projectNames(TEMPLATES, LABELS, {}).project,
     "label-project-label-environment-nginx",
   );
 });
 
 Deno.test("an empty root template omits the root, and an empty parent template omits both", () => {
-  assert.deepEqual(projectNames({ ...TEMPLATES, root: "" }, SOURCE).parents, ["proj-main"]);
-  assert.deepEqual(projectNames({ ...TEMPLATES, root: "{{ .Version }}" }, SOURCE).parents, ["proj-main"]);
-  assert.deepEqual(projectNames({ ...TEMPLATES, parent: "" }, SOURCE).parents, []);
+  assert.deepEqual(projectNames({ ...TEMPLATES, root: "" }, LABELS, NAMESPACE_LABELS).parents, ["proj-main"]);
+  assert.deepEqual(projectNames({ ...TEMPLATES, root: "{{ .Version }}" }, LABELS, NAMESPACE_LABELS).parents, [
+    "proj-main",
+  ]);
+  assert.deepEqual(projectNames({ ...TEMPLATES, parent: "" }, LABELS, NAMESPACE_LABELS).parents, []);
 });
 
 Deno.test("an environment without a type is unknown", () => {
   const { "lagoon.sh/environmentType": _type, ...labels } = LABELS;
-  const names = projectNames({ ...TEMPLATES, version: "{{ .EnvironmentType }}" }, { ...SOURCE, labels });
+  const names = projectNames({ ...TEMPLATES, version: "{{ .EnvironmentType }}" }, labels, NAMESPACE_LABELS);
   assert.deepEqual([names.version, names.tag], ["unknown", "lagoon-environmenttype-unknown"]);
 });
 
 Deno.test("a name that looks like a template is not filled in", () => {
   const namespaceLabels = { ...NAMESPACE_LABELS, "lagoon.sh/project": "{{ .ServiceName }}$&" };
-  const names = projectNames(TEMPLATES, { ...SOURCE, namespaceLabels });
+  const names = projectNames(TEMPLATES, LABELS, namespaceLabels);
   assert.equal(names.project, "{{ .ServiceName }}$&-main-nginx");
 });
 
 Deno.test("a missing label is named", () => {
   const { "lagoon.sh/service": _service, ...labels } = LABELS;
   assert.throws(
-    () => projectNames(TEMPLATES, { ...SOURCE, labels }),
+    () => projectNames(TEMPLATES, labels, NAMESPACE_LABELS),
     /needs the label lagoon\.sh\/service: set it$/,
   );
   assert.throws(
-    () => projectNames(TEMPLATES, { namespaceLabels: {}, labels: { "lagoon.sh/service": "x" } }),
+    () => projectNames(TEMPLATES, { "lagoon.sh/service": "x" }, {}),
     /lagoon\.sh\/project/,
   );
-  assert.throws(() => projectNames({ ...TEMPLATES, project: "{{ .Version }}" }, SOURCE), /would be empty/);
+  assert.throws(
+    () => projectNames({ ...TEMPLATES, project: "{{ .Version }}" }, LABELS, NAMESPACE_LABELS),
+    /would be empty/,
+  );
 });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { WELL_KNOWN_AUTHORITIES } from "../../../lib/dependency_track/authorities.ts";
 import { Uploader } from "../../../lib/dependency_track/uploader.ts";
 import { ManualClock } from "../../fixtures/clock.ts";
 import { DependencyTrack } from "../../fixtures/dependency_track.ts";
@@ -16,12 +15,7 @@ function setUp(track: DependencyTrack) {
     maxSbomBytes: 1_000,
     processingTimeoutMs: 60_000,
   });
-  const server = {
-    endpoint: new URL(track.url),
-    key: "track-key",
-    allowsAddress: () => true,
-    authorities: WELL_KNOWN_AUTHORITIES,
-  };
+  const server = { endpoint: new URL(track.url), key: "track-key", allowsAddress: () => true };
   const names = { parents: ["root"], project: "leaf", version: "1", tag: "t" };
   const upload = { id: "a", build: "1", server, names, sbom: gzipSync("{}").toString("base64") };
   return { clock, uploader, upload };
