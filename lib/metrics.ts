@@ -10,10 +10,12 @@ import GaugePart from "prom-client/lib/gauge.js";
 import HistogramPart from "prom-client/lib/histogram.js";
 import RegistryPart from "prom-client/lib/registry.js";
 
-const Registry = RegistryPart as typeof PromClient.Registry;
-const Counter = CounterPart as typeof PromClient.Counter;
-const Gauge = GaugePart as typeof PromClient.Gauge;
-const Histogram = HistogramPart as typeof PromClient.Histogram;
+const { Counter, Gauge, Histogram, Registry } = {
+  Counter: CounterPart,
+  Gauge: GaugePart,
+  Histogram: HistogramPart,
+  Registry: RegistryPart,
+} as typeof PromClient;
 
 /** What became of a ConfigMap in one reconcile. */
 export type ConfigMapOutcome = "sent" | "skipped" | "burned" | "deferred" | "given_up" | "refused";
@@ -60,30 +62,32 @@ export interface Metrics {
   render(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
 
-/** Every gauge, by its name without the prefix. */
+/** Label and help text of every gauge, by its name without the prefix. */
 export const GAUGES = {
-  configmaps: { help: "Insights ConfigMaps that are not done, by state.", label: "state" },
-  sboms_waiting: { help: "SBOMs that wait for Dependency-Track, or are deferred.", label: "destination" },
-  sboms_in_flight: {
-    help: "SBOMs that are being uploaded to Dependency-Track or processed there.",
-    label: "destination",
-  },
-  queue_ready: { help: "Objects that wait for a worker.", label: "controller" },
-  queue_waiting: { help: "Objects that are deferred or backing off.", label: "controller" },
-  watch_silence_seconds: {
-    help: "Seconds since the API server last sent anything in a watch.",
-    label: "watch",
-  },
-  token_secrets: {
-    help: "Lagoon namespaces, by whether their Secret holds a token of the current secret.",
-    label: "state",
-  },
-  messages_in_flight: { help: "Messages that wait for their confirm.", label: "broker" },
-  requests_in_flight: { help: "Requests that are being served.", label: "server" },
-  http_connections: { help: "Open connections of clients.", label: "server" },
-  broker_blocked: { help: "1 while the broker takes no messages because of an alarm.", label: "broker" },
-  broker_ready: { help: "1 while the broker takes messages.", label: "broker" },
-  leader: { help: "1 while this replica runs the controllers.", label: "replica" },
+  configmaps: ["state", "Insights ConfigMaps that are not done, by state."],
+  sboms_waiting: ["destination", "SBOMs that wait for Dependency-Track, or are deferred."],
+  sboms_in_flight: ["destination", "SBOMs that are being uploaded to Dependency-Track or processed there."],
+  queue_ready: ["controller", "Objects that wait for a worker."],
+  queue_waiting: ["controller", "Objects that are deferred or backing off."],
+  watch_silence_seconds: ["watch", "Seconds since the API server last sent anything in a watch."],
+  token_secrets: ["state", "Lagoon namespaces, by whether their Secret holds a token of the current secret."],
+  messages_in_flight: ["broker", "Messages that wait for their confirm."],
+  requests_in_flight: ["server", "Requests that are being served."],
+  http_connections: ["server", "Open connections of clients."],
+  broker_blocked: ["broker", "1 while the broker takes no messages because of an alarm."],
+  broker_ready: ["broker", "1 while the broker takes messages."],
+  leader: ["replica", "1 while this replica runs the controllers."],
+} as const;
+
+/** Help text and labels of every counter, by its name without prefix and suffix. */
+const COUNTERS = {
+  configmaps: ["Insights ConfigMaps by outcome and error code.", "outcome", "code"],
+  sboms: ["SBOMs for Dependency-Track by outcome and error code.", "destination", "outcome", "code"],
+  token_secrets: ["Token Secrets by what was done to them.", "outcome"],
+  build_scans: ["Finished builds by outcome and error code of their scan.", "outcome", "code"],
+  publishes: ["Messages by outcome.", "outcome"],
+  broker_connections: ["Attempts to connect to the broker.", "outcome"],
+  http_requests: ["Answered requests for facts and problems.", "route", "method", "code"],
 } as const;
 
 /** Names of gauges, without the prefix. */
@@ -98,37 +102,13 @@ const PUBLISH_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const counter = (name: string, help: string, ...labelNames: string[]) =>
-    new Counter({ name: `${PREFIX}${name}_total`, help, labelNames, registers });
-  const configMaps = counter(
-    "configmaps",
-    "Insights ConfigMaps by outcome and error code.",
-    "outcome",
-    "code",
+  const counters = new Map(
+    Object.entries(COUNTERS).map((
+      [name, [help, ...labelNames]],
+    ) => [name, new Counter({ name: `${PREFIX}${name}_total`, help, labelNames, registers })]),
   );
-  const sboms = counter(
-    "sboms",
-    "SBOMs for Dependency-Track by outcome and error code.",
-    "destination",
-    "outcome",
-    "code",
-  );
-  const tokens = counter("token_secrets", "Token Secrets by what was done to them.", "outcome");
-  const scans = counter(
-    "build_scans",
-    "Finished builds by outcome and error code of their scan.",
-    "outcome",
-    "code",
-  );
-  const publishes = counter("publishes", "Messages by outcome.", "outcome");
-  const connections = counter("broker_connections", "Attempts to connect to the broker.", "outcome");
-  const requests = counter(
-    "http_requests",
-    "Answered requests for facts and problems.",
-    "route",
-    "method",
-    "code",
-  );
+  const count = (name: keyof typeof COUNTERS, labels: Record<string, string | number>) =>
+    counters.get(name)?.inc(labels);
   const publishSeconds = new Histogram({
     name: `${PREFIX}publish_duration_seconds`,
     help: "Seconds from sending a message to its confirm; confirmed messages only.",
@@ -136,18 +116,18 @@ export function createMetrics(): Metrics {
     registers,
   });
   return {
-    countConfigMap: (outcome, code = "") => configMaps.inc({ outcome, code }),
-    countSbom: (destination, outcome, code = "") => sboms.inc({ destination, outcome, code }),
-    countToken: (outcome) => tokens.inc({ outcome }),
-    countScan: (outcome, code = "") => scans.inc({ outcome, code }),
+    countConfigMap: (outcome, code = "") => count("configmaps", { outcome, code }),
+    countSbom: (destination, outcome, code = "") => count("sboms", { destination, outcome, code }),
+    countToken: (outcome) => count("token_secrets", { outcome }),
+    countScan: (outcome, code = "") => count("build_scans", { outcome, code }),
     countPublish: (outcome, milliseconds) => {
-      publishes.inc({ outcome });
+      count("publishes", { outcome });
       if (outcome === "confirmed") publishSeconds.observe(milliseconds / 1000);
     },
-    countConnection: (outcome) => connections.inc({ outcome }),
-    countRequest: ({ route, method, code }) => requests.inc({ route, method, code }),
+    countConnection: (outcome) => count("broker_connections", { outcome }),
+    countRequest: ({ route, method, code }) => count("http_requests", { route, method, code }),
     registerGauge: (name, read) => {
-      const { help, label } = GAUGES[name];
+      const [label, help] = GAUGES[name];
       new Gauge({
         name: PREFIX + name,
         help,

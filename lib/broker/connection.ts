@@ -18,6 +18,14 @@ export interface BrokerAddress {
   readonly tls?: ClientTls | undefined;
 }
 
+/** What the operator can choose of the broker. */
+export interface BrokerOptions extends BrokerAddress {
+  /** After this time a message without a confirm counts as not delivered. */
+  readonly confirmTimeoutMs: number;
+  /** Longest wait between two attempts to connect. */
+  readonly reconnectCapMs: number;
+}
+
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Each side notices a dead connection within two to three of these. */

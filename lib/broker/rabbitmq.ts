@@ -7,16 +7,10 @@ import { backoff, type Clock, deadline, delay, unlessAborted } from "../clock.ts
 import { UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics, PublishOutcome } from "../metrics.ts";
-import { type BrokerConnection, openConnection } from "./connection.ts";
+import { type BrokerConnection, type BrokerOptions, openConnection } from "./connection.ts";
 import { describeBrokerError } from "./errors.ts";
 import type { OutgoingMessage, Publisher } from "./publisher.ts";
-import { Session, type SessionOptions } from "./session.ts";
-
-/** What the operator can choose. */
-export interface RabbitOptions extends SessionOptions {
-  /** Longest wait between two attempts to connect, in milliseconds. */
-  readonly reconnectCapMs: number;
-}
+import { Session } from "./session.ts";
 
 /** What the publisher works with. */
 export interface RabbitDependencies {
@@ -49,7 +43,7 @@ const OUTCOMES: Readonly<Record<string, PublishOutcome>> = {
 
 /** Creates a publisher, which connects when `run` is called. */
 export function createRabbitPublisher(
-  options: RabbitOptions,
+  options: BrokerOptions,
   dependencies: RabbitDependencies,
 ): RabbitPublisher {
   const { clock, random, readTextFile, metrics, log } = dependencies;

@@ -10,15 +10,9 @@ import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { UnavailableError } from "../errors.ts";
 import { giveBack } from "../give_back.ts";
 import type { Logger } from "../log.ts";
-import type { BrokerAddress, BrokerConnection } from "./connection.ts";
+import type { BrokerConnection, BrokerOptions } from "./connection.ts";
 import type { OutgoingMessage } from "./publisher.ts";
 import { declareTopology, TOPOLOGY } from "./topology.ts";
-
-/** The broker's address, and its limit for confirms. */
-export interface SessionOptions extends BrokerAddress {
-  /** After this time, in milliseconds, a message without a confirm counts as not delivered. */
-  readonly confirmTimeoutMs: number;
-}
 
 /** What a session works with. */
 export interface SessionDependencies {
@@ -47,7 +41,7 @@ export class Session {
   /** Resolves with the reason once the session has ended; never rejects. */
   readonly ended: Promise<Error | undefined>;
   readonly #connection: BrokerConnection;
-  readonly #options: SessionOptions;
+  readonly #options: BrokerOptions;
   readonly #dependencies: SessionDependencies;
   readonly #inFlight = new Map<string, InFlight>();
   /** `repairing`: a queue that was deleted is being declared again. */
@@ -60,7 +54,7 @@ export class Session {
   #cancelProbe = () => {};
 
   /** Begins a session on a connection that is open. */
-  constructor(open: BrokerConnection, options: SessionOptions, dependencies: SessionDependencies) {
+  constructor(open: BrokerConnection, options: BrokerOptions, dependencies: SessionDependencies) {
     this.#connection = open;
     this.#options = options;
     this.#dependencies = dependencies;
@@ -154,7 +148,6 @@ export class Session {
 
   #send({ id, body }: OutgoingMessage, inFlight: InFlight): void {
     const size = body.length;
-    this.#unconfirmedBytes += size;
     const buffer = Buffer.from(body.buffer, body.byteOffset, size);
     const properties = {
       persistent: true,
@@ -164,23 +157,17 @@ export class Session {
       timestamp: Math.floor(this.#dependencies.clock.now() / 1000),
       appId: "insights-remote",
     };
-    try {
-      this.#connection.channel.publish(TOPOLOGY.exchange, TOPOLOGY.routingKey, buffer, properties, (nack) => {
-        // A channel that closes fails its messages, too: they may have arrived, and `ended` says why.
-        if (nack && this.#state === "ended") return;
-        this.#unconfirmedBytes -= size;
-        if (nack) inFlight.finish(undelivered("broker-nacked", "the broker rejected it", nack));
-        else if (inFlight.isReturned) {
-          inFlight.finish(
-            undelivered("broker-unroutable", `no queue is bound to exchange ${TOPOLOGY.exchange}`),
-          );
-        } else inFlight.finish();
-        this.#heard();
-      });
-    } catch (error) {
+    this.#connection.channel.publish(TOPOLOGY.exchange, TOPOLOGY.routingKey, buffer, properties, (nack) => {
+      // A channel that closes fails its messages, too: they may have arrived, and `ended` says why.
+      if (nack && this.#state === "ended") return;
       this.#unconfirmedBytes -= size;
-      inFlight.finish(undelivered("broker-disconnected", "the channel is closed", error));
-    }
+      if (nack) inFlight.finish(undelivered("broker-nacked", "the broker rejected it", nack));
+      else if (inFlight.isReturned) {
+        inFlight.finish(undelivered("broker-unroutable", `no queue is bound to ${TOPOLOGY.exchange}`));
+      } else inFlight.finish();
+      this.#heard();
+    });
+    this.#unconfirmedBytes += size;
     // The library has copied it into frames: two copies until the confirm are one too many, and the garbage collector
     // would take its time.
     giveBack(body);

@@ -104,7 +104,7 @@ function createBroker(
 }
 
 /**
- * Tells developers how to post to a program on their own machine. The command has no double quotes, so that it can be
+ * Logs how developers can post to a program on their own machine. The command has no double quotes, so that it can be
  * copied from a log line.
  *
  * @param port Undefined when posts are off.

@@ -1,4 +1,4 @@
-/** The publisher and a RabbitMQ that restarts, dies, is blocked, or is not set up as it should be. */
+/** The publisher and a RabbitMQ that restarts, is killed, has an alarm, or is misconfigured. */
 import assert from "node:assert/strict";
 import { TOPOLOGY } from "../../lib/broker/topology.ts";
 import { message, type PublisherRun, runPublisher, withChannel } from "../fixtures/publisher_run.ts";
@@ -13,7 +13,7 @@ Deno.test.afterAll(async () => {
   await shared?.[Symbol.asyncDispose]();
 });
 
-/** A test on the node that all tests of this file share, one after the other; each leaves it as it was. */
+/** A test on the node that all tests of this file share; each leaves it unchanged. */
 function faultTest(name: string, fn: (node: PrivateNode) => Promise<void>): void {
   Deno.test({
     ...needsPrivateNode(name),
@@ -24,7 +24,7 @@ function faultTest(name: string, fn: (node: PrivateNode) => Promise<void>): void
   });
 }
 
-/** Sends numbered messages, so many at a time, until told to stop; keeps those that were confirmed. */
+/** Sends numbered messages until `stop`, and records which were confirmed. */
 function sendSteadily({ publisher }: PublisherRun, inParallel: number) {
   const confirmed: string[] = [];
   const failed: string[] = [];
@@ -34,7 +34,7 @@ function sendSteadily({ publisher }: PublisherRun, inParallel: number) {
     while (!stopped) {
       const id = `m${next++}`;
       await publisher.publish(message(id), { signal }).then(() => confirmed.push(id), () => failed.push(id));
-      // A publisher that is not ready refuses at once, and must not keep everybody else from running.
+      // A publisher that is not ready rejects at once: without a wait, nothing else would run.
       if (!publisher.isReady()) await publisher.waitUntilReady({ timeoutMs: 30_000, signal });
     }
   };
@@ -53,7 +53,7 @@ async function idsInQueue(node: PrivateNode): Promise<string[]> {
   return (await takeMessages(node)).map(({ properties }) => String(properties.messageId));
 }
 
-/** Breaks the broker while 64 messages are on their way at any time, and compares promises with the queue. */
+/** Breaks the broker with 64 messages in flight, and compares what was confirmed with the queue. */
 async function assertPromiseKept(node: PrivateNode, breakDown: () => Promise<void>): Promise<void> {
   await using run = runPublisher(node);
   await run.untilReady();
@@ -66,7 +66,7 @@ async function assertPromiseKept(node: PrivateNode, breakDown: () => Promise<voi
   const queued = await idsInQueue(node);
   const lost = sending.confirmed.filter((id) => !queued.includes(id));
   assert.deepEqual(lost, []);
-  // Nothing is sent twice by the publisher itself; what arrived without a confirm is told apart.
+  // The publisher itself sends nothing twice.
   assert.equal(new Set(queued).size, queued.length);
   const unconfirmed = queued.filter((id) => !sending.confirmed.includes(id));
   assert.deepEqual(unconfirmed.filter((id) => !sending.failed.includes(id)), []);
@@ -79,15 +79,18 @@ async function assertPromiseKept(node: PrivateNode, breakDown: () => Promise<voi
   assert.ok(unconfirmed.length <= count("unknown"), `${unconfirmed.length} arrived without a confirm`);
 }
 
-faultTest("what was confirmed is in the queue after the broker's application was restarted", async (node) => {
-  await assertPromiseKept(node, async () => {
-    await node.control("stop_app");
-    await node.control("start_app");
-  });
-});
+faultTest(
+  "confirmed messages are in the queue after the broker's application was restarted",
+  async (node) => {
+    await assertPromiseKept(node, async () => {
+      await node.control("stop_app");
+      await node.control("start_app");
+    });
+  },
+);
 
 faultTest(
-  "what was confirmed is in the queue after the broker was killed and started again",
+  "confirmed messages are in the queue after the broker was killed and started again",
   async (node) => {
     await assertPromiseKept(node, async () => {
       await node.kill();
@@ -97,7 +100,7 @@ faultTest(
 );
 
 faultTest(
-  "a queue that is deleted is declared again, and nothing is called delivered meanwhile",
+  "a queue that was deleted is declared again, and no message counts as delivered meanwhile",
   async (node) => {
     await using run = runPublisher(node);
     await run.untilReady();
@@ -113,7 +116,7 @@ faultTest(
   },
 );
 
-faultTest("a queue that is deleted while nothing is sent is declared again within seconds", async (node) => {
+faultTest("a queue that was deleted while nothing is sent is declared again within seconds", async (node) => {
   await using run = runPublisher(node);
   await run.untilReady();
   await withChannel(node.url, (channel) => channel.deleteQueue(TOPOLOGY.queue));
@@ -122,32 +125,35 @@ faultTest("a queue that is deleted while nothing is sent is declared again withi
   assert.deepEqual(await idsInQueue(node), ["found"]);
 });
 
-faultTest("what a full queue refuses is not delivered, and told apart from what is unknown", async (node) => {
-  await using run = runPublisher(node);
-  await run.untilReady();
-  await node.control(
-    "set_policy",
-    "full",
-    "^lagoon-insights:items$",
-    '{"max-length":1,"overflow":"reject-publish"}',
-  );
-  try {
-    await run.publisher.publish(message("first"), { signal });
-    await until(
-      "the queue refuses one",
-      async () =>
-        await run.publisher.publish(message("refused"), { signal }).then(() => false, (error) => {
-          assert.equal(error.code, "broker-nacked");
-          return true;
-        }),
+faultTest(
+  "messages that a full queue rejects are not delivered, and not counted as unknown",
+  async (node) => {
+    await using run = runPublisher(node);
+    await run.untilReady();
+    await node.control(
+      "set_policy",
+      "full",
+      "^lagoon-insights:items$",
+      '{"max-length":1,"overflow":"reject-publish"}',
     );
-  } finally {
-    await node.control("clear_policy", "full");
-  }
-  assert.match(await run.metricsText(), /publishes_total\{outcome="refused"\} 1\n/);
-  assert.equal(run.publisher.isReady(), true);
-  await idsInQueue(node);
-});
+    try {
+      await run.publisher.publish(message("first"), { signal });
+      await until(
+        "the queue rejects one",
+        async () =>
+          await run.publisher.publish(message("rejected"), { signal }).then(() => false, (error) => {
+            assert.equal(error.code, "broker-nacked");
+            return true;
+          }),
+      );
+    } finally {
+      await node.control("clear_policy", "full");
+    }
+    assert.match(await run.metricsText(), /publishes_total\{outcome="refused"\} 1\n/);
+    assert.equal(run.publisher.isReady(), true);
+    await idsInQueue(node);
+  },
+);
 
 for (
   const [alarm, on, off] of [
@@ -156,12 +162,12 @@ for (
   ] as const
 ) {
   faultTest(
-    `while the broker has a ${alarm} alarm nothing waits, and afterwards all goes on`,
+    `messages fail at once during a ${alarm} alarm of the broker, and are sent again after it`,
     async (node) => {
       await using run = runPublisher({ ...node, confirmTimeoutMs: 60_000 });
       await run.untilReady();
       await node.control(...on);
-      // The broker tells only who sends, and does not confirm what told it to.
+      // The broker reports the alarm only to connections that publish, and does not confirm their message.
       await assert.rejects(run.publisher.publish(message("one"), { signal }), { code: "broker-blocked" });
       await assert.rejects(run.publisher.publish(message("two"), { signal }), { code: "broker-not-ready" });
       assert.equal(run.publisher.isReady(), false);
@@ -170,7 +176,7 @@ for (
       await run.untilReady();
       await run.publisher.publish(message("three"), { signal });
       assert.match(await run.metricsText(), /broker_blocked\{broker="rabbitmq"\} 0\n/);
-      // The first one waited in the broker's socket: that is why its fate counts as unknown.
+      // The first one waited in the broker's socket, so its outcome counts as unknown.
       assert.deepEqual(await idsInQueue(node), ["one", "three"]);
       assert.match(await run.metricsText(), /publishes_total\{outcome="unknown"\} 1\n/);
       assert.equal(run.log.with("Broker takes no messages because of an alarm").length, 1);
@@ -180,7 +186,7 @@ for (
 }
 
 faultTest(
-  "a queue with other properties is one clear line for each try, and not ready until it is gone",
+  "a queue with other properties is logged at each attempt, until it is gone",
   async (node) => {
     await withChannel(node.url, async (channel) => {
       await channel.deleteQueue(TOPOLOGY.queue);
@@ -200,7 +206,7 @@ faultTest(
   },
 );
 
-faultTest("a wrong password is one clear line for each try, and the tries become rarer", async (node) => {
+faultTest("a wrong password is logged at each attempt, with growing waits", async (node) => {
   const times: number[] = [];
   await using run = runPublisher({ ...node, password: "wrong-password", reconnectCapMs: 60_000 });
   for (let count = 1; count <= 4; count++) {
@@ -216,14 +222,14 @@ faultTest("a wrong password is one clear line for each try, and the tries become
 });
 
 faultTest(
-  "a virtual host that is missing, or closed to us, is one clear line, and tried again",
+  "a virtual host that is missing or forbidden is logged at each attempt, until it is there",
   async (node) => {
     await node.control("delete_vhost", "/");
     await using run = runPublisher(node);
     await run.untilLogged("Broker not reachable");
     await node.control("add_vhost", "/");
-    const tries = run.log.with("Broker not reachable").length;
-    await run.untilLogged("Broker not reachable", tries + 1);
+    const attempts = run.log.with("Broker not reachable").length;
+    await run.untilLogged("Broker not reachable", attempts + 1);
     for (const { fields } of run.log.with("Broker not reachable")) {
       assert.match(
         String(fields.error),
@@ -235,7 +241,7 @@ faultTest(
   },
 );
 
-faultTest("a user without the right to declare is one clear line", async (node) => {
+faultTest("a user without permission to declare is logged", async (node) => {
   await node.control("add_user", "poor", "poor");
   await node.control("set_permissions", "-p", "/", "poor", "", ".*", ".*");
   await using run = runPublisher({ ...node, username: "poor", password: "poor" });
@@ -246,7 +252,7 @@ faultTest("a user without the right to declare is one clear line", async (node) 
   );
 });
 
-faultTest("user and password may hold any characters", async (node) => {
+faultTest("user and password may have any characters", async (node) => {
   const username = "lagoon@a/b:c?d#e%2F&ü 'x'";
   const password = 'p@ss:w/ö?r#d%41&" $HOME {{}}';
   await node.control("add_user", username, password);

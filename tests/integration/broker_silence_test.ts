@@ -1,4 +1,4 @@
-/** The publisher and a broker that is there and says nothing: on a connection that hangs, and before it is made. */
+/** The publisher and a broker that is silent: on an open connection, and while it connects. */
 import assert from "node:assert/strict";
 import { message, runPublisher } from "../fixtures/publisher_run.ts";
 import { needsBroker, startBroker, takeMessages } from "../fixtures/rabbitmq.ts";
@@ -8,7 +8,7 @@ import { until } from "../fixtures/until.ts";
 const { signal } = new AbortController();
 
 Deno.test({
-  ...needsBroker("a connection that hangs is noticed, and given up, though no side has closed it"),
+  ...needsBroker("a dead connection is noticed and closed, although no side has closed it"),
   fn: async () => {
     await using parts = new AsyncDisposableStack();
     const broker = parts.use(await startBroker());
@@ -18,19 +18,21 @@ Deno.test({
     await run.publisher.publish(message("before"), { signal });
     proxy.silence();
     const hungAt = Date.now();
-    // Nobody knows yet, so that only the limit of a confirm tells.
+    // Until the silence is noticed, only the limit for the confirm ends the wait.
     await assert.rejects(run.publisher.publish(message("into the void"), { signal }), {
       code: "broker-confirm-timeout",
     });
     await until("not ready", () => !run.publisher.isReady());
     assert.ok(Date.now() - hungAt < 20_000, `not ready after ${Date.now() - hungAt} ms`);
-    await assert.rejects(run.publisher.publish(message("refused"), { signal }), { code: "broker-not-ready" });
-    // Two or three heartbeats of 10 s; RabbitMQ's own limit for the other half of it is the same.
+    await assert.rejects(run.publisher.publish(message("too late"), { signal }), {
+      code: "broker-not-ready",
+    });
+    // Two to three heartbeats of 10 s.
     await run.untilLogged("Broker connection lost");
     assert.ok(Date.now() - hungAt < 45_000, `lost after ${Date.now() - hungAt} ms`);
     assert.match(String(run.log.with("Broker connection lost")[0]!.fields.error), /Heartbeat timeout/);
-    // The socket is closed at once, and not when the peer answers.
-    await until("no connection that hangs", () => proxy.openCount === 0);
+    // The socket is closed without the peer's answer.
+    await until("no open connection", () => proxy.openCount === 0);
     proxy.restore();
     await run.untilReady();
     await run.publisher.publish(message("after"), { signal });
@@ -39,7 +41,7 @@ Deno.test({
   },
 });
 
-Deno.test("a broker that takes the connection and says nothing does not hold up the stop", async () => {
+Deno.test("a broker that accepts the connection and stays silent does not delay the stop", async () => {
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = { host: "127.0.0.1", port: silent.addr.port, username: "guest", password: "guest" };
   const run = runPublisher(address);

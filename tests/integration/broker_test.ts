@@ -26,7 +26,7 @@ function ids(messages: GetMessage[]): string[] {
 }
 
 Deno.test({
-  ...needsBroker("publish() resolves when the message is in the queue, persistent and with its properties"),
+  ...needsBroker("publish() resolves once the message is in the queue, persistent and with its properties"),
   fn: async () => {
     await using setup = await setUp();
     await setup.untilReady();
@@ -50,7 +50,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsBroker("publish() keeps the order of a thousand messages that are in flight together"),
+  ...needsBroker("publish() keeps the order of a thousand messages in flight"),
   fn: async () => {
     await using setup = await setUp();
     await setup.untilReady();
@@ -61,7 +61,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsBroker("publish() delivers a message of 8 MB whole"),
+  ...needsBroker("publish() delivers a message of 8 MB"),
   fn: async () => {
     await using setup = await setUp();
     await setup.untilReady();
@@ -74,7 +74,7 @@ Deno.test({
 
 Deno.test({
   ...needsBroker(
-    "a message that no queue takes is not delivered, though the broker confirms it; the next one is",
+    "a message without a queue is not delivered, although the broker confirms it; the next one is",
   ),
   fn: async () => {
     await using setup = await setUp();
@@ -95,7 +95,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsBroker("a publisher whose exchange was deleted connects again and declares it again"),
+  ...needsBroker("a publisher declares an exchange again that was deleted"),
   fn: async () => {
     await using setup = await setUp();
     await setup.untilReady();
@@ -110,7 +110,9 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsBroker("publish() rejects at once while the broker is away, and says so without the password"),
+  ...needsBroker(
+    "publish() rejects at once while the broker is away, and the reason is logged without the password",
+  ),
   fn: async () => {
     await using setup = await setUp({ password: "wrong-password" });
     const reason = await setup.publisher.waitUntilReady({ timeoutMs: 1000, signal });

@@ -1,4 +1,4 @@
-/** The publisher and a RabbitMQ that takes TLS connections only, some of them with a certificate of ours. */
+/** The publisher and a RabbitMQ that accepts only TLS, in one test only with a client certificate. */
 import assert from "node:assert/strict";
 import type { ClientTls } from "../../lib/tls/client.ts";
 import { createCertificates, signCertificate } from "../fixtures/certificates.ts";
@@ -10,7 +10,7 @@ const { signal } = new AbortController();
 const USERNAME = "lagoon";
 const PASSWORD = "p@ss:w/ö?r#d%41&";
 
-/** Certificates in a folder: the broker's is for the name broker.example alone, and ours is signed, too. */
+/** A folder with the broker's certificate, for broker.example only, and a client certificate of the same CA. */
 async function createFolder(parts: AsyncDisposableStack): Promise<string> {
   const folder = await Deno.makeTempDir();
   parts.defer(() => Deno.remove(folder, { recursive: true }));
@@ -61,7 +61,7 @@ async function assertDelivers(node: PrivateNode, tls: Partial<ClientTls>): Promi
   return running.log;
 }
 
-async function assertRefused(
+async function assertNotConnected(
   node: PrivateNode,
   tls: Partial<ClientTls> | undefined,
   line: RegExp,
@@ -75,7 +75,7 @@ async function assertRefused(
 
 Deno.test({
   ...needsPrivateNode(
-    "over TLS, messages go only to a broker whose certificate is that of the name and the CA",
+    "over TLS, messages go only to a broker whose certificate has the name and the CA",
   ),
   fn: async () => {
     await using parts = new AsyncDisposableStack();
@@ -84,45 +84,45 @@ Deno.test({
     const node = await startTlsNode(parts, folder, "");
     const caFile = `${folder}/ca.crt`;
     await assertDelivers(node, { caFile, serverName: "broker.example" });
-    await assertRefused(
+    await assertNotConnected(
       node,
       { caFile },
       /altnames: .*: set RABBITMQ_SERVER_NAME to a name in the certificate$/,
     );
-    await assertRefused(
+    await assertNotConnected(
       node,
       { caFile: `${other}/ca.crt`, serverName: "broker.example" },
       /: set RABBITMQ_CACERT to the CA that signed it$/,
     );
-    // The well-known authorities did not sign it either.
-    await assertRefused(
+    // The well-known CAs did not sign it either.
+    await assertNotConnected(
       node,
       { serverName: "broker.example" },
       /: set RABBITMQ_CACERT to the CA that signed it$/,
     );
-    await assertRefused(
+    await assertNotConnected(
       node,
       { caFile: `${folder}/none.crt` },
       /^Cannot read \S+none\.crt for TLS to the broker: .*: provide the file, or correct RABBITMQ_CACERT$/,
     );
-    await assertRefused(
+    await assertNotConnected(
       node,
       { caFile: `${folder}/ca.key` },
       /ca\.key .* has no PEM block "CERTIFICATE": correct the file, or RABBITMQ_CACERT$/,
     );
     const broken = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
     await Deno.writeTextFile(`${folder}/half.crt`, await Deno.readTextFile(caFile) + broken);
-    await assertRefused(
+    await assertNotConnected(
       node,
       { caFile: `${folder}/half.crt`, serverName: "broker.example" },
       /half\.crt .* certificate 2 of 2 is broken: correct the file, or RABBITMQ_CACERT$/,
     );
-    await assertRefused(node, undefined, /closed abruptly|ECONNRESET/);
+    await assertNotConnected(node, undefined, /closed abruptly|ECONNRESET/);
   },
 });
 
 Deno.test({
-  ...needsPrivateNode("without verification anybody's certificate will do, and the log says so once"),
+  ...needsPrivateNode("without verification any certificate is accepted, and the log warns once"),
   fn: async () => {
     await using parts = new AsyncDisposableStack();
     const node = await startTlsNode(parts, await createFolder(parts), "");
@@ -135,7 +135,9 @@ Deno.test({
 });
 
 Deno.test({
-  ...needsPrivateNode("a broker that asks for a certificate gets ours, read again for each connection"),
+  ...needsPrivateNode(
+    "a broker that asks for a client certificate gets ours, read again for each connection",
+  ),
   fn: async () => {
     await using parts = new AsyncDisposableStack();
     const folder = await createFolder(parts);
@@ -145,7 +147,7 @@ Deno.test({
       "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true",
     );
     const tls = { caFile: `${folder}/ca.crt`, serverName: "broker.example" };
-    await assertRefused(node, tls, /: set RABBITMQ_CLIENTCERT and RABBITMQ_CLIENTKEY to ours$/);
+    await assertNotConnected(node, tls, /: set RABBITMQ_CLIENTCERT and RABBITMQ_CLIENTKEY to ours$/);
     const files = { certFile: `${folder}/later.crt`, keyFile: `${folder}/later.key` };
     await using running = run(node, { ...tls, ...files });
     await running.untilLogged("Broker not reachable");

@@ -1,4 +1,4 @@
-/** Metrics over HTTPS, of the whole program in a pod: on a real kube-apiserver with its RBAC, and on the embedded one. */
+/** Metrics over HTTPS, of the whole program in a pod, on a real kube-apiserver with RBAC and on the embedded one. */
 import assert from "node:assert/strict";
 import { decodeJwt } from "jose";
 import { createMetrics } from "../../lib/metrics.ts";
@@ -15,7 +15,7 @@ import { type RunningProgram, startWithoutCluster } from "../fixtures/program.ts
 import { AccessControl, OWN_NAMESPACE, readManifest } from "../fixtures/rbac.ts";
 import { MemoryLogger } from "../fixtures/recorders.ts";
 
-/** What the program needs to check who reads metrics. */
+/** The permissions that the program needs to check callers. */
 const REVIEW_RULES = (await readManifest("components/monitoring/metrics_auth_role")).rules!;
 
 interface Scraped {
@@ -26,11 +26,11 @@ interface Scraped {
 interface Running extends AsyncDisposable {
   readonly program: RunningProgram;
   readonly port: number;
-  /** Gets /metrics with a token, or without one; the certificate must be verifiable. */
+  /** Gets /metrics, with a token or without, and verifies the certificate. */
   scrape(token?: string): Promise<Scraped>;
 }
 
-/** Starts the program as a pod that takes posts alone; metrics are secure, as that is the default. */
+/** Starts the program as a pod that only accepts posts; metrics are secure by default. */
 async function startInPod(
   identity: PodIdentity,
   env: Readonly<Record<string, string>> = {},
@@ -64,7 +64,7 @@ async function scrape(port: number, certificate: string, token?: string): Promis
   return { status: response.status, text: await response.text() };
 }
 
-/** The certificate that the server shows, PEM. */
+/** The server's certificate, PEM. */
 async function shownCertificate(port: number): Promise<string> {
   const { stdout } = await new Deno.Command("openssl", {
     args: ["s_client", "-connect", `127.0.0.1:${port}`, "-showcerts"],
@@ -77,13 +77,13 @@ async function shownCertificate(port: number): Promise<string> {
   return pem;
 }
 
-/** Lines of the program's log with a message. */
+/** The log lines with a message. */
 function logged({ program }: Running, message: string): Record<string, unknown>[] {
   const lines = program.log().split("\n").filter((line) => line.startsWith("{"));
   return lines.map((line) => JSON.parse(line)).filter((line) => line.message === message);
 }
 
-/** A refusal has the shape of all answers, and no token. */
+/** Checks that an error response has the common shape, and no token. */
 function assertRefused(scraped: Scraped, status: number, token = "\0"): void {
   assert.equal(scraped.status, status, scraped.text);
   assert.deepEqual(Object.keys(JSON.parse(scraped.text)), ["status", "message"]);
@@ -109,7 +109,7 @@ async function startEmbedded(): Promise<{ identity: PodIdentity; api: ApiServer 
 Deno.test(
   needsCommands(
     ["openssl"],
-    "secure metrics are for those whom the API server allows, and no more is asked of it than needed",
+    "only callers that the API server allows get secure metrics, and it is asked no more than needed",
   ),
   async () => {
     await using embedded = await startEmbedded();
@@ -139,7 +139,7 @@ Deno.test(
 Deno.test(
   needsCommands(
     ["openssl"],
-    "a server for metrics that has stopped leaves no timer, and no connection to the API server",
+    "a metrics server that has stopped leaves no timer and no connection to the API server",
   ),
   async () => {
     await using embedded = await startEmbedded();
@@ -177,7 +177,7 @@ Deno.test(
 Deno.test(
   needsCommands(
     ["openssl"],
-    "an API server that is away answers scrapes with 500, one line tells it, and posts go on",
+    "while the API server is away scrapes get 500, the log has one line, and posts go on",
   ),
   async () => {
     await using embedded = await startEmbedded();
@@ -218,7 +218,7 @@ Deno.test(
 Deno.test(
   needsCommands(
     ["openssl"],
-    "the program doesn't start when the certificate can't be read, or there is no cluster to ask",
+    "the program does not start when the certificate can't be read, or without a cluster",
   ),
   async () => {
     const [port = 0] = freePorts(1);
@@ -247,7 +247,7 @@ Deno.test(
 );
 
 Deno.test({
-  ...ignoredWithoutApiserver("secure metrics are for those whom RBAC allows to get /metrics"),
+  ...ignoredWithoutApiserver("only callers that RBAC allows to get /metrics get secure metrics"),
   fn: async (test) => {
     await using api = await startKubeApiserver();
     using cluster = new TestCluster(api);
@@ -263,13 +263,13 @@ Deno.test({
       assertRefused(await running.scrape(stranger), 403, stranger);
       assertRefused(await running.scrape(), 401);
       assertRefused(await running.scrape("no.token.atall"), 401);
-      // The program's own token is somebody's, too, who may not read metrics.
+      // The program's own token belongs to a user who may not read metrics.
       assertRefused(await running.scrape(token), 403, token);
       const now = Math.floor(Date.now() / 1000);
       const claims = { ...decodeJwt(reader), iat: now - 7200, nbf: now - 7200 };
       const expired = await api.signToken({ ...claims, exp: now - 3600 });
       assertRefused(await running.scrape(expired), 401, expired);
-      // The same without the end: only that was wrong with it.
+      // The same token without the suffix is accepted.
       assert.equal((await running.scrape(await api.signToken({ ...claims, exp: now + 3600 }))).status, 200);
       assert.deepEqual(logged(running, "Token review failed"), []);
       assert.ok(!running.program.log().includes(reader));

@@ -12,7 +12,7 @@ Deno.test.afterAll(async () => {
   await node?.[Symbol.asyncDispose]();
 });
 
-/** By what happens to the broker. */
+/** By name. */
 const FAULTS: Readonly<Record<string, Fault>> = {
   "nothing": () => Promise.resolve(),
   "its application is restarted": async (node) => {
@@ -35,17 +35,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 for (const [name, fault] of Object.entries(FAULTS)) {
   Deno.test({
     ...needsPrivateNode(
-      `a 200 and a mark mean that the message is in the queue, when to the broker happens: ${name}`,
+      `a 200 and a mark mean that the message is in the queue, with this fault of the broker: ${name}`,
     ),
     fn: async () => {
       node ??= await startPrivateNode();
       const figures = await measurePromise(node, fault);
-      // For the record of what was sent, confirmed and found.
       Deno.stdout.writeSync(new TextEncoder().encode(`${name}: ${JSON.stringify(figures)}\n`));
       assert.ok(figures.posts["200"]! > 100);
       assert.equal(figures.posts["reset"], undefined);
       if (name === "nothing") assert.deepEqual([figures.duplicates, figures.deferred], [0, 0]);
-      // A fault that nobody felt would prove nothing.
+      // A fault without effect would prove nothing.
       else assert.ok((figures.posts["503"] ?? 0) > 0);
     },
   });

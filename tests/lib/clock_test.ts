@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { backoff, deadline, delay, LONGEST_TIMER_MS, systemClock, unlessAborted } from "../../lib/clock.ts";
 import { ManualClock } from "../fixtures/clock.ts";
 
-Deno.test("delay() resolves when its time has come and not before", async () => {
+Deno.test("delay() resolves after its time and not before", async () => {
   const clock = new ManualClock();
   let over = false;
   const waiting = delay(clock, 1000, new AbortController().signal).then(() => over = true);
@@ -40,7 +40,7 @@ Deno.test("deadline() aborts after its limit, later when extended, and never onc
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("deadline() aborts with its parent, also with one that has aborted already", () => {
+Deno.test("deadline() aborts with its parent, even if that aborted before", () => {
   const clock = new ManualClock();
   const parent = new AbortController();
   using before = deadline(clock, 1000, parent.signal);
@@ -57,7 +57,7 @@ Deno.test("backoff() doubles up to its cap and keeps at least half of each wait"
   assert.deepEqual(waits(1), [100, 200, 400, 500, 500]);
 });
 
-Deno.test("systemClock.setTimer() does not fire at once for a time that no timer can hold", async () => {
+Deno.test("systemClock.setTimer() does not fire at once when the time exceeds the longest timer", async () => {
   let fired = false;
   const cancel = systemClock.setTimer(LONGEST_TIMER_MS * 10, () => fired = true);
   await new Promise<void>((resolve) => systemClock.setTimer(1, resolve));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createLogger } from "../../lib/log.ts";
 
-Deno.test("createLogger() writes one JSON object a line, with the fields beside the message", () => {
+Deno.test("createLogger() writes one JSON object per line, with the fields beside the message", () => {
   const lines: string[] = [];
   const log = createLogger({ level: "info", encoder: "json" }, (line) => lines.push(line));
   log.info("ConfigMap sent", { object: "main/web", count: 2 });
@@ -31,7 +31,7 @@ Deno.test("createLogger() leaves out lines below its level", () => {
   assert.deepEqual(lines, ["c", "d"]);
 });
 
-Deno.test("createLogger() prints braces in a message as they are", () => {
+Deno.test("createLogger() keeps braces in a message", () => {
   const lines: string[] = [];
   const log = createLogger(
     { level: "info", encoder: "json" },
@@ -41,7 +41,7 @@ Deno.test("createLogger() prints braces in a message as they are", () => {
   assert.deepEqual(lines, ["a {b} c"]);
 });
 
-Deno.test("createLogger() writes for people when asked to", () => {
+Deno.test("createLogger() writes readable lines for the console", () => {
   const lines: string[] = [];
   const log = createLogger({ level: "debug", encoder: "console" }, (line) => lines.push(line));
   log.debug("Reconcile met a newer object", { object: "main/web" });

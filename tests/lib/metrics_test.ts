@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createMetrics } from "../../lib/metrics.ts";
 
-Deno.test("render() gives what was counted, in Prometheus' text format", async () => {
+Deno.test("render() returns the counts in Prometheus' text format", async () => {
   const metrics = createMetrics();
   metrics.countConfigMap("sent");
   metrics.countConfigMap("refused", "insights-payload-empty");
@@ -16,7 +16,7 @@ Deno.test("render() gives what was counted, in Prometheus' text format", async (
   assert.ok(text.includes('insights_remote_token_secrets_total{outcome="created"} 1\n'));
 });
 
-Deno.test("registerGauge() reads a gauge's values whenever it is asked, and forgets those that are gone", async () => {
+Deno.test("registerGauge() reads the values at each scrape, and drops labels that are gone", async () => {
   const metrics = createMetrics();
   let values: Record<string, number> = { current: 1, outstanding: 2 };
   metrics.registerGauge("token_secrets", () => values);
@@ -27,7 +27,7 @@ Deno.test("registerGauge() reads a gauge's values whenever it is asked, and forg
   assert.doesNotMatch(text, /outstanding/);
 });
 
-Deno.test("two sets of metrics know nothing of each other", async () => {
+Deno.test("two sets of metrics are independent", async () => {
   const metrics = createMetrics();
   createMetrics().countToken("created");
   assert.doesNotMatch((await metrics.render()).text, /created/);

@@ -1,6 +1,6 @@
 /**
- * Memory while the broker is away and clients go on sending: nothing may be kept for later. Clients send bodies of a
- * typical size and of the largest, with valid tokens, without a pause.
+ * Measures memory while the broker is away and clients send without a pause: nothing may be kept for later. The bodies
+ * have a typical size or the largest, and the tokens are valid.
  *
  * @module
  */
@@ -9,25 +9,24 @@ import { freePorts } from "../fixtures/ports.ts";
 import { programMemory } from "../fixtures/process_memory.ts";
 import { startWithoutCluster } from "../fixtures/program.ts";
 
-/** How long it takes. */
+/** Options of {@link measureOutage}. */
 export interface OutageOptions {
-  /** In seconds. */
   readonly seconds: number;
 }
 
 /** What was measured. */
 export interface OutageFigures {
-  /** Answers, by status; `reset` counts connections that broke before an answer. */
+  /** Responses by status; `reset` counts connections that broke before one. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Memory in MiB in the first, second, third and last quarter of the time, on average. */
+  /** Mean memory in each quarter of the time, in MiB. */
   readonly mib: readonly number[];
-  /** Memory at its highest, in MiB. */
+  /** Peak memory, in MiB. */
   readonly peakMib: number;
 }
 
 const SECRET = "the-secret-of-the-outage-run";
 const CLIENTS = 32;
-/** One client in so many sends the largest bodies. */
+/** One client out of this many sends the largest bodies. */
 const LARGE_EVERY = 16;
 const SMALL_BODY = JSON.stringify(
   Array.from(
@@ -48,11 +47,11 @@ export async function measureOutage({ seconds }: OutageOptions): Promise<OutageF
     RABBITMQ_RECONNECT_RETRY_INTERVAL: "1",
   });
   await untilListening(program.webUrl);
-  const end = Date.now() + seconds * 1000;
+  const end = performance.now() + seconds * 1000;
   const statuses: Record<string, number> = {};
   const clients = Array.from({ length: CLIENTS }, (_, index) => hammer(program.webUrl, index, end, statuses));
   const samples: number[] = [];
-  while (Date.now() < end) {
+  while (performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, Math.min(1000, seconds * 10)));
     samples.push((await programMemory(program)).now);
   }
@@ -61,7 +60,7 @@ export async function measureOutage({ seconds }: OutageOptions): Promise<OutageF
   return { statuses, mib: quarters(samples), peakMib: peak };
 }
 
-/** It is never ready, so that only its port tells that it has started. */
+/** The program is never ready here, so only its port shows that it has started. */
 async function untilListening(url: string): Promise<void> {
   const limit = Date.now() + 30_000;
   for (;;) {
@@ -88,7 +87,7 @@ async function hammer(
     projectName: "proj",
     environmentName: "main",
   });
-  while (Date.now() < end) {
+  while (performance.now() < end) {
     const response = await fetch(`${url}/${isLarge ? "problems" : "facts"}`, {
       method: "POST",
       headers: { authorization },

@@ -1,6 +1,7 @@
 /**
- * The promise under fault: a 200, and a processed mark, mean that the message is in the queue. The whole program takes
- * posts of many sites and drains ConfigMaps while the broker is broken, and everything is compared with the queue.
+ * The promise of delivery under fault: a 200, and a processed mark, mean that the message is in the queue. The whole
+ * program accepts posts of many sites and drains ConfigMaps during a fault of the broker, and all is compared with the
+ * queue.
  *
  * @module
  */
@@ -17,22 +18,22 @@ import { until } from "../fixtures/until.ts";
 import { takeMessages } from "../fixtures/rabbitmq.ts";
 import type { PrivateNode } from "../fixtures/rabbitmq_node.ts";
 
-/** Something that happens to the broker, and is over when it resolves. */
+/** A fault of the broker, which is over when the promise resolves. */
 export type Fault = (node: PrivateNode) => Promise<unknown>;
 
 /** What was sent, confirmed and found. */
 export interface PromiseFigures {
-  /** Answers to posts, by status. */
+  /** Responses to posts, by status. */
   readonly posts: Readonly<Record<string, number>>;
   /** Messages of posts in the queue. */
   readonly queued: number;
-  /** Of them, those that nobody was told of: a confirm was lost, and the post was sent again. */
+  /** Those of them whose confirm was lost, so that the site sent the post again. */
   readonly duplicates: number;
-  /** What the program says of its messages. */
+  /** The program's own count of messages, by outcome. */
   readonly publishes: Readonly<Record<string, number>>;
-  /** ConfigMaps that carry the mark. */
+  /** ConfigMaps that are marked as processed. */
   readonly processed: number;
-  /** ConfigMaps that are to be sent later. */
+  /** ConfigMaps that are deferred. */
   readonly deferred: number;
   /** Messages of ConfigMaps in the queue. */
   readonly queuedConfigMaps: number;
@@ -46,7 +47,7 @@ const NAMESPACE = "proj-main";
 /**
  * Runs the program, breaks the broker in the middle of the load, and checks the promise.
  *
- * @throws {AssertionError} When something was promised and is not in the queue, or came in another order.
+ * @throws {AssertionError} When a confirmed message is not in the queue, or not in order.
  */
 export async function measurePromise(node: PrivateNode, fault: Fault): Promise<PromiseFigures> {
   await using parts = new AsyncDisposableStack();
@@ -145,7 +146,7 @@ function compare(
   const facts = decoded.filter(({ body }) => body.type === "direct.facts");
   const ids = new Set(facts.map(({ id }) => id));
   const accepted = reports.flatMap((report) => report.accepted);
-  assert.deepEqual(accepted.filter(({ id }) => !ids.has(id)), [], "answered with 200, and not in the queue");
+  assert.deepEqual(accepted.filter(({ id }) => !ids.has(id)), [], "answered with 200 but not in the queue");
   for (const { name } of reports) {
     const numbers = facts.filter(({ body }) => body.projectName === name).map(({ body }) =>
       Number(body.facts[0].value)
@@ -158,12 +159,15 @@ function compare(
   assert.deepEqual(
     marked.processedNames.filter((name) => !sent.includes(name)),
     [],
-    "marked, and not in the queue",
+    "marked but not in the queue",
   );
   const duplicates = facts.length - accepted.length;
   const repeated = sent.length - new Set(sent).size;
-  // Each that went twice is one whose confirm was lost; the program knows of all of them.
-  assert.ok(duplicates + repeated <= (publishes["unknown"] ?? 0), `${duplicates} + ${repeated} went twice`);
+  // Only a message whose confirm was lost is sent twice, and the program counts those.
+  assert.ok(
+    duplicates + repeated <= (publishes["unknown"] ?? 0),
+    `${duplicates} + ${repeated} were sent twice`,
+  );
   return {
     posts: sumStatuses(reports),
     queued: facts.length,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createConsolePublisher } from "../../../lib/broker/console.ts";
 
-Deno.test("the console publisher writes each message as one line, whole and at once", async () => {
+Deno.test("the console publisher writes each message as one line at once", async () => {
   const lines: string[] = [];
   const publisher = createConsolePublisher((line) => lines.push(new TextDecoder().decode(line)));
   const { signal } = new AbortController();

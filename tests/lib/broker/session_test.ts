@@ -122,6 +122,7 @@ sessionTest("a message without a confirm fails when the time for it is over", as
   const confirmed = await publish(scene, "confirmed");
   confirmed.received.ack();
   await confirmed.outcome;
+  assert.equal(scene.clock.pending, timers + 1);
   await scene.clock.advance(4999);
   assert.equal(await inFlight(scene.run), 1);
   await scene.clock.advance(1);

@@ -1,4 +1,4 @@
-/** A server that speaks TLS: its limits, and its certificate while that changes. Times of handshakes are node's, and real. */
+/** A TLS server: its limits, and how it changes its certificate. Handshakes take real time. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../../lib/clock.ts";
 import { describeError } from "../../../lib/errors.ts";
@@ -24,7 +24,7 @@ interface SecureServer extends Omit<TestServer, "clock"> {
   readonly tls: TlsServer;
 }
 
-/** Starts one; the clock of its certificates stands still. */
+/** Starts a server whose clock for certificates is manual. */
 async function startSecure(
   fetch: (request: Request) => Response | Promise<Response> = okay,
   { readCertificate = () => Promise.resolve(PAIR), ...options }: {
@@ -49,7 +49,7 @@ async function startSecure(
   };
 }
 
-/** What a new client that trusts only this certificate gets. */
+/** Gets the response for a new client that trusts only this certificate. */
 async function ask(port: number, { certificate } = PAIR): Promise<string> {
   using client = Deno.createHttpClient({ caCerts: [certificate] });
   const response = await fetch(`https://localhost:${port}/`, { client });
@@ -65,7 +65,7 @@ Deno.test("a client that trusts the self-signed certificate reaches the server b
   }
 });
 
-Deno.test("a client takes a self-signed certificate with a host name of any length", async () => {
+Deno.test("a client accepts a self-signed certificate with a host name of any length", async () => {
   for (const labels of [1, 2, 4]) {
     const pair = createSelfSigned(Array.from({ length: labels }, () => "a".repeat(60)).join("."), Date.now());
     await using server = await startSecure(okay, { readCertificate: () => Promise.resolve(pair) });
@@ -73,7 +73,7 @@ Deno.test("a client takes a self-signed certificate with a host name of any leng
   }
 });
 
-Deno.test("a client that doesn't trust the certificate gets nothing", async () => {
+Deno.test("a client that does not trust the certificate sends no request", async () => {
   await using server = await startSecure();
   await assert.rejects(
     ask(server.port, createSelfSigned("pod-1", Date.now())),
@@ -92,7 +92,7 @@ Deno.test("several requests are served on one TLS connection", async () => {
   assert.deepEqual(bodies, ["/1", "/2", "/3"]);
 });
 
-Deno.test("a handshake that isn't finished in time is cut, whether bytes come or not", async () => {
+Deno.test("a handshake that does not finish in time is cut, with and without bytes", async () => {
   await using server = await startSecure(okay, { headerTimeoutMs: 200 });
   using silent = await RawClient.connect(server.port);
   // The first bytes of a record that never ends.
@@ -103,14 +103,14 @@ Deno.test("a handshake that isn't finished in time is cut, whether bytes come or
   await untilConnections(server.server, 0);
 });
 
-Deno.test("who speaks HTTP without TLS is cut, and gets no answer of the app", async () => {
+Deno.test("a client that speaks plain HTTP is cut, and the app does not respond", async () => {
   await using server = await startSecure();
   using client = await RawClient.sending(server.port, get("/"));
   assert.doesNotMatch(await client.untilClosed(), /okay/);
   await untilConnections(server.server, 0);
 });
 
-Deno.test("connections without a finished handshake count, and make way for one more", async () => {
+Deno.test("connections count before their handshake has finished, and are closed for a further one", async () => {
   await using server = await startSecure(okay, { maxConnections: 4 });
   const silent = await Promise.all(Array.from({ length: 4 }, () => RawClient.connect(server.port)));
   await untilConnections(server.server, 4);
@@ -119,7 +119,7 @@ Deno.test("connections without a finished handshake count, and make way for one 
   for (const client of silent) client[Symbol.dispose]();
 });
 
-Deno.test("stop() answers what is in hand over TLS, and closes what is idle or still shakes hands", async () => {
+Deno.test("stop() answers pending requests over TLS, and closes idle connections and unfinished handshakes", async () => {
   const app = new HeldApp();
   await using server = await startSecure(app.fetch);
   using busy = await RawClient.connectTls(server.port, PAIR.certificate);
@@ -136,7 +136,7 @@ Deno.test("stop() answers what is in hand over TLS, and closes what is idle or s
   await stopped;
 });
 
-Deno.test("a renewed certificate is used within a minute, for new connections", async () => {
+Deno.test("a renewed certificate is used within a minute for new connections", async () => {
   const renewed = createSelfSigned("pod-1", Date.now());
   let current = PAIR;
   await using server = await startSecure(okay, { readCertificate: () => Promise.resolve(current) });
@@ -150,7 +150,7 @@ Deno.test("a renewed certificate is used within a minute, for new connections", 
   assert.equal(server.log.with("Certificate changed").length, 1);
 });
 
-Deno.test("a certificate that can't be read or isn't the key's doesn't take the place of one that works", async () => {
+Deno.test("a certificate that can't be read or has another key does not replace one that works", async () => {
   const other = createSelfSigned("pod-1", Date.now());
   const wrong: ReadCertificate[] = [
     () => Promise.reject(new Error("no such file")),
@@ -165,12 +165,12 @@ Deno.test("a certificate that can't be read or isn't the key's doesn't take the 
     await server.clock.advance(60_000);
     assert.equal(await ask(server.port), "okay");
   }
-  const told = server.log.with("Cannot use the renewed certificate; the last good one stays in use");
-  assert.equal(told.length, wrong.length);
+  const warnings = server.log.with("Cannot use the renewed certificate; the last good one stays in use");
+  assert.equal(warnings.length, wrong.length);
   assert.doesNotMatch(JSON.stringify(server.log.lines), /BEGIN|nothing of a key/);
 });
 
-Deno.test("createTlsServer() refuses what it can't begin with, and close() ends its looking", async () => {
+Deno.test("createTlsServer() rejects an unusable first certificate, and close() stops the timer", async () => {
   const clock = new ManualClock();
   const log = new MemoryLogger();
   const readCertificate = () => Promise.resolve({ certificate: PAIR.certificate, key: "" });
@@ -182,7 +182,7 @@ Deno.test("createTlsServer() refuses what it can't begin with, and close() ends 
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("certificateFromFiles() reads both files, and names the one that it can't read", async () => {
+Deno.test("certificateFromFiles() reads both files, and names one that it can't read", async () => {
   const files: Record<string, string> = { "/tls.crt": PAIR.certificate, "/tls.key": PAIR.key };
   const readTextFile = async (path: string) => {
     await turn();
@@ -194,7 +194,7 @@ Deno.test("certificateFromFiles() reads both files, and names the one that it ca
   await assert.rejects(read(), /^AppError: Cannot read \/tls\.key for TLS$/);
 });
 
-Deno.test("selfSignedCertificate() gives the same one for half a year, and then another", async () => {
+Deno.test("selfSignedCertificate() returns another certificate after half a year", async () => {
   const clock = new ManualClock();
   const read = selfSignedCertificate("pod-1", clock);
   const first = await read();

@@ -13,7 +13,7 @@ function read(text: string, holds: "CERTIFICATE" | "PRIVATE KEY" = "CERTIFICATE"
   return readPem({ ...FILE, holds }, (path) => Promise.resolve(path === FILE.path ? text : ""));
 }
 
-Deno.test("a file is given as it is, whatever else stands in it, when its certificates are whole", async () => {
+Deno.test("a file with whole certificates is returned unchanged, whatever else it holds", async () => {
   for (
     const text of [
       caCertificate,
@@ -27,7 +27,7 @@ Deno.test("a file is given as it is, whatever else stands in it, when its certif
   assert.equal(await read(key, "PRIVATE KEY"), key);
 });
 
-Deno.test("a file that can't be read is named with its option, and what to do", async () => {
+Deno.test("a file that can't be read is named with its option", async () => {
   const missing = () => Promise.reject(new Deno.errors.NotFound("No such file"));
   await assert.rejects(readPem({ ...FILE, holds: "CERTIFICATE" }, missing), {
     message:
@@ -35,22 +35,22 @@ Deno.test("a file that can't be read is named with its option, and what to do", 
   });
 });
 
-const REFUSED: readonly (readonly [what: string, text: string, why: string])[] = [
+const REJECTED: readonly (readonly [what: string, text: string, why: string])[] = [
   ["an empty file", "", 'it has no PEM block "CERTIFICATE"'],
   ["a key", key, 'it has no PEM block "CERTIFICATE"'],
-  ["what is no certificate", BROKEN, "its certificate 1 of 1 is broken"],
-  ["a certificate that is cut off", caCertificate.slice(0, 200), "its certificate 1 of 1 is broken"],
-  ["one of which the end is missing", caCertificate.slice(0, -30), "its certificate 1 of 1 is broken"],
-  ["a broken one after a whole one", caCertificate + BROKEN, "its certificate 2 of 2 is broken"],
-  ["a broken one before a whole one", BROKEN + caCertificate, "its certificate 1 of 2 is broken"],
+  ["a block that is no certificate", BROKEN, "its certificate 1 of 1 is broken"],
+  ["a truncated certificate", caCertificate.slice(0, 200), "its certificate 1 of 1 is broken"],
+  ["a certificate without its end", caCertificate.slice(0, -30), "its certificate 1 of 1 is broken"],
+  ["a broken certificate after a whole one", caCertificate + BROKEN, "its certificate 2 of 2 is broken"],
+  ["a broken certificate before a whole one", BROKEN + caCertificate, "its certificate 1 of 2 is broken"],
   [
-    "one that another one begins in",
+    "a truncated certificate before a whole one",
     caCertificate.slice(0, 200) + caCertificate,
     "its certificate 1 of 2 is broken",
   ],
 ];
-for (const [what, text, why] of REFUSED) {
-  Deno.test(`${what} is refused, and not quoted`, async () => {
+for (const [what, text, why] of REJECTED) {
+  Deno.test(`${what} is rejected without being quoted`, async () => {
     await assert.rejects(read(text), {
       message: `Cannot use /tls/file for TLS to a test: ${why}: correct the file, or TEST_CACERT`,
     });

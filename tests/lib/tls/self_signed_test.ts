@@ -1,4 +1,4 @@
-/** Looked at by others than its maker: Deno's TLS, node's parser, and the `openssl` command. */
+/** Checked with node's parser and the `openssl` command. */
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { createSelfSigned } from "../../../lib/tls/self_signed.ts";
@@ -10,7 +10,7 @@ function parse(hostname = "pod-1", now = NOW): X509Certificate {
   return new X509Certificate(createSelfSigned(hostname, now).certificate);
 }
 
-Deno.test("a self-signed certificate has the names that a scraper may use, and is no authority", () => {
+Deno.test("a self-signed certificate has the names that a scraper may use, and is no CA", () => {
   const certificate = parse("insights-remote-5d9f.lagoon");
   for (const name of ["localhost", "insights-remote-5d9f.lagoon"]) {
     assert.equal(certificate.checkHost(name), name);
@@ -21,13 +21,13 @@ Deno.test("a self-signed certificate has the names that a scraper may use, and i
   assert.equal(certificate.verify(certificate.publicKey), true);
 });
 
-Deno.test("a self-signed certificate is without a host name that no client could ask for", () => {
+Deno.test("a self-signed certificate leaves out an invalid host name", () => {
   for (const hostname of ["", "a_b", "ü", "a b", `${"a".repeat(64)}`, "a..b", "-a"]) {
     assert.equal(parse(hostname).subjectAltName, "DNS:localhost, IP Address:127.0.0.1, IP Address:::1");
   }
 });
 
-Deno.test("a self-signed certificate is valid for a year, also beyond 2050, and for clocks that are behind", () => {
+Deno.test("a self-signed certificate is valid for a year, also after 2050 and for clocks that are behind", () => {
   const { validFrom, validTo } = parse();
   assert.deepEqual([validFrom, validTo], ["Nov 23 09:00:00 2026 GMT", "Nov 23 10:00:00 2027 GMT"]);
   const later = parse("pod-1", Date.parse("2049-12-31T23:30:00Z"));
@@ -48,12 +48,12 @@ Deno.test("two self-signed certificates have different keys and serial numbers",
 Deno.test(
   needsCommands(
     ["openssl"],
-    "openssl takes a self-signed certificate for a TLS server's, by the strict reading of the RFC",
+    "openssl accepts a self-signed certificate for a TLS server in strict mode",
   ),
   async () => {
     const folder = await Deno.makeTempDir();
     try {
-      // A long name makes the lengths of DER take two bytes and more.
+      // With a long name, DER lengths take two bytes or more.
       for (const hostname of ["a", `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.lagoon`]) {
         const { certificate } = createSelfSigned(hostname, Date.now());
         await Deno.writeTextFile(`${folder}/server.crt`, certificate);
