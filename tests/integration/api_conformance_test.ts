@@ -1,5 +1,5 @@
 /**
- * The conformance suite on the embedded API server and on a real one, which keeps the two equal.
+ * Runs the conformance suite on the embedded API server and on a real one, so that both behave the same.
  *
  * @module
  */
@@ -11,7 +11,7 @@ apiConformance("the embedded server", startEmbedded);
 
 const assets = Deno.env.get(ASSETS_VARIABLE);
 if (assets || Deno.env.get("CI") === "true") {
-  // In CI a missing variable fails in startKubeApiserver: a run that proves nothing must not look like a proof.
+  // In CI a missing variable fails in startKubeApiserver, so that a skipped suite cannot pass unnoticed.
   apiConformance("kube-apiserver", startKubeApiserver);
 } else {
   Deno.test({

@@ -1,6 +1,6 @@
 /**
- * The binary as far as it can be made without the runtime that belongs into it, which has to be downloaded: Deno itself
- * stands in its place, so that it is packed with everything and can't be run. Its very bundle is run by Deno.
+ * The compiled binary. Its real runtime (denort) would have to be downloaded, so Deno stands in for it: the
+ * result has the right contents but cannot run. Deno runs the bundle instead.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ import { startProgram, WITHOUT_CLUSTER } from "../fixtures/program.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SECRET = "the-secret-of-the-binary-test";
-/** Limits for what the binary contains, and for the part of it that a pod loads. */
+/** Size limits for the files in the binary, and for the part of them that a pod loads. */
 const MOST_MEGABYTES = 5;
 const MOST_MEGABYTES_IN_POD = 2;
 
@@ -24,7 +24,6 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
 
-/** Runs Deno to its end. */
 async function deno(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -42,13 +41,13 @@ async function bundleCommand(...args: readonly string[]): Promise<string[]> {
   return bundleArguments(await (bundled ??= makeBundle(folder)), ...args);
 }
 
-Deno.test("the binary has the flags of the program that is run from source", () => {
+Deno.test("the binary has the same flags as the program that runs from source", () => {
   assert.deepEqual(FLAGS, flagsOf("start"));
   const permissions = FLAGS.filter((flag) => /^(?:--(?:allow|permission)|-[A-Z])/.test(flag));
   assert.deepEqual(permissions, ["--allow-net", "--allow-read", "--allow-env"]);
 });
 
-Deno.test("the binary holds all that it needs, and little of it", async () => {
+Deno.test("the binary contains everything it needs, and stays small", async () => {
   const output = `${folder}/insights-remote`;
   const entry = await (bundled ??= makeBundle(folder));
   const args = ["compile", "--exclude-unused-npm", "--no-check", ...FLAGS, "--output", output, entry];
@@ -59,7 +58,7 @@ Deno.test("the binary holds all that it needs, and little of it", async () => {
   const { size } = await Deno.stat(output);
   const { size: runtimeSize } = await Deno.stat(Deno.execPath());
   const embedded = await tail(output, size - runtimeSize);
-  // The Worker's entry is the program itself; the API's description is loaded when it is asked for.
+  // The program itself is also the Worker's entry; the API description is loaded on demand.
   for (
     const part of [
       "DedicatedWorkerGlobalScope",
@@ -99,7 +98,7 @@ async function tail(path: string, length: number): Promise<string> {
   return await new Response(file.readable).text();
 }
 
-Deno.test("the bundle serves, tells about its API, sends what is posted, and ends with code 0 at SIGTERM", async () => {
+Deno.test("the bundle serves posts and its API description, sends messages, and exits with 0 on SIGTERM", async () => {
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
     webPort,
@@ -109,7 +108,7 @@ Deno.test("the bundle serves, tells about its API, sends what is posted, and end
       ...WITHOUT_CLUSTER,
       INSIGHTS_TOKEN_SECRET: SECRET,
       RABBITMQ_ENABLED: "false",
-      // One request at a time: a second one needs what the first one has given back.
+      // Room for one request at a time: the next one needs the slot that the last one released.
       WEBSERVICE_MAX_IN_FLIGHT: "2",
     },
   });
@@ -133,7 +132,7 @@ Deno.test("the bundle serves, tells about its API, sends what is posted, and end
   assert.deepEqual(messages.map((message) => JSON.parse(message).type), Array(3).fill("direct.facts"));
 });
 
-Deno.test("the bundle answers --version, --help, permissions and --generate-token-only, and refuses a bad option", async () => {
+Deno.test("the bundle supports --version, --help, permissions and --generate-token-only, and rejects invalid options", async () => {
   const env = {
     INSIGHTS_TOKEN_SECRET: SECRET,
     RABBITMQ_ENABLED: "false",

@@ -1,4 +1,4 @@
-/** The kubectl commands of docs/controllers.md and docs/operating.md, run on a real kube-apiserver with an object in each state. */
+/** Runs the kubectl commands of docs/{controllers,operating}.md with an object in each state. */
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { needsCommands, paste } from "../fixtures/commands.ts";
@@ -14,7 +14,7 @@ import {
 const NAMESPACE = "proj-main";
 const PROCESSED = "lagoon.sh/insightsProcessed";
 
-/** A ConfigMap in each state, by its name. */
+/** A ConfigMap in each state, named after the state. */
 const OBJECTS = [
   sbomConfigMap({ name: "pending" }),
   sbomConfigMap({
@@ -33,20 +33,22 @@ const OBJECTS = [
   }),
 ];
 
-/** The commands in the document's order, one a line. */
+/** The commands in document order, one per line. */
 async function readCommands(): Promise<string[]> {
   const document = await Deno.readTextFile(new URL("../../docs/controllers.md", import.meta.url));
   const blocks = [...document.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = ""]) => text);
   return blocks.join("").split("\n").filter((line) => line !== "" && !line.startsWith("#"));
 }
 
-/** The commands within the text of docs/operating.md that ask the API server alone. */
+/** The inline commands of docs/operating.md that only query the API server. */
 async function readInlineCommands(): Promise<string[]> {
   const document = await Deno.readTextFile(new URL("../../docs/operating.md", import.meta.url));
   return [...document.matchAll(/`(kubectl get [^`]+)`/g)].map(([, command = ""]) => command);
 }
 
-const apiserver = ignoredWithoutApiserver("the kubectl commands of docs/controllers.md show what they say");
+const apiserver = ignoredWithoutApiserver(
+  "the kubectl commands of docs/controllers.md print what the document says",
+);
 const commands = needsCommands(["kubectl", "bash", "comm"], apiserver.name);
 
 Deno.test({
@@ -104,7 +106,7 @@ Deno.test({
       assert.equal(await run(withoutToken), "proj-dev\n");
       const [pods = "", leaseObject = "", ...others] = await readInlineCommands();
       assert.deepEqual(others, []);
-      // No pod runs in this cluster.
+      // This cluster has no pods.
       assert.equal(await run(pods), "");
       assert.match(await run(leaseObject), /holderIdentity: a-pod_1/);
     } finally {
@@ -113,7 +115,7 @@ Deno.test({
   },
 });
 
-/** The second column of a table with a namespace in the first. */
+/** The second column of a table whose first column is the namespace. */
 function namesIn(table: string): string[] {
   return table.trimEnd().split("\n").slice(1).map((line) => line.split(/ +/)[1]!).sort();
 }

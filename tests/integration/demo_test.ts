@@ -1,4 +1,4 @@
-/** The demo, with the options that the README documents. */
+/** Runs the demo with the options that the README documents. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -23,14 +23,14 @@ Deno.test("the demo runs to the end", async () => {
   assert.equal(stdout.match(/✓ The message matches the protocol/g)?.length, 6);
 });
 
-Deno.test("with --dependency-track the demo uploads its SBOM there, too", async () => {
+Deno.test("with --dependency-track the demo also uploads its SBOM to Dependency-Track", async () => {
   const { code, stdout, stderr } = await demo("--dependency-track");
   assert.equal(code, 0, stderr);
   assert.match(stdout, /Projects, from the root to the leaf: \S+ → \S+ → \S+\./);
   assert.match(stdout, /All 6 messages arrived, each exactly once\.\n$/);
 });
 
-Deno.test("the demo sends any SBOM, gzipped or not, and refuses other files", async () => {
+Deno.test("the demo sends any SBOM, gzipped or not, and rejects other files", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const sbom = { bomFormat: "CycloneDX", specVersion: "1.4", components: [{ name: "one" }] };

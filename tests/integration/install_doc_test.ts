@@ -1,4 +1,4 @@
-/** The commands of manifests/README.md, pasted on a real kube-apiserver: all but waiting for pods, which nobody runs there. */
+/** Runs the commands of manifests/README.md, except the wait for pods: the server has no kubelet. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { TestCluster } from "../fixtures/cluster.ts";
@@ -8,7 +8,7 @@ import { kubeconfigWith } from "../fixtures/kubeconfig.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The commands in the document's order; one that goes on in the next line is one. */
+/** The commands in document order; a line that ends with a backslash continues on the next. */
 async function readCommands(): Promise<string[]> {
   const document = await Deno.readTextFile(`${ROOT}manifests/README.md`);
   const blocks = [...document.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = ""]) => text.trimEnd());

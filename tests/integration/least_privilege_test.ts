@@ -1,4 +1,4 @@
-/** The program with exactly the rights of `manifests/`, with fewer, and with the lagoon-remote chart's. */
+/** Runs the program with the permissions of `manifests/`, with fewer, and with the lagoon-remote chart's. */
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { buildPod, deployment } from "../fixtures/builds.ts";
@@ -44,7 +44,7 @@ const [account, clusterRole, , leaderElectionRole, , trackRole] = MANIFESTS;
 const CLUSTER_RULES = clusterRole!.rules!;
 const LEASE_RULES = leaderElectionRole!.rules!;
 const TRACK_RULES = trackRole!.rules!;
-/** Only where the build scanner is turned on. */
+/** Only with the build scanner. */
 const SCANNER_RULES = (await readManifest("components/build_scanner/cluster_role")).rules!;
 const SCANNER = { image: "registry.example/insights-scanner:v1", extraEnv: {} };
 
@@ -53,7 +53,7 @@ interface Started extends StartedCluster {
   readonly programToken: string;
 }
 
-/** One server for all tests of this file; whoever comes last to dispose of it finds it stopped. */
+/** One server for all suites of this file. Each disposes of it; only the first disposal has an effect. */
 let started: Promise<Started> | undefined;
 const start = () => started ??= startCluster();
 
@@ -76,7 +76,7 @@ async function startCluster(): Promise<Started> {
 
 let scannerToken: Promise<string> | undefined;
 
-/** The same cluster, with a ServiceAccount that has the rights of the build scanner, too. */
+/** The same cluster, with a ServiceAccount that also has the build scanner's permissions. */
 const scannerFactory: ClusterFactory = {
   ...factory("with the build scanner's ClusterRole"),
   start: async () => {
@@ -91,7 +91,7 @@ function factory(name: string): ClusterFactory {
   return { name, guard: ignoredWithoutApiserver, start };
 }
 
-/** A log that can be waited for. */
+/** A log that tests can wait on. */
 class WatchedLogger extends MemoryLogger {
   #onLine = () => {};
 
@@ -105,7 +105,7 @@ class WatchedLogger extends MemoryLogger {
     this.#onLine();
   }
 
-  /** Waits until so many lines match; fails after 15 seconds. */
+  /** Waits until `count` lines match; fails after 15 seconds. */
   async until(matches: (line: LogLine) => boolean, count = 1): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#onLine = () => this.lines.filter(matches).length >= count && resolve();
@@ -121,7 +121,7 @@ trackSuite(factory("with the ClusterRole"));
 trackFaultSuite(factory("with the ClusterRole"));
 trackSiteSuite(factory("with the ClusterRole"));
 
-/** Something to do for every right that the program has. */
+/** Creates objects that make the program use each of its permissions. */
 async function createWork({ cluster, namespace }: Scene): Promise<void> {
   await cluster.create("configmaps", namespace, sbomConfigMap({ name: "good" }));
   await cluster.create("configmaps", namespace, sbomConfigMap({ name: "refused", binaryData: {} }));
@@ -130,7 +130,7 @@ async function createWork({ cluster, namespace }: Scene): Promise<void> {
   await cluster.createNamespace(`${namespace}-new`, LAGOON_NAMESPACE_LABELS);
 }
 
-/** A build that has finished, with the scanner of one before it. */
+/** Creates a finished build, and the scanner pod of an earlier build. */
 async function createBuild({ cluster, namespace }: Scene): Promise<void> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
   await cluster.send("POST", path, { body: deployment("web", ["web:1"]) });
@@ -144,7 +144,7 @@ async function createBuild({ cluster, namespace }: Scene): Promise<void> {
   await cluster.setStatus("pods", namespace, buildPod().metadata.name, { phase: "Succeeded" });
 }
 
-/** Takes the verbs of some rules away one by one: each is missed by what there is to do. */
+/** Removes each verb of the rules in turn, and checks that the work then fails on it. */
 function testEachVerb(
   test: (story: string, run: (scene: Scene) => Promise<void>) => void,
   own: readonly PolicyRule[],
@@ -157,7 +157,7 @@ function testEachVerb(
   for (const [index, rule] of own.entries()) {
     for (const verb of rule.verbs) {
       const resource = rule.resources[0]!;
-      test(`without the verb ${verb} on ${resource}, the log tells of a request that is forbidden`, async (scene) => {
+      test(`without the verb ${verb} on ${resource}, the log reports a forbidden request`, async (scene) => {
         const { accessControl } = await start();
         const verbs = rule.verbs.filter((other) => other !== verb);
         const left = own.with(index, { ...rule, verbs }).filter(({ verbs }) => verbs.length > 0);
@@ -182,7 +182,7 @@ describeSuite(scannerFactory, (test) => {
     options: { scanner: SCANNER },
   });
 
-  test("a scan that is forbidden is told in an Event, and comes when the right is there", async (scene) => {
+  test("a forbidden scan is reported in an Event, and runs once the permission is granted", async (scene) => {
     const { cluster, namespace } = scene;
     const { accessControl } = await start();
     const token = await accessControl.createAccount("no-scanner", [...CLUSTER_RULES, {
@@ -221,14 +221,14 @@ describeSuite(factory("with the ClusterRole"), (test) => {
     options: { configMaps: { burnAfterReading: true } },
   });
 
-  test("the ServiceAccount has these rights and no others, in its own namespace and elsewhere", async ({ namespace }) => {
+  test("the ServiceAccount has exactly these permissions, in its own namespace and elsewhere", async ({ namespace }) => {
     const { accessControl, programToken } = await start();
     const everywhere = [...CLUSTER_RULES, ...TRACK_RULES];
     await accessControl.untilGranted(programToken, OWN_NAMESPACE, [...everywhere, ...LEASE_RULES]);
     await accessControl.untilGranted(programToken, namespace, everywhere);
   });
 
-  test("what the program never does is forbidden to its ServiceAccount", async ({ namespace }) => {
+  test("requests that the program never sends are forbidden to its ServiceAccount", async ({ namespace }) => {
     const { accessControl, programToken } = await start();
     using program = accessControl.as(programToken);
     const core = `/api/v1/namespaces/${namespace}`;
@@ -267,7 +267,7 @@ describeSuite(factory("with the ClusterRole"), (test) => {
     }
   });
 
-  test("the Role for leader election lets the ServiceAccount create and keep the one Lease", async () => {
+  test("the leader election Role lets the ServiceAccount create and update the Lease", async () => {
     const { accessControl, programToken } = await start();
     using program = accessControl.as(programToken);
     const leases = `/apis/coordination.k8s.io/v1/namespaces/${OWN_NAMESPACE}/leases`;
@@ -282,7 +282,7 @@ describeSuite(factory("with the ClusterRole"), (test) => {
 });
 
 describeSuite(factory("with the chart's role"), (test) => {
-  test("everything works but Events, and the log says so once", async ({ cluster, namespace, run }) => {
+  test("everything works except Events, which the log reports once", async ({ cluster, namespace, run }) => {
     const { accessControl } = await start();
     const token = await accessControl.createAccount("chart", CHART_RULES);
     for (const name of ["first", "second"]) {
@@ -308,7 +308,7 @@ describeSuite(factory("with the chart's role"), (test) => {
   });
 });
 
-Deno.test("docs/security.md lists exactly the rights in the manifests", async () => {
+Deno.test("docs/security.md lists exactly the permissions in the manifests", async () => {
   const metricsRole = await readManifest("components/monitoring/metrics_auth_role");
   const rules = [
     ...CLUSTER_RULES,

@@ -1,4 +1,4 @@
-/** A real API server takes all manifests, with every field checked, where the strictest Pod Security is enforced. */
+/** Applies all manifests to a real API server, with strict field validation and Pod Security "restricted". */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { TestCluster } from "../fixtures/cluster.ts";
@@ -7,12 +7,12 @@ import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_ap
 import { at, needsKustomize, only, render, type RenderedObject, VARIANTS } from "../fixtures/manifests.ts";
 import { OWN_NAMESPACE } from "../fixtures/rbac.ts";
 
-/** Names the folder of the module github.com/prometheus-operator/prometheus-operator, where its definitions are. */
+/** Folder of the Go module github.com/prometheus-operator/prometheus-operator, which holds the CRDs. */
 const OPERATOR_VARIABLE = "PROMETHEUS_OPERATOR";
 const DEFINITIONS = { ServiceMonitor: "servicemonitors", PrometheusRule: "prometheusrules" };
 const MONITORING = "monitoring.coreos.com/v1";
 
-const TAKEN = { status: 200, warnings: [], message: "" };
+const ACCEPTED = { status: 200, warnings: [], message: "" };
 const POD_SECURITY = Object.fromEntries(
   ["enforce", "warn", "audit"].map((mode) => [`pod-security.kubernetes.io/${mode}`, "restricted"]),
 );
@@ -21,7 +21,7 @@ interface Server extends AsyncDisposable {
   readonly dryRun: DryRun;
 }
 
-/** A server with the namespace of the program, and the Prometheus Operator's definitions where they are needed. */
+/** Starts a server with the program's namespace and, on request, the Prometheus Operator's CRDs. */
 async function startServer({ withMonitoring }: { withMonitoring: boolean }): Promise<Server> {
   await using stack = new AsyncDisposableStack();
   const api = stack.use(await startKubeApiserver());
@@ -41,7 +41,7 @@ async function startServer({ withMonitoring }: { withMonitoring: boolean }): Pro
 
 function readDefinition(plural: string): Promise<string> {
   const folder = Deno.env.get(OPERATOR_VARIABLE);
-  if (!folder) throw new Error(`Cannot define ${plural} as ${OPERATOR_VARIABLE} is not set`);
+  if (!folder) throw new Error(`Cannot read the CRD of ${plural}: ${OPERATOR_VARIABLE} is not set`);
   return Deno.readTextFile(`${folder}/example/prometheus-operator-crd/monitoring.coreos.com_${plural}.yaml`);
 }
 
@@ -70,15 +70,15 @@ async function checkVariant(variant: string, dryRun: DryRun): Promise<void> {
   const objects = await render(variant);
   for (const object of objects) {
     const name = `${variant}: ${object.kind} ${object.metadata.name}`;
-    // What does not exist is created.
-    assert.deepEqual(await dryRun.apply(object), { ...TAKEN, status: 201 }, name);
+    // 201: the object does not exist yet.
+    assert.deepEqual(await dryRun.apply(object), { ...ACCEPTED, status: 201 }, name);
   }
-  assert.deepEqual(await dryRun.create(podOf(objects)), { ...TAKEN, status: 201 }, `${variant}: the pod`);
+  assert.deepEqual(await dryRun.create(podOf(objects)), { ...ACCEPTED, status: 201 }, `${variant}: the pod`);
 }
 
 Deno.test({
   ...needsServer(
-    "the API server takes base and overlays without a warning, and their pods under Pod Security",
+    "the API server accepts base and overlays without warnings, and their pods under Pod Security",
   ),
   fn: async (t) => {
     await using server = await startServer({ withMonitoring: false });
@@ -87,7 +87,7 @@ Deno.test({
       await t.step(variant, () => checkVariant(variant, dryRun));
     }
 
-    await t.step("it would tell of a field that it doesn't know", async () => {
+    await t.step("the check rejects an unknown field", async () => {
       const deployment = only(await render("base"), "Deployment");
       const wrong = structuredClone(deployment) as RenderedObject & { spec: { replica?: number } };
       wrong.spec.replica = 1;
@@ -95,22 +95,25 @@ Deno.test({
       assert.deepEqual([status >= 400, /replica/.test(message)], [true, true], message);
     });
 
-    await t.step("it would warn of a Deployment, and refuse a pod, that Pod Security forbids", async () => {
-      const wrong = structuredClone(await render("base"));
-      const pod = at<{ securityContext: { runAsNonRoot?: boolean } }>(
-        only(wrong, "Deployment"),
-        "spec.template.spec",
-      );
-      pod.securityContext.runAsNonRoot = false;
-      const { warnings } = await dryRun.apply(only(wrong, "Deployment"));
-      assert.match(warnings.join(), /would violate PodSecurity.*runAsNonRoot/);
-      assert.equal((await dryRun.create(podOf(wrong))).status, 403);
-    });
+    await t.step(
+      "the check warns about a Deployment, and rejects a pod, that violates Pod Security",
+      async () => {
+        const wrong = structuredClone(await render("base"));
+        const pod = at<{ securityContext: { runAsNonRoot?: boolean } }>(
+          only(wrong, "Deployment"),
+          "spec.template.spec",
+        );
+        pod.securityContext.runAsNonRoot = false;
+        const { warnings } = await dryRun.apply(only(wrong, "Deployment"));
+        assert.match(warnings.join(), /would violate PodSecurity.*runAsNonRoot/);
+        assert.equal((await dryRun.create(podOf(wrong))).status, 403);
+      },
+    );
   },
 });
 
 Deno.test({
-  ...needsDefinitions("the API server takes production with the Prometheus Operator's objects"),
+  ...needsDefinitions("the API server accepts production with the Prometheus Operator's objects"),
   fn: async () => {
     await using server = await startServer({ withMonitoring: true });
     await checkVariant("overlays/production_monitored", server.dryRun);

@@ -1,4 +1,4 @@
-/** The examples of docs/posting.md, against the whole program: what they post is what arrives. */
+/** Runs the examples of docs/posting.md against the whole program, and checks the messages that it sends. */
 import assert from "node:assert/strict";
 import { issueToken } from "../../lib/tokens.ts";
 import { freePorts } from "../fixtures/ports.ts";
@@ -11,11 +11,11 @@ const token = issueToken(SECRET, ENVIRONMENT);
 const examples = await readExamples();
 const expected = expectedMessages(Deno.build.os === "linux" ? "Linux" : "Darwin");
 
-Deno.test("docs/posting.md has an example for each language, and each is run", () => {
+Deno.test("docs/posting.md has an example for each language, and each one is run", () => {
   assert.deepEqual(examples.map(({ heading }) => heading), Object.keys(expected));
 });
 
-Deno.test("The examples of docs/posting.md deliver what they say, to the whole program", async (t) => {
+Deno.test("The examples of docs/posting.md deliver the expected messages", async (t) => {
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
     webPort,

@@ -1,4 +1,4 @@
-/** The examples of docs/posting.md when things go wrong: they wait as they are told, and give up where it is no use. */
+/** The examples of docs/posting.md on failures: they honour Retry-After, and give up on permanent errors. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../lib/clock.ts";
 import type { HttpApp } from "../../lib/http/server.ts";
@@ -14,15 +14,15 @@ import { startServerWith } from "../lib/http/fixture.ts";
 import { TestApp, TOKEN, tokenOf } from "../routes/fixture.ts";
 
 const expected = expectedMessages(Deno.build.os === "linux" ? "Linux" : "Darwin");
-/** Those that are made for it; the others are shown as what they are. */
+/** The examples with retries. "The smallest requests" has none. */
 const examples = (await readExamples()).filter((example) =>
   example.heading !== "The smallest requests" && !needsRunner(example).ignore
 );
 
-/** What an example should wait for when nobody tells it, in seconds. */
+/** How long an example waits without a Retry-After header, in seconds. */
 const DEFAULT_WAIT = 10;
 
-/** An app that has as many requests of others as it can serve. */
+/** An app whose only slot is taken by another environment. */
 async function busyApp(): Promise<TestApp> {
   const app = new TestApp({ maxInFlight: 1 });
   app.publisher.beforeConfirm = () => new Promise(() => {});
@@ -37,7 +37,7 @@ function awayApp(): TestApp {
   return app;
 }
 
-/** The platform's own time, ten seconds, is long for a test. */
+/** Shortens Retry-After: the real ten seconds are long for a test. */
 async function withWait(answer: Response | Promise<Response>, seconds: number): Promise<Response> {
   const { status, headers, body } = await answer;
   const shorter = new Headers(headers);
@@ -45,7 +45,7 @@ async function withWait(answer: Response | Promise<Response>, seconds: number): 
   return new Response(body, { status, headers: shorter });
 }
 
-Deno.test("The examples wait as they are told after 503, 429 and a cut connection, and deliver in the end", async () => {
+Deno.test("The examples wait and retry after 503, 429 and a lost connection, and finally deliver", async () => {
   assert.ok(examples.length >= 2);
   await Promise.all(examples.map(assertPatient));
 });
@@ -58,7 +58,7 @@ async function assertPatient(example: Example): Promise<void> {
     proxy.cut();
     return new Response();
   };
-  // curl gives up when a connection is cut: the cron's next run comes.
+  // curl gives up when the connection is lost: the next run of the cron job retries.
   const first: [HttpApp["fetch"], number][] = example.language === "sh" ? [] : [[cut, DEFAULT_WAIT]];
   const failures: [HttpApp["fetch"], number][] = [
     ...first,
@@ -79,7 +79,7 @@ async function assertPatient(example: Example): Promise<void> {
   assert.equal(arrivals.length, failures.length + expected[example.heading]!.length);
   for (const [index, [, seconds]] of failures.entries()) {
     const waited = arrivals[index + 1]! - arrivals[index]!;
-    // Timers of the languages are not exact.
+    // The languages' timers are not exact.
     assert.ok(
       waited > seconds * 1000 - 100,
       `${example.heading} waited ${waited} ms instead of ${seconds} s`,
@@ -91,7 +91,7 @@ async function assertPatient(example: Example): Promise<void> {
   }
 }
 
-Deno.test("The examples don't send again what is refused for good, and say why", async () => {
+Deno.test("The examples don't retry permanent errors, and print the reason", async () => {
   assert.ok(examples.length >= 2);
   for (const example of examples) {
     let arrivals = 0;

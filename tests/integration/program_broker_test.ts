@@ -1,4 +1,4 @@
-/** The whole program and a RabbitMQ with an alarm, and one that takes TLS only: what clients and the kubelet see. */
+/** The whole program with a RabbitMQ that has a memory alarm, and with one that accepts only TLS. */
 import assert from "node:assert/strict";
 import { issueToken } from "../../lib/tokens.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
@@ -42,7 +42,7 @@ async function post(program: RunningProgram): Promise<Answered> {
 
 Deno.test({
   ...needsPrivateNode(
-    "while the broker has an alarm, posts get 503 at once and the program is not ready, until it is over",
+    "during a broker alarm posts get 503 at once and the program is not ready; both end with the alarm",
   ),
   fn: async () => {
     await using node = await startPrivateNode();
@@ -50,7 +50,7 @@ Deno.test({
     await program.untilReady();
     assert.equal((await post(program)).status, 200);
     await node.control("set_vm_memory_high_watermark", "0.0000001");
-    // The first one is what makes the broker tell of its alarm.
+    // The broker reports its alarm only after the first publish.
     for (let count = 0; count < 3; count++) {
       const { status, retryAfter, milliseconds } = await post(program);
       assert.equal(status, 503);
@@ -64,14 +64,14 @@ Deno.test({
     await program.untilReady();
     assert.equal((await post(program)).status, 200);
     assert.equal(await program.stop(), 0);
-    // The two that were answered with 200, and the one that waited in the broker's socket.
+    // The two answered with 200, and the one that waited in the broker's socket.
     assert.equal((await takeMessages(node)).length, 3);
   },
 });
 
 Deno.test({
   ...needsPrivateNode(
-    "with its environment variables alone, the program reaches a broker that takes TLS only",
+    "configured by environment variables alone, the program reaches a broker that accepts only TLS",
   ),
   fn: async () => {
     const folder = await Deno.makeTempDir();

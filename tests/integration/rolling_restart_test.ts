@@ -1,4 +1,4 @@
-/** A rolling restart of two replicas under load, behind what a Service does: new connections go to who is ready. */
+/** A rolling restart of two replicas under load, behind a proxy that works like a Service. */
 import assert from "node:assert/strict";
 import { postSteadily, sumStatuses } from "../fixtures/posting_site.ts";
 import { type RunningProgram, startWithoutCluster } from "../fixtures/program.ts";
@@ -7,12 +7,12 @@ import { startTcpProxy } from "../fixtures/tcp_proxy.ts";
 
 const SECRET = "the-secret-of-the-rolling-restart-test";
 const SITES = 16;
-/** How long a cluster takes to send nothing more to a pod that is not ready. */
+/** Time until a Service stops sending connections to a pod that is not ready. */
 const ENDPOINTS_LAG_MS = 1000;
 
 function startReplica(broker: TestBroker): RunningProgram {
   return startWithoutCluster({
-    // In a pod.
+    // Makes the program believe that it runs in a pod.
     KUBERNETES_SERVICE_HOST: "127.0.0.1",
     INSIGHTS_TOKEN_SECRET: SECRET,
     RABBITMQ_ADDRESS: `${broker.host}:${broker.port}`,
@@ -30,7 +30,7 @@ async function isReady(program: RunningProgram): Promise<boolean> {
 
 Deno.test({
   ...needsBroker(
-    "during a rolling restart every post is answered with 200, and every one of them is in the queue",
+    "during a rolling restart every post is answered with 200, and its message is in the queue",
   ),
   fn: async () => {
     await using parts = new AsyncDisposableStack();
