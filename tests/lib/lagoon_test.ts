@@ -16,7 +16,7 @@ Deno.test("environmentFromLabels() reads a Lagoon namespace's labels", () => {
   });
 });
 
-Deno.test("environmentFromLabels() knows no environment when a label is missing or empty", () => {
+Deno.test("environmentFromLabels() returns undefined when a label is missing or empty", () => {
   for (const name of Object.keys(labels)) {
     assert.equal(environmentFromLabels("proj-main", { ...labels, [name]: "" }), undefined, name);
   }

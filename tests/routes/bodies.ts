@@ -1,19 +1,19 @@
 /**
- * Generators of request bodies, from valid ones to noise. They make JSON text and not values, since a text can hold what
- * no value can: a field twice, `__proto__`, numbers beyond all limits.
+ * Generators of request bodies, from valid ones to noise. They generate JSON text instead of values, because text can
+ * contain what values cannot: duplicate fields, `__proto__`, numbers out of range.
  *
  * @module
  */
 import fc from "fast-check";
 import { Buffer } from "node:buffer";
 
-/** Stands in many texts of the bodies, and must stand in no answer and in no log line. */
+/** Part of many strings in the bodies. It must not appear in any response or log line. */
 export const SENTINEL = "sEnTiNeL";
 
 /** A number for the same purpose. */
 export const SENTINEL_NUMBER = "31337001";
 
-/** The two kinds of lists, as in the path. */
+/** The two lists, as named in the path. */
 export type List = "facts" | "problems";
 
 const FIELDS: Readonly<Record<List, readonly string[]>> = {
@@ -24,7 +24,7 @@ const FIELDS: Readonly<Record<List, readonly string[]>> = {
   ],
 };
 
-/** What would name another environment, or stop the handler, if it got into a message. */
+/** Fields that would name another environment, or stop the handler, if they got into a message. */
 const HOSTILE_FIELDS = [
   ...["environment", "projectName", "environmentName", "project", "namespace", "type", "Type", "ENVIRONMENT"],
   ...[
@@ -43,7 +43,7 @@ const HOSTILE_FIELDS = [
 const HOSTILE_VALUES = [
   ...['"sbom"', '"direct"', '"direct.delete.facts"', "9", '"9"', "{}", "[]", "null"],
   ...['{"lagoon.sh/insightsType":"sbom"}', `{"a":"${SENTINEL}"}`, `{"type":"${SENTINEL}"}`],
-  // What JavaScript can't compare or write as a text.
+  // JavaScript can't compare these or convert them to a string.
   ...['{"toString":null}', '{"valueOf":1,"toString":1}'],
 ];
 const NUMBERS = [
@@ -51,7 +51,7 @@ const NUMBERS = [
   ...["9007199254740993", "123456789012345678901234567890", "-9223372036854775809", "1.7976931348623157e308"],
 ];
 
-/** Any text; many hold the sentinel, halves of characters or control characters. */
+/** Any text; many contain the sentinel, lone surrogates or control characters. */
 const text = fc.oneof(
   { weight: 4, arbitrary: fc.string({ maxLength: 8 }).map((more) => SENTINEL + more) },
   { weight: 4, arbitrary: fc.string({ unit: "binary", maxLength: 8 }) },
@@ -68,7 +68,7 @@ const text = fc.oneof(
 const filledText = text.map((value) => value === "" ? "n" : value);
 const string = text.map((value) => JSON.stringify(value));
 
-/** Any JSON document, up to deeper and larger than the limits of the tests. */
+/** Any JSON document, including ones that exceed the limits of the tests. */
 export const anyJson: fc.Arbitrary<string> = fc.letrec<{ json: string }>((tie) => ({
   json: fc.oneof(
     { depthSize: "medium", withCrossShrink: true },
@@ -83,7 +83,7 @@ export const anyJson: fc.Arbitrary<string> = fc.letrec<{ json: string }>((tie) =
   ),
 })).json;
 
-/** A list of the right fields, whose values may be wrong, with fields beside them that must have no effect. */
+/** A list with the right fields, whose values may be wrong, and with unknown fields that must have no effect. */
 export function nearlyValid(list: List): fc.Arbitrary<string> {
   return listOf(list, {
     value: fc.oneof({ weight: 12, arbitrary: string }, { weight: 1, arbitrary: anyJson }),
@@ -96,7 +96,7 @@ export function nearlyValid(list: List): fc.Arbitrary<string> {
   });
 }
 
-/** A list that must be taken. */
+/** A list that must be accepted. */
 export function valid(list: List): fc.Arbitrary<string> {
   return listOf(list, {
     value: fc.oneof({ weight: 9, arbitrary: string }, fc.constant("null")),
@@ -105,7 +105,7 @@ export function valid(list: List): fc.Arbitrary<string> {
   });
 }
 
-/** Bytes: noise, and bodies to which something has happened. */
+/** Bytes: noise, and damaged bodies. */
 export function broken(list: List): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   const change = fc.record({
     body: fc.oneof(valid(list), nearlyValid(list), anyJson),
@@ -172,7 +172,7 @@ function whollyChanged(body: string, kind: number): Uint8Array<ArrayBuffer> {
   return changed[kind]!;
 }
 
-/** Values of an item's fields, as JSON. */
+/** Generators for the values of an item's fields, as JSON. */
 interface Values {
   readonly value: fc.Arbitrary<string>;
   readonly required: fc.Arbitrary<string>;

@@ -1,6 +1,5 @@
 /**
- * Brings about every failure that the documents tell of, by its name in tests/tools/openapi/failures.ts: with the limits that
- * the program has when nobody sets them.
+ * Triggers every documented failure, by its name in tests/tools/openapi/failures.ts, with the default limits.
  *
  * @module
  */
@@ -14,16 +13,16 @@ import { startServerWith } from "../lib/http/fixture.ts";
 import type { OperationId } from "../tools/openapi/failures.ts";
 import { ENVIRONMENT, SECRET, type SendOptions, TestApp, TOKEN, tokenOf } from "./fixture.ts";
 
-/** How a request was answered. */
+/** The response to a request. */
 export interface Failed {
   readonly status: number;
   readonly headers: Headers;
   readonly body: unknown;
-  /** The stable code of the error, where a route made the answer. */
+  /** The stable error code, if the response came from a route. */
   readonly code?: string;
 }
 
-/** Brings a failure about for an operation. */
+/** Triggers a failure of an operation. */
 export type Scenario = (operation: OperationId) => Promise<Failed>;
 
 /** A request of each operation, without a body. */
@@ -46,19 +45,19 @@ const LIMITS = {
   largeBodyWaitMs: Number(OPTIONS.web.largeBodyWaitMs.defaultText) * 1000,
 };
 
-/** What the scenarios differ in. */
+/** Where the scenarios differ. */
 interface Variation extends SendOptions {
-  /** Instead of the defaults. */
+  /** @default the program's defaults */
   readonly limits?: Partial<RequestLimits>;
-  /** Instead of the operation's own. */
+  /** @default the operation's request in {@link REQUESTS} */
   readonly request?: (operation: OperationId) => string;
-  /** What happens while the request waits. */
+  /** Runs while the request waits. */
   readonly during?: (app: TestApp) => Promise<void>;
-  /** What the app has to suffer. */
+  /** Runs before the request. */
   readonly before?: (app: TestApp) => void | Promise<void>;
 }
 
-/** A request to the app alone. */
+/** Sends the request to the app, without a connection. */
 function app({ limits, request, before, during, ...options }: Variation): Scenario {
   return async (operation) => {
     const app = new TestApp({ ...LIMITS, ...limits });
@@ -78,7 +77,7 @@ function app({ limits, request, before, during, ...options }: Variation): Scenar
   };
 }
 
-/** A request over a connection. */
+/** Sends the request over a TCP connection. */
 function wire(text: (request: string) => string): Scenario {
   return async (operation) => {
     const { fetch } = new TestApp();
@@ -102,7 +101,7 @@ const manyItems = Array(LIMITS.maxItems + 1).fill(item);
 const largeItem = [{ ...item, description: "x".repeat(LIMITS.maxItemBytes) }];
 const megabytes = (count: number) =>
   Array.from({ length: count }, () => ({ ...item, description: "x".repeat(950_000) }));
-/** A large body whose end never comes. */
+/** A large body that never ends. */
 const endless = () =>
   new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(new TextEncoder().encode(`["${"x".repeat(100_000)}`)),
@@ -112,7 +111,7 @@ const confirmNothing = (app: TestApp) => {
   app.publisher.beforeConfirm = () => new Promise(() => {});
 };
 
-/** All of them, by the failure's name. */
+/** The scenarios, by the failure's name. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "body-json": app({ body: "[" }),
   "body-encoding": app({ body: new Uint8Array([0x5b, 0x22, 0xff, 0x22, 0x5d]) }),
@@ -180,14 +179,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "internal": app({
     before: ({ publisher }) => {
       publisher.beforeConfirm = () => {
-        throw new TypeError("a mistake of ours");
+        throw new TypeError("a bug");
       };
     },
   }),
   "unavailable": app({ before: ({ publisher }) => void (publisher.ready = false) }),
 };
 
-/** What is done as it was asked for. */
+/** A successful request of an operation. */
 export const DONE: Scenario = async (operation) => {
   const app = new TestApp();
   const body = operation === "getDescription" || !operation.startsWith("post") ? undefined : [item];

@@ -1,6 +1,6 @@
 /**
- * Whatever a tenant sends: the answer is 200, or a 4xx that says what is wrong without repeating it; what is published
- * keeps to the rules of handler and core, and belongs to the token's environment.
+ * For any input from a tenant, the response is 200, or a 4xx that describes the mistake without echoing the input.
+ * Published messages satisfy the rules of the handler and of core, and belong to the token's environment.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -11,12 +11,12 @@ const RUNS = 3000;
 
 const lists = fc.constantFrom<List>("facts", "problems");
 
-/** A list, and a body that was made for it. */
+/** A list, and a body generated for it. */
 function bodiesFor<Body>(generate: (list: List) => fc.Arbitrary<Body>): fc.Arbitrary<[List, Body]> {
   return lists.chain((list) => fc.tuple(fc.constant(list), generate(list)));
 }
 
-/** Holds the property, and that the bodies were not all of one kind. */
+/** Asserts the property, and that each code in `seen` occurs in at least 1% of the runs. */
 async function assertForAll<Body extends string | Uint8Array>(
   bodies: fc.Arbitrary<[List, Body]>,
   { seen }: { seen: readonly string[] },
@@ -34,19 +34,19 @@ async function assertForAll<Body extends string | Uint8Array>(
   }
 }
 
-Deno.test("Any JSON document is taken or refused by the rules, and nothing of it is told", async () => {
+Deno.test("Any JSON document is accepted or rejected by the rules, and none of it is echoed", async () => {
   await assertForAll(fc.tuple(lists, anyJson), { seen: ["body-invalid"] });
 });
 
-Deno.test("Bodies with the right fields and wrong values are taken or refused by the rules", async () => {
+Deno.test("Bodies with the right fields and wrong values are accepted or rejected by the rules", async () => {
   await assertForAll(bodiesFor(nearlyValid), { seen: ["okay", "body-invalid"] });
 });
 
-Deno.test("Bytes of any kind, and damaged bodies, are taken or refused by the rules", async () => {
+Deno.test("Arbitrary bytes, and damaged bodies, are accepted or rejected by the rules", async () => {
   await assertForAll(bodiesFor(broken), { seen: ["okay", "body-json", "body-encoding", "body-invalid"] });
 });
 
-Deno.test("Bodies above a limit are refused by that limit", async () => {
+Deno.test("Bodies above a limit are rejected with that limit's code", async () => {
   const nested = fc.tuple(fc.nat(8), anyJson).map(([depth, inner]) =>
     `[{"name":"n","identifier":"i","more":${"[".repeat(depth)}${inner}${"]".repeat(depth)}}]`
   );
@@ -56,7 +56,7 @@ Deno.test("Bodies above a limit are refused by that limit", async () => {
   });
 });
 
-Deno.test("Valid bodies are taken, whatever else they hold, and no item is lost but for one of the same name", async () => {
+Deno.test("Valid bodies are accepted with any unknown fields, and only repeated facts are dropped", async () => {
   const property = fc.asyncProperty(bodiesFor(valid), async ([list, body]) => {
     const { code, message } = await post(list, body);
     assert.equal(code, "okay");
@@ -69,7 +69,7 @@ Deno.test("Valid bodies are taken, whatever else they hold, and no item is lost 
   await fc.assert(property, { numRuns: RUNS });
 });
 
-Deno.test("Facts and problems without mistakes arrive as they are", async () => {
+Deno.test("Facts and problems without mistakes arrive unchanged", async () => {
   const text = fc.string({ unit: "grapheme", maxLength: 30 });
   const filled = fc.string({ unit: "grapheme", minLength: 1, maxLength: 30 });
   const fact = fc.record({
@@ -107,7 +107,7 @@ Deno.test("Facts and problems without mistakes arrive as they are", async () => 
   await fc.assert(property, { numRuns: RUNS / 3 });
 });
 
-Deno.test("Whatever a token names is what the message names, and only a whole number is an environment id", async () => {
+Deno.test("The message carries the names of the token, and only a whole number is an environment id", async () => {
   const ids = fc.oneof(
     fc.constantFrom(
       "0",
@@ -137,7 +137,7 @@ Deno.test("Whatever a token names is what the message names, and only a whole nu
     fc.nat().map(String),
     fc.string({ minLength: 1, maxLength: 5 }),
   );
-  // Tokens with control characters are refused, whoever made them.
+  // Tokens with control characters are rejected, even when correctly signed.
   const names = fc.string({ unit: "binary", maxLength: 10 }).filter((name) => !/\p{Cc}/u.test(name));
   const environments = fc.record({
     namespace: names.map((name) => `n${name}`),
@@ -153,7 +153,7 @@ Deno.test("Whatever a token names is what the message names, and only a whole nu
       const isId = /^[0-9]{1,16}$/.test(environment.environmentId) &&
         BigInt(environment.environmentId) < 2n ** 53n;
       const expected = expectedCodes(list, body).map((expected) =>
-        // Told before the body is read.
+        // Reported before the body is read.
         isId ? expected : "environment-id"
       );
       assert(expected.includes(code), `${code} instead of ${expected.join(" or ")}`);

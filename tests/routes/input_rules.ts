@@ -1,5 +1,5 @@
 /**
- * What must be true of every post, and which outcomes a body may have: told from the contract and not from our code.
+ * Rules that every post must satisfy, and the outcomes that a body allows: from docs/protocol.md, not from our code.
  *
  * @module
  */
@@ -23,15 +23,15 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   "too-many-items": 413,
 };
 
-/** What became of a request. */
+/** The outcome of a request. */
 export interface Outcome {
-  /** `okay`, or the code of the refusal. */
+  /** `okay`, or the error code. */
   readonly code: string;
   /** The published message. */
   readonly message?: Record<string, unknown>;
 }
 
-/** Posts a body, and holds what must be true of every post. */
+/** Posts a body, and asserts what must be true of every post. */
 export async function post(
   list: List,
   body: string | Uint8Array,
@@ -40,8 +40,8 @@ export async function post(
   const app = new TestApp(LIMITS);
   const response = await app.send(`POST /${list}`, { body, authorization: issueToken(SECRET, environment) });
   const answer = await response.text();
-  const told = answer + JSON.stringify(app.log.lines);
-  for (const secret of [SENTINEL, SENTINEL_NUMBER]) assert(!told.includes(secret), told);
+  const output = answer + JSON.stringify(app.log.lines);
+  for (const secret of [SENTINEL, SENTINEL_NUMBER]) assert(!output.includes(secret), output);
   assert.deepEqual(app.log.lines.filter(({ level }) => level === "error" || level === "warn"), []);
   if (response.status === 200) {
     const { message: okay, warnings = [] } = JSON.parse(answer);
@@ -56,7 +56,7 @@ export async function post(
   assert.deepEqual([typeof status, typeof message, more], ["string", "string", {}]);
   const code = String(app.log.lines[0]!.fields.code);
   assert.equal(response.status, STATUS_BY_CODE[code], answer);
-  if (code === "body-invalid") assertNamesPlaces(message);
+  if (code === "body-invalid") assertNamesFields(message);
   return { code };
 }
 
@@ -92,15 +92,15 @@ const KNOWN_FIELDS: Readonly<Record<List, readonly string[]>> = {
   ],
 };
 
-function assertNamesPlaces(message: string): void {
+function assertNamesFields(message: string): void {
   for (const mistake of message.split("; ")) {
     assert.match(mistake, /^(body|facts|problems)(\[\d+\])?(\.\w+)?: |^and (at least )?\d+ more$/);
   }
 }
 
 /**
- * The codes of the outcomes that a body may have. Bodies are judged while they arrive: of several things that are wrong, any
- * may be told, but for mistakes in items, which are told of a whole list.
+ * The outcome codes that a body allows. Bodies are validated while they arrive, so any one of several mistakes may be
+ * reported. Mistakes in items are reported together, once the whole list was read.
  */
 export function expectedCodes(list: List, body: string | Uint8Array): string[] {
   let parsed: unknown;
@@ -118,10 +118,10 @@ export function expectedCodes(list: List, body: string | Uint8Array): string[] {
   const beyond = [
     ...(depthOf(text) > LIMITS.maxJsonDepth ? ["body-too-deep"] : []),
     ...(items !== null && !Array.isArray(items) || isTwice ? ["body-invalid"] : []),
-    // Of two lists the first one may be too long, which is told before the second one is seen.
+    // If the first of two lists is too long, that is reported before the second one arrives.
     ...(Array.isArray(items) && items.length > LIMITS.maxItems || isTwice ? ["too-many-items"] : []),
   ];
-  // What looks like a second list may be within another member, or in a text.
+  // The apparent second list may be nested in another member, or part of a string.
   if (beyond.length > 0 && !isTwice) return beyond;
   const usable = !Array.isArray(items) || items.every((item) => isUsable(list, item));
   return [...beyond, usable ? "okay" : "body-invalid"];
@@ -139,12 +139,12 @@ function isUsable(list: List, item: unknown): boolean {
   });
 }
 
-/** An object, and no array. */
+/** True for objects other than arrays and null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Of valid JSON text, also of what a field that stands twice replaces. */
+/** The nesting depth of valid JSON text. It counts duplicate fields, which JSON.parse would drop. */
 function depthOf(json: string): number {
   let depth = 0;
   let deepest = 0;

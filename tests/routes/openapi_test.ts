@@ -1,4 +1,4 @@
-/** The description of the HTTP API: it is given out to everybody, follows its own standard, and tells the truth. */
+/** The API description: it is public, valid OpenAPI, and matches what the program does. */
 import assert from "node:assert/strict";
 import { createConfig, lintFromString } from "@redocly/openapi-core";
 import fc from "fast-check";
@@ -14,12 +14,12 @@ import { TestApp } from "./fixture.ts";
 const description = await readDescription();
 const operations = new Map(description.operations.map((operation) => [operation.operationId, operation]));
 
-Deno.test("docs/openapi.json is what the schemas and tables say (`deno task docs` writes it again)", async () => {
-  const isInStep = await Deno.readTextFile(documentUrl("openapi.json")) === openApiText();
-  assert.ok(isInStep, "docs/openapi.json is out of date: run `deno task docs`");
+Deno.test("docs/openapi.json is up to date (`deno task docs` generates it)", async () => {
+  const isUpToDate = await Deno.readTextFile(documentUrl("openapi.json")) === openApiText();
+  assert.ok(isUpToDate, "docs/openapi.json is out of date: run `deno task docs`");
 });
 
-Deno.test("GET /openapi.json needs no token and no broker, and takes no place among the requests in hand", async () => {
+Deno.test("GET /openapi.json needs no token and no broker, and does not count as a request in flight", async () => {
   const app = new TestApp({ maxInFlight: 1 });
   app.publisher.beforeConfirm = () => new Promise(() => {});
   app.send("DELETE /facts/drush");
@@ -36,7 +36,7 @@ Deno.test("GET /openapi.json needs no token and no broker, and takes no place am
   assert.match(text, /requests_in_flight\{server="web"\} 1\n/);
 });
 
-Deno.test("The server gives out the same bytes to everybody, and only the head for HEAD", async () => {
+Deno.test("The server sends the same document to everyone, and no body for HEAD", async () => {
   await using server = await startServerWith(systemClock, new TestApp().fetch);
   const url = `http://127.0.0.1:${server.port}/openapi.json`;
   for (let round = 0; round < 2; round++) {
@@ -49,7 +49,7 @@ Deno.test("The server gives out the same bytes to everybody, and only the head f
   assert.deepEqual([head.status, await head.text()], [200, ""]);
 });
 
-Deno.test("Other methods of /openapi.json are answered with 405", async () => {
+Deno.test("Other methods of /openapi.json get 405", async () => {
   const response = await new TestApp().send("POST /openapi.json", { authorization: null });
   assert.deepEqual([response.status, response.headers.get("allow")], [405, "GET, HEAD"]);
 });
@@ -57,7 +57,7 @@ Deno.test("Other methods of /openapi.json are answered with 405", async () => {
 async function lint(document: unknown): Promise<string[]> {
   const config = await createConfig({
     extends: ["recommended-strict"],
-    // This repository has no license file to name.
+    // This repository has no license file.
     rules: {
       "info-license": "off",
       "no-invalid-schema-examples": "error",
@@ -69,9 +69,9 @@ async function lint(document: unknown): Promise<string[]> {
   return problems.map(({ ruleId, message }) => `${ruleId}: ${message}`);
 }
 
-Deno.test("The document is valid OpenAPI 3.1 for Redocly's strictest rules", async () => {
+Deno.test("The document passes Redocly's strictest rules for OpenAPI 3.1", async () => {
   assert.deepEqual(await lint(description.document), []);
-  // The linter sees mistakes of structure, of examples, and of names that lead nowhere.
+  // The linter detects wrong structure, wrong examples and broken references.
   const { info: _, ...untitled } = description.document;
   const text = JSON.stringify(description.document);
   for (
@@ -86,7 +86,7 @@ Deno.test("The document is valid OpenAPI 3.1 for Redocly's strictest rules", asy
   }
 });
 
-/** Holds an answer to what the document says of it. */
+/** Asserts that a response matches the document. */
 function assertDocumented({ responses, operationId }: Operation, { status, headers, body }: Failed): void {
   const response = responses[status];
   assert.ok(response, `${operationId} answers ${status}, which is not documented`);
@@ -99,7 +99,7 @@ function assertDocumented({ responses, operationId }: Operation, { status, heade
   }
 }
 
-Deno.test("Every operation is one of the document, and every failure that can be brought about is documented", () => {
+Deno.test("Every operation is in the document, and every failure has a scenario", () => {
   assert.deepEqual([...operations.keys()].sort(), [...OPERATIONS].sort());
   assert.deepEqual(Object.keys(SCENARIOS).sort(), Object.keys(FAILURES).sort());
   for (const { operationId, responses } of operations.values()) {
@@ -110,7 +110,7 @@ Deno.test("Every operation is one of the document, and every failure that can be
 });
 
 for (const [name, { of, code, status, message }] of Object.entries(FAILURES)) {
-  Deno.test(`Failure ${name} is answered as it is documented`, async () => {
+  Deno.test(`Failure ${name} gets the documented response`, async () => {
     const scenario = SCENARIOS[name];
     assert.ok(scenario, `${name} has no scenario`);
     for (const operationId of of) {
@@ -121,7 +121,7 @@ for (const [name, { of, code, status, message }] of Object.entries(FAILURES)) {
   });
 }
 
-Deno.test("What an operation does is answered with 200 as it is documented, with and without warnings", async () => {
+Deno.test("Successful operations get the documented 200, with and without warnings", async () => {
   for (const [operationId, operation] of operations) {
     assertDocumented(operation, await DONE(operationId as OperationId));
   }
@@ -134,7 +134,7 @@ Deno.test("What an operation does is answered with 200 as it is documented, with
   }
 });
 
-/** Errors that no client gets to see: it has gone, the program doesn't start, or the text is one of the others. */
+/** Errors that no client sees: it disconnected, the program doesn't start, or another documented text is sent. */
 const UNSEEN = [
   "body-incomplete",
   "client-gone",
@@ -143,10 +143,10 @@ const UNSEEN = [
   "broker-not-ready",
 ];
 
-/** Answers of another server, which this document is not about. */
+/** The metrics server's responses, which this document does not cover. */
 const OF_METRICS = "metrics.ts";
 
-Deno.test("Every error of routes, bodies and tokens is among the documented failures", async () => {
+Deno.test("Every error of routes, bodies and tokens is a documented failure", async () => {
   const seen = new Set<string>();
   for (const [name, { of }] of Object.entries(FAILURES)) {
     const { code } = await SCENARIOS[name]!(of[0]!);
@@ -162,7 +162,7 @@ Deno.test("Every error of routes, bodies and tokens is among the documented fail
   assert.deepEqual([...thrown].filter((code) => !seen.has(code) && !UNSEEN.includes(code)), []);
 });
 
-Deno.test("Every status in the code of routes and server is documented", async () => {
+Deno.test("Every status in the code of the routes and the server is documented", async () => {
   const known = new Set(Object.values(FAILURES).map(({ code }) => code));
   const named = new Set<number>();
   for await (const text of sources(["routes", "lib/http"])) {
@@ -183,12 +183,12 @@ async function* sources(folders: readonly string[], files: readonly string[] = [
 
 const SCHEMAS = { facts: "#/components/schemas/Facts", problems: "#/components/schemas/Problems" } as const;
 
-/** Only what is a value: a text can have a field twice, which no schema sees. */
+/** Removes duplicate fields, which a schema cannot see. */
 function withoutRepeatedFields(body: string): string {
   return JSON.stringify(JSON.parse(body));
 }
 
-Deno.test("What the document's schemas accept is taken, and what they refuse is answered with 400", async () => {
+Deno.test("Bodies get 200 if the document's schemas accept them, and 400 if not", async () => {
   const bodies = fc.constantFrom("facts" as const, "problems" as const).chain((list) =>
     fc.tuple(fc.constant(list), fc.oneof(nearlyValid(list), anyJson).map(withoutRepeatedFields))
   );
@@ -204,7 +204,7 @@ Deno.test("What the document's schemas accept is taken, and what they refuse is 
   for (const status of [200, 400]) assert.ok((counts[status] ?? 0) > 300, JSON.stringify(counts));
 });
 
-Deno.test("The document's examples of bodies are taken, and need no repair", async () => {
+Deno.test("The document's example bodies are accepted without warnings", async () => {
   let sent = 0;
   for (const { method, path, bodies } of operations.values()) {
     for (const [name, { value }] of Object.entries(bodies)) {

@@ -1,4 +1,4 @@
-/** The parameters that deletions have in their path: whatever they hold, core gets to see exactly that. */
+/** The path parameters of deletions: core receives exactly what was encoded. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { assertAcceptable } from "../fixtures/handler_rules.ts";
@@ -6,7 +6,7 @@ import { statusAndAnswer, TestApp } from "./fixture.ts";
 
 const LISTS = ["facts", "problems"] as const;
 
-/** Deletes, and gives back what core is told, as `source|service`. */
+/** Sends a DELETE, and returns what core receives, as `source|service`. */
 async function deleted(list: string, path: string): Promise<string> {
   const app = new TestApp();
   const response = await app.send(`DELETE /${list}/${path}`);
@@ -43,13 +43,13 @@ Deno.test("Source and service are decoded once", async () => {
   }
 });
 
-// A post may hold them in its sources, too, and a deletion must find what was posted.
-Deno.test("Control characters are passed on", async () => {
+// Posted sources may contain them, and a deletion must match what was posted.
+Deno.test("Control characters are passed through", async () => {
   for (const list of LISTS) assert.equal(await deleted(list, "a%00%0A/%1B%7F"), "a\u0000\n|\u001b\u007f");
 });
 
-Deno.test("Any source and service arrive as they were encoded", async () => {
-  // A URL can't hold these two as parts of its path, in whatever encoding.
+Deno.test("Any source and service arrive unchanged", async () => {
+  // URL parsing removes "." and ".." segments, however they are encoded.
   const part = fc.string({ unit: "binary", minLength: 1, maxLength: 20 })
     .filter((text) => text.isWellFormed() && text !== "." && text !== "..");
   const hostile = fc.string({ unit: fc.constantFrom(..."%2Ff5./\\?#é😀 +:;"), minLength: 1 })
@@ -64,7 +64,7 @@ Deno.test("Any source and service arrive as they were encoded", async () => {
   );
 });
 
-Deno.test("A path that can't be decoded is refused", async () => {
+Deno.test("A path that can't be decoded is rejected", async () => {
   for (const list of LISTS) {
     for (const part of ["%E0%A4%A", "100%", "%ff", "drush/%zz", "%ED%A0%80", "%C0%AF", "%"]) {
       const app = new TestApp();
@@ -77,7 +77,7 @@ Deno.test("A path that can't be decoded is refused", async () => {
   }
 });
 
-Deno.test("An empty source, and a third part, are answered with an error and delete nothing", async () => {
+Deno.test("An empty source, or a third segment, gets an error and deletes nothing", async () => {
   const app = new TestApp();
   for (const list of LISTS) {
     for (
@@ -95,7 +95,7 @@ Deno.test("An empty source, and a third part, are answered with an error and del
   assert.deepEqual(app.publisher.messages, []);
 });
 
-Deno.test("A long source of facts is cut as it was when they were posted, with a warning", async () => {
+Deno.test("A long source of facts is truncated as in a post, with a warning", async () => {
   for (const character of ["x", "é", "😀", "/"]) {
     const source = character.repeat(10_000);
     const app = new TestApp({ maxBodyBytes: 100_000 });
@@ -115,7 +115,7 @@ Deno.test("A long source of facts is cut as it was when they were posted, with a
   }
 });
 
-Deno.test("A long source of problems is passed on whole, as it is when they are posted", async () => {
+Deno.test("A long source of problems is not truncated, as in a post", async () => {
   const source = "😀/".repeat(5000);
   assert.equal(await deleted("problems", `${encodeURIComponent(source)}/cli`), `${source}|cli`);
 });
