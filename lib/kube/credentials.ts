@@ -25,6 +25,9 @@ export interface ClusterAccess {
 /** Credentials may change on disk; the kubelet renews a token long before it expires. */
 const REREAD_AFTER_MS = 60_000;
 
+/** The error of `fetch` would quote any other token. */
+const IN_A_HEADER = /^[\x20-\x7e]*$/;
+
 /** Plain data, so that it can be sent to a Worker. Certificates and keys are PEM. */
 export interface Credentials {
   /** Trusted besides the system's CAs. */
@@ -63,6 +66,12 @@ export function rotatingAccess({ server, namespace, clock, read }: RotatingAcces
   async function renew(): Promise<Current> {
     const credentials = await read({ refused });
     closing.signal.throwIfAborted();
+    if (!IN_A_HEADER.test(credentials.token ?? "")) {
+      throw new AppError(
+        "token",
+        `Cannot use the token for ${server}: it has characters that a header can't have`,
+      );
+    }
     const certificates = JSON.stringify([credentials.ca, credentials.certificate]);
     const previous = current;
     const isSame = previous?.certificates === certificates;
@@ -118,14 +127,18 @@ function createClient(server: string, { ca, certificate }: Credentials): Deno.Ht
   }
 }
 
-/** Options of {@link serviceAccountAccess}. */
-export interface ServiceAccountOptions {
+/** Where a pod finds the API server and its token. */
+export interface ServiceAccount {
   /** Folder with `token`, `ca.crt` and `namespace`. */
   readonly directory: string;
   /** `KUBERNETES_SERVICE_HOST`. */
   readonly host: string;
   /** `KUBERNETES_SERVICE_PORT`. */
   readonly port: string;
+}
+
+/** Options of {@link serviceAccountAccess}. */
+export interface ServiceAccountOptions extends ServiceAccount {
   readonly clock: Clock;
   readonly readTextFile: (path: string) => Promise<string>;
 }

@@ -199,10 +199,10 @@ async function readStored(cluster: Cluster, user: User): Promise<Credentials> {
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   const { ca, cert, key } = options;
-  const authorization = new Headers(options.headers as Record<string, string>).get("authorization");
+  const { Authorization } = options.headers as { readonly Authorization?: string };
   return {
     ca: ca?.toString(),
-    token: authorization?.replace(/^Bearer /, "").trim(),
+    token: Authorization?.replace(/^Bearer /, "").trim(),
     certificate: cert && key ? { cert: cert.toString(), key: key.toString() } : undefined,
   };
 }

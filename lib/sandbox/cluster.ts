@@ -6,27 +6,16 @@
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { AppError } from "../errors.ts";
+import type { ServiceAccount } from "../kube/credentials.ts";
 import type { Kubeconfig } from "../kube/kubeconfig.ts";
 import { requireLocalContext } from "../kube/local_context.ts";
 
-/** The pod's ServiceAccount. */
-export interface ServiceAccount {
-  readonly kind: "service-account";
-  /** Folder with `token`, `ca.crt` and `namespace`. */
-  readonly directory: string;
-  readonly host: string;
-  readonly port: string;
-}
-
-/** A kubeconfig's context, whose credentials only the process can read. */
-export interface KubeconfigContext {
-  readonly kind: "kubeconfig";
-  readonly server: string;
-  readonly namespace: string;
-}
-
 /** How the Worker reaches the API server, as plain data; `undefined` when no part of the service needs it. */
-export type Cluster = ServiceAccount | KubeconfigContext | undefined;
+export type Cluster =
+  | ServiceAccount & { readonly kind: "service-account" }
+  /** The Worker asks the process for the credentials. */
+  | { readonly kind: "kubeconfig"; readonly server: string; readonly namespace: string }
+  | undefined;
 
 /** Where the service's API server is, and how the process reads the credentials for it. */
 export interface FoundCluster {

@@ -110,6 +110,16 @@ Deno.test("rotatingAccess() says that credentials were refused until it has read
   assert.deepEqual(requests, [false, true, true, false]);
 });
 
+Deno.test("rotatingAccess() refuses a token that no header can have, without quoting it", async () => {
+  for (const token of ["s3cret\nline", "s3cret…"]) {
+    using scene = setUpRotating(() => Promise.resolve({ ca: undefined, token }));
+    await assert.rejects(scene.access.headers(), {
+      code: "token",
+      message: "Cannot use the token for https://127.0.0.1:1: it has characters that a header can't have",
+    });
+  }
+});
+
 Deno.test("rotatingAccess() names the server when certificates can't be used", async () => {
   const certificate = { cert: "no PEM", key: "s3cret" };
   using scene = setUpRotating(() => Promise.resolve({ ca: undefined, token: undefined, certificate }));

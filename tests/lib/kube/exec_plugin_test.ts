@@ -139,33 +139,40 @@ async function start(script: (pidFile: string) => string, signal?: AbortSignal) 
   }
 }
 
-/** SIGCONT has no effect on a process that runs. */
-const ended = (pid: number) => {
+/** Waits until a process has ended, and ends it if that takes too long. */
+async function untilEnded(pid: number): Promise<void> {
+  const isRunning = () => {
+    try {
+      Deno.kill(pid, "SIGCONT");
+      return true;
+    } catch {
+      return false;
+    }
+  };
   try {
-    Deno.kill(pid, "SIGCONT");
-    return false;
-  } catch {
-    return true;
+    await until("the plugin has ended", () => !isRunning());
+  } finally {
+    if (isRunning()) Deno.kill(pid, "SIGKILL");
   }
-};
+}
 
 Deno.test("runExecPlugin() kills a plugin after 30 seconds, even one that ignores SIGTERM", async () => {
-  const { rejection, clock, pid } = await start((file) => `trap "" TERM; echo $$ > ${file}; exec sleep 60`);
+  const { rejection, clock, pid } = await start((file) => `trap "" TERM; echo $$ > ${file}; exec sleep 600`);
   await clock.advance(30_000);
   assert.match(String(await rejection), /exec plugin sh: it did not finish within 30 s$/);
-  await until("the plugin has ended", () => ended(pid));
+  await untilEnded(pid);
 });
 
 Deno.test("runExecPlugin() kills the plugin when the signal aborts", async () => {
   const stop = new AbortController();
-  const { rejection, pid } = await start((file) => `echo $$ > ${file}; exec sleep 60`, stop.signal);
+  const { rejection, pid } = await start((file) => `echo $$ > ${file}; exec sleep 600`, stop.signal);
   stop.abort();
   assert.ok(await rejection instanceof Error);
-  await until("the plugin has ended", () => ended(pid));
+  await untilEnded(pid);
 });
 
 Deno.test("runExecPlugin() does not wait for what the plugin left running", async () => {
-  const { rejection, clock, pid } = await start((file) => `sleep 60 & echo $! > ${file}`);
+  const { rejection, clock, pid } = await start((file) => `sleep 600 & echo $! > ${file}`);
   try {
     await clock.advance(30_000);
     assert.match(String(await rejection), /did not finish within 30 s$/);

@@ -183,11 +183,18 @@ Deno.test("files that the kubeconfig names are read each time, and a missing one
   });
 });
 
+Deno.test("a token of several lines is in no error", async () => {
+  await write("token", "s3cret\nline\n");
+  const kubeconfig = await read(config({ user: { tokenFile: "token" } }));
+  assert.equal((await credentials(kubeconfig)).token, "s3cret\nline");
+});
+
 Deno.test("plain HTTP needs no TLS settings, as with `kubectl proxy`", async () => {
-  const cluster = { "insecure-skip-tls-verify": true, "tls-server-name": "a" };
-  const kubeconfig = await read(config({ server: "http://127.0.0.1:8001//", cluster }));
-  assert.equal(kubeconfig.server, "http://127.0.0.1:8001");
-  assert.equal((await credentials(kubeconfig)).token, "abc");
+  for (const cluster of [{}, { "insecure-skip-tls-verify": true, "tls-server-name": "a" }]) {
+    const kubeconfig = await read(config({ server: "http://127.0.0.1:8001//", cluster }));
+    assert.equal(kubeconfig.server, "http://127.0.0.1:8001");
+    assert.equal((await credentials(kubeconfig)).token, "abc");
+  }
 });
 
 Deno.test("fields that are false, null or empty count as missing", async () => {
@@ -221,12 +228,15 @@ END
 Deno.test("an exec plugin runs once, and again when its credentials have expired or were refused", async () => {
   const clock = new ManualClock();
   await write("login.sh", login(new Date(clock.now() + 600_000).toISOString()));
-  await write("config", config({ user: exec() }));
+  await write("ca", "first CA");
+  await write("config", config({ cluster: { "certificate-authority": "ca" }, user: exec() }));
   const kubeconfig = await readKubeconfig([`${folder}/config`], clock);
   const { expiresAt, token } = await credentials(kubeconfig);
   assert.deepEqual([token, expiresAt], ["1", clock.now() + 600_000]);
   await clock.advance(599_999);
-  assert.equal((await credentials(kubeconfig)).token, "1");
+  await write("ca", "second CA");
+  const later = await credentials(kubeconfig);
+  assert.deepEqual([later.token, later.ca], ["1", "second CA"]);
   assert.equal((await credentials(kubeconfig, true)).token, "2");
   await clock.advance(1);
   assert.equal((await credentials(kubeconfig)).token, "3");
