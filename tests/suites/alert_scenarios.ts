@@ -1,5 +1,5 @@
 /**
- * When each alert fires, and when it doesn't although something is near to it.
+ * Time series for each alert: some that make it fire, and similar ones that don't.
  *
  * @module
  */
@@ -27,13 +27,13 @@ const sboms = (outcome: string) =>
 const scans = (outcome: string, code = "") =>
   metric("build_scans_total", `outcome="${outcome}",code="${code}"`);
 
-/** Dependency-Track is away, takes too little, is away while sites go on to build, or refuses the key. */
+/** Dependency-Track is unavailable, too slow, unavailable while sites keep building, or rejects the key. */
 const AWAY: Series = { [waiting]: "3x90", [sboms("sent")]: "9x90", [sboms("deferred")]: "0+1x90" };
 const SLOW: Series = { [waiting]: "0+2x90", [sboms("sent")]: "0+1x90" };
 const AWAY_AND_BUILT: Series = { [waiting]: "0+2x90", [sboms("sent")]: "9x90" };
 const KEY_REFUSED: Series = { [sboms("refused")]: "_x60 1x30" };
 
-/** Without Dependency-Track and without scans, while all else goes wrong. */
+/** Dependency-Track and the scanner are turned off, while everything else fails. */
 const TURNED_OFF: Series = {
   [ready]: "0x90",
   [pending]: "0+2x90",
@@ -42,7 +42,7 @@ const TURNED_OFF: Series = {
   [configMaps("refused")]: "0+1x90",
 };
 
-/** The same at a site's own Dependency-Track. */
+/** The same series for a site's own Dependency-Track. */
 const atSite = (series: Series): Series =>
   Object.fromEntries(
     Object.entries(series).map(([name, values]) => [name.replace('-track"', '-track-custom"'), values]),
@@ -60,7 +60,7 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   { alert: "InsightsRemoteBrokerBlocked", fires: { [blocked]: "0x80 1x10" }, rests: { [blocked]: "0x90" } },
   {
     alert: "InsightsRemoteMessagesNotRouted",
-    // The first one ever.
+    // The first one since the start: its series begins with it.
     fires: { [publishes("returned")]: "_x80 1x10" },
     rests: { [publishes("returned")]: "5x90", [publishes("confirmed")]: "0+1x90" },
   },
@@ -72,13 +72,13 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   {
     alert: "InsightsRemoteMessagesUnconfirmed",
     fires: { [publishes("unknown")]: "0+1x90" },
-    // A broken connection once.
+    // One lost connection.
     rests: { [publishes("unknown")]: "0x84 9x6" },
   },
   {
     alert: "InsightsRemoteConfigMapsPending",
     fires: { [pending]: "0+2x90" },
-    // Many, but they become fewer.
+    // Many, but decreasing.
     rests: { [pending]: "500-2x90" },
   },
   {
@@ -105,7 +105,7 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   {
     alert: "InsightsRemoteTokensOutstanding",
     fires: { [outstanding]: "1x90" },
-    // A changed secret spreads.
+    // Tokens are renewed after a rotation of the secret.
     rests: { [outstanding]: "0x80 200-20x10" },
   },
   {
@@ -121,24 +121,24 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   {
     alert: "InsightsRemoteDependencyTrackFailing",
     fires: AWAY,
-    // Busy, and some fail.
+    // The server is busy, and some uploads fail.
     rests: { [waiting]: "3x90", [sboms("sent")]: "0+1x90", [sboms("deferred")]: "0+1x90" },
   },
   {
     alert: "InsightsRemoteDependencyTrackFailing",
-    // It has never worked.
+    // No upload has ever succeeded.
     fires: { [waiting]: "_x50 1x40" },
-    // The first one ever got there.
+    // The first upload succeeded.
     rests: { [waiting]: "1x90", [sboms("sent")]: "_x40 1x50" },
   },
   {
     alert: "InsightsRemoteDependencyTrackFailing",
-    // Another pod has taken over.
+    // Another pod became the leader.
     fires: { [waiting]: "3x70 stale", [otherWaiting]: "0x70 3x20" },
-    // Nothing was built in the last hour, or one waits but a moment.
+    // Nothing was built for an hour, then one SBOM waits briefly.
     rests: { [waiting]: "0x88 1x2", [sboms("sent")]: "9x90" },
   },
-  // What the server has refused waits no more, and has an alert of its own.
+  // Refused SBOMs no longer wait, and have their own alert.
   {
     alert: "InsightsRemoteDependencyTrackFailing",
     fires: AWAY_AND_BUILT,
@@ -146,7 +146,7 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   },
   { alert: "InsightsRemoteDependencyTrackFailing", fires: AWAY, rests: TURNED_OFF },
   { alert: "InsightsRemoteDependencyTrackFailing", fires: AWAY, rests: atSite(AWAY) },
-  // Many, but they become fewer.
+  // Many, but decreasing.
   {
     alert: "InsightsRemoteSbomsWaiting",
     fires: SLOW,
@@ -158,21 +158,21 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   {
     alert: "InsightsRemoteSbomsStopped",
     fires: KEY_REFUSED,
-    // Long ago, or to be tried again.
+    // Refused long ago, or waiting for a retry.
     rests: { [sboms("refused")]: "1x90", [sboms("deferred")]: "0+1x90", [sboms("sent")]: "0+1x90" },
   },
   { alert: "InsightsRemoteSbomsStopped", fires: { [sboms("given_up")]: "1x60 2x30" }, rests: TURNED_OFF },
   { alert: "InsightsRemoteSbomsStopped", fires: KEY_REFUSED, rests: atSite(KEY_REFUSED) },
   {
     alert: "InsightsRemoteBuildScansFailing",
-    // Tried again every minute.
+    // Retried every minute.
     fires: { [scans("failed", "quota")]: "_x70 1+1x20" },
-    // There was room again after some tries, twice.
+    // Twice, the quota had room again after some retries.
     rests: { [scans("failed", "quota")]: "_x30 1+1x3 4x44 5+1x3 8x6", [scans("created")]: "_x34 1x47 2x8" },
   },
   {
     alert: "InsightsRemoteBuildScansFailing",
-    // The first one ever.
+    // The first one since the start.
     fires: { [scans("failed", "invalid")]: "_x60 1x30" },
     rests: { [scans("created")]: "0+1x90", [scans("nothing")]: "0+1x90", [scans("gone")]: "0+1x90" },
   },

@@ -1,5 +1,5 @@
 /**
- * The ground of the reconcile suites: a cluster, embedded or real, and the program's controllers in it.
+ * Shared setup of the reconcile suites: an embedded or real cluster, and the program's controllers.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export interface ClusterFactory {
 export interface StartedCluster extends AsyncDisposable {
   /** Full access for the tests. */
   readonly cluster: TestCluster;
-  /** The program's own token; without it, the program has the access of the tests. */
+  /** The program's token. @default the token of the tests */
   readonly programToken?: string;
 }
 
