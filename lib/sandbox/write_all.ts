@@ -1,5 +1,5 @@
 /**
- * Writing to standard output and standard error, which may take less than they are given.
+ * Writes to standard output and standard error, which may take fewer bytes than offered.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** docs/development.md, followed by the letter on a real kube-apiserver: all of its commands but the clone and kind. */
+/** Runs the commands of docs/development.md on a real kube-apiserver, except for the clone and kind. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { needsCommands, paste } from "../fixtures/commands.ts";
@@ -9,7 +9,7 @@ import { until } from "../fixtures/until.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The commands under a heading of the document, in their order; one with a line's end in it is one. */
+/** The commands under a heading of the document, in order. A command may have several lines. */
 async function commandsUnder(heading: string): Promise<string[]> {
   const document = await Deno.readTextFile(`${ROOT}docs/development.md`);
   const section = document.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? "";
@@ -17,7 +17,7 @@ async function commandsUnder(heading: string): Promise<string[]> {
   return blocks.flatMap((block) => block.split(/(?<![|\\])\n/));
 }
 
-/** Runs a command of the document as its reader would, in the clone's folder. */
+/** Runs a command of the document in the clone's folder. */
 const run = (command: string, env: Readonly<Record<string, string>>) =>
   paste(command, { ...env, NO_COLOR: "1" }, ROOT);
 

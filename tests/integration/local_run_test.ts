@@ -1,4 +1,4 @@
-/** The program on a developer's machine: what it refuses to touch, what it tells, and what `deno task dev` sets. */
+/** The program on a developer's machine: which clusters it refuses, and what `deno task dev` sets. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { startApiServer } from "../fixtures/api_server/mod.ts";
@@ -13,12 +13,12 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const TOKEN = "local-run-token";
 const ENV = { INSIGHTS_LOCAL: "true", RABBITMQ_ENABLED: "false" };
 
-/** The server under an address that leads to it and yet is none of those that look local. */
+/** Another address of the same server, which does not look local. */
 function remoteLooking(url: string): string {
   return url.replace("127.0.0.1", "[::ffff:127.0.0.1]");
 }
 
-Deno.test("a context that does not look local is refused in one line with code 1, and nothing is asked", async () => {
+Deno.test("a context that does not look local is refused in one line with code 1, without any request", async () => {
   await using api = startApiServer({ token: TOKEN });
   const server = remoteLooking(api.url);
   await using run = await startLocalRun({
@@ -34,7 +34,7 @@ Deno.test("a context that does not look local is refused in one line with code 1
   assert.deepEqual(api.requests, []);
 });
 
-Deno.test("a context that does not look local is used where that is allowed", async () => {
+Deno.test("a context that does not look local is used with ALLOW_REMOTE_CONTEXT", async () => {
   await using api = startApiServer({ token: TOKEN });
   await using run = await startLocalRun({
     task: "start",
@@ -44,7 +44,7 @@ Deno.test("a context that does not look local is used where that is allowed", as
   await run.program.untilReady();
 });
 
-Deno.test("`deno task dev` prints messages, logs for people, tells how to reach it, and is gone after Ctrl-C", async () => {
+Deno.test("`deno task dev` prints messages, logs plain text and its URL, and leaves no process after Ctrl-C", async () => {
   await using api = startApiServer({ token: TOKEN });
   using cluster = new TestCluster({ url: api.url, token: TOKEN });
   await cluster.createNamespace("proj-main", LAGOON_NAMESPACE_LABELS);
@@ -60,11 +60,11 @@ Deno.test("`deno task dev` prints messages, logs for people, tells how to reach 
   const processes = await descendants(run.program.pid);
   assert.ok(processes.length >= 1);
   await run.program.stop();
-  // SIGCONT does nothing to a process that runs, and tells whether there is one.
+  // SIGCONT has no effect on a process that runs, and fails without one.
   for (const pid of processes) assert.throws(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
 });
 
-Deno.test("`deno task dev` starts again when a file changes that only the Worker loads", async () => {
+Deno.test("`deno task dev` restarts when a file changes that only the Worker loads", async () => {
   await using api = startApiServer({ token: TOKEN });
   const root = await Deno.makeTempDir({ prefix: "source-" });
   try {
@@ -90,7 +90,7 @@ Deno.test("`deno task dev` starts again when a file changes that only the Worker
   }
 });
 
-Deno.test("`deno task dev` sends to a broker where the variables say so", async () => {
+Deno.test("`deno task dev` sends to a broker if the variables configure one", async () => {
   await using api = startApiServer({ token: TOKEN });
   await using run = await startLocalRun({
     task: "dev",

@@ -1,4 +1,4 @@
-/** The whole program, as its users start it: arguments, exit codes, signals and output. */
+/** The whole program: arguments, exit codes, signals and output. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { issueToken } from "../../lib/tokens.ts";
@@ -21,11 +21,11 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
     stdin: "null",
   }).output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  // The first line is the task runner's: the command that it runs.
+  // The task runner first prints its command.
   return { code, stdout: decode(stdout), stderr: decode(stderr).replace(/^Task start .*\n/, "") };
 }
 
-/** Starts the program against an embedded API server, through a kubeconfig. */
+/** Starts the program with a kubeconfig for an embedded API server. */
 async function start(env: Readonly<Record<string, string>> = {}) {
   const api = startApiServer({ token: "program-token" });
   const folder = await Deno.makeTempDir();
@@ -75,7 +75,7 @@ const environment = {
   environmentName: "main",
 };
 
-Deno.test("the program prints nothing but messages on standard output, and ends with code 0 at SIGTERM", async () => {
+Deno.test("the program prints only messages to standard output, and exits with code 0 after SIGTERM", async () => {
   await using running = await start();
   await running.program.untilReady();
   assert.equal(await post(running.program, issueToken(SECRET, environment)), 200);
@@ -98,17 +98,17 @@ Deno.test("the program prints nothing but messages on standard output, and ends 
   assert.ok(!running.program.log().includes(SECRET));
 });
 
-Deno.test("a signal that comes twice at once counts once", async () => {
+Deno.test("a signal that arrives twice at once counts once", async () => {
   await using running = await start();
   await running.program.untilReady();
   running.program.signal("SIGINT");
   assert.equal(await running.program.stop(), 0);
 });
 
-Deno.test("a second signal, a moment later, ends the program at once", async () => {
+Deno.test("a second signal, a moment later, ends the program immediately", async () => {
   await using running = await start();
   await running.program.untilReady();
-  // A request that does not arrive as a whole keeps the program from ending by itself for 10 seconds.
+  // An incomplete request delays the exit by 10 seconds.
   using slow = await Deno.connect({
     hostname: "127.0.0.1",
     port: Number(new URL(running.program.webUrl).port),
@@ -122,7 +122,7 @@ Deno.test("a second signal, a moment later, ends the program at once", async () 
   assert.ok(!running.program.log().includes('"Stopped"'));
 });
 
-Deno.test("the program tells Prometheus about its watches and its broker", async () => {
+Deno.test("the metrics include the watches and the broker", async () => {
   await using running = await start();
   await running.program.untilReady();
   const text = await (await fetch(running.metricsUrl)).text();
@@ -161,7 +161,7 @@ Deno.test("during a rotation, tokens of the previous secret are accepted, too", 
   assert.equal(await post(running.program, issueToken(SECRET, environment)), 200);
 });
 
-Deno.test("the program is not ready while the broker is away, and answers posts with 503 and a time to wait", async () => {
+Deno.test("without a broker the program is not ready, and answers posts with 503 and Retry-After", async () => {
   const [nobody = 0] = freePorts(1);
   await using running = await start({ RABBITMQ_ENABLED: "true", RABBITMQ_ADDRESS: `127.0.0.1:${nobody}` });
   const { program } = running;
@@ -189,7 +189,7 @@ Deno.test("a wrong option is one line on standard error that names it, and exit 
   assert.match(stderr, /^insights-remote: BURN_AFTER_READING: expected true or false [^\n]*\n$/);
 });
 
-Deno.test("what can't be started is one line on standard error, and exit code 1", async () => {
+Deno.test("a failed start is one line on standard error, and exit code 1", async () => {
   const env = {
     INSIGHTS_TOKEN_SECRET: SECRET,
     KUBERNETES_SERVICE_HOST: "",

@@ -1,4 +1,4 @@
-/** The sandbox as a wall: hostile code in the very permissions of the service can do nothing, and the service works in them. */
+/** Hostile code with the permissions of the service can do nothing else, and the service works with them. */
 import assert from "node:assert/strict";
 import { parseCommand } from "../../lib/config/cli.ts";
 import { servicePermissions } from "../../lib/sandbox/permissions.ts";
@@ -10,14 +10,14 @@ const SECRET = "the-secret-of-the-sandbox-test";
 const ENTRY = new URL("../fixtures/hostile_service.ts", import.meta.url).href;
 
 /**
- * What the service may do with a broker and a ServiceAccount; all else is to be refused. Links are followed, which is how
- * Kubernetes mounts Secrets; the service can make none.
+ * What the service may do with a broker and a ServiceAccount. Links are followed, because Kubernetes mounts Secrets with
+ * them; the service can create none.
  */
 const PERMITTED = ["a permitted file", "a link in the permitted folder"];
 
-type Told = FromService | { kind: "hostile" } | { kind: "tried"; ends: Record<string, string> };
+type Report = FromService | { kind: "hostile" } | { kind: "tried"; ends: Record<string, string> };
 
-Deno.test("code that got into the service reaches nothing but what the service needs, and the service goes on", async () => {
+Deno.test("hostile code in the service reaches only what the service needs, and the service still works", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.mkdir(`${folder}/account`);
   for (const name of ["account/token", "other"]) await Deno.writeTextFile(`${folder}/${name}`, "x");
@@ -67,11 +67,11 @@ Deno.test("code that got into the service reaches nothing but what the service n
   }
 });
 
-/** Gives a worker's messages one after the other. */
-function listen(worker: Worker): () => Promise<Told> {
-  const waiting: Told[] = [];
+/** Returns a function that waits for the Worker's next message. */
+function listen(worker: Worker): () => Promise<Report> {
+  const waiting: Report[] = [];
   let wake: (() => void) | undefined;
-  worker.onmessage = ({ data }: MessageEvent<Told>) => {
+  worker.onmessage = ({ data }: MessageEvent<Report>) => {
     waiting.push(data);
     wake?.();
   };
@@ -81,7 +81,7 @@ function listen(worker: Worker): () => Promise<Told> {
   };
 }
 
-/** The service tells nobody when its port is open: asking is the only way to learn it. */
+/** The service does not report when its port is open, so this polls. */
 async function untilAnswered(port: number): Promise<number> {
   const authorization = issueToken(SECRET, {
     namespace: "proj-main",

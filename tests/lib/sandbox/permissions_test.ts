@@ -21,7 +21,7 @@ function permissions(env: Readonly<Record<string, string>>, cluster?: Cluster) {
   return servicePermissions(command.config, cluster);
 }
 
-Deno.test("In a pod with the chart's variables: two ports, API server, broker, and the ServiceAccount's folder", () => {
+Deno.test("With the chart's variables in a pod: two ports, API server, broker, and the ServiceAccount's folder", () => {
   assert.deepEqual(permissions({ RABBITMQ_ADDRESS: "broker.example:5672" }, IN_POD), {
     net: ["0.0.0.0:8081", "0.0.0.0:8888", "10.0.0.1:443", "[::]:8081", "[::]:8888", "broker.example:5672"],
     read: ["/account"],
@@ -29,7 +29,7 @@ Deno.test("In a pod with the chart's variables: two ports, API server, broker, a
   });
 });
 
-Deno.test("Certificates that are configured can be read, and nothing else is there without a cluster", () => {
+Deno.test("Without a cluster, only the configured certificates can be read", () => {
   const env = {
     RABBITMQ_TLS: "true",
     RABBITMQ_CACERT: "/tls/ca.crt",
@@ -73,7 +73,7 @@ Deno.test("Dependency-Track adds the operator's server and the hosts that sites 
   ]);
 });
 
-Deno.test("The CAs of the operator's Dependency-Track can be read, where SBOMs are sent at all", () => {
+Deno.test("The CAs of the operator's Dependency-Track can be read if SBOMs are sent", () => {
   const env = {
     ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true",
     DEPENDENCY_TRACK_API_ENDPOINT: "https://track.example",
@@ -86,7 +86,7 @@ Deno.test("The CAs of the operator's Dependency-Track can be read, where SBOMs a
   }
 });
 
-Deno.test("What is switched off needs no permission", () => {
+Deno.test("Disabled parts need no permission", () => {
   const env = {
     RABBITMQ_ENABLED: "false",
     RABBITMQ_TLS: "true",

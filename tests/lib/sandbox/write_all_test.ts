@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeAll } from "../../../lib/sandbox/write_all.ts";
 
-Deno.test("writeAll() goes on until an output that takes little has taken everything", () => {
+Deno.test("writeAll() repeats until a slow output has taken everything", () => {
   const written: number[] = [];
   const output = {
     writeSync: (bytes: Uint8Array) => {
