@@ -13,8 +13,8 @@ import { startProgram, WITHOUT_CLUSTER } from "../fixtures/program.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SECRET = "the-secret-of-the-binary-test";
 /** Size limits for the files in the binary, and for the part of them that a pod loads. */
-const MOST_MEGABYTES = 5;
-const MOST_MEGABYTES_IN_POD = 2;
+const MAX_MEGABYTES = 5;
+const MAX_MEGABYTES_IN_POD = 2;
 
 const FLAGS = flagsOf("compile");
 
@@ -54,7 +54,7 @@ Deno.test("the binary contains everything it needs, and stays small", async () =
   const { code, stdout, stderr } = await deno(args, { DENORT_BIN: Deno.execPath() });
   assert.equal(code, 0, stderr);
   const [, megabytes] = /^Files: ([\d.]+)MB$/m.exec(stdout + stderr) ?? [];
-  assert.ok(Number(megabytes) > 1 && Number(megabytes) < MOST_MEGABYTES, stdout + stderr);
+  assert.ok(Number(megabytes) > 1 && Number(megabytes) < MAX_MEGABYTES, stdout + stderr);
   const { size } = await Deno.stat(output);
   const { size: runtimeSize } = await Deno.stat(Deno.execPath());
   const embedded = await tail(output, size - runtimeSize);
@@ -82,7 +82,7 @@ Deno.test("a pod loads a part of the bundle that does not contain the Kubernetes
   const inPod = [...texts].filter(([, text]) => !isClient(text));
   assert.equal(texts.size - inPod.length, 1);
   const bytes = inPod.reduce((sum, [, text]) => sum + text.length, 0);
-  assert.ok(bytes < MOST_MEGABYTES_IN_POD * 1e6, `${bytes} bytes`);
+  assert.ok(bytes < MAX_MEGABYTES_IN_POD * 1e6, `${bytes} bytes`);
   for (const [name, text] of inPod) await Deno.writeTextFile(`${folder}/pod/bundle/${name}`, text);
   const env = { INSIGHTS_TOKEN_SECRET: SECRET, KUBERNETES_SERVICE_PORT: "443" };
   const command = bundleArguments(`${folder}/pod/bundle/main.js`, "permissions");

@@ -31,14 +31,14 @@ async function busyApp(): Promise<TestApp> {
   return app;
 }
 
-function awayApp(): TestApp {
+function unavailableApp(): TestApp {
   const app = new TestApp();
   app.publisher.ready = false;
   return app;
 }
 
 /** Shortens Retry-After: the real ten seconds are long for a test. */
-async function withWait(answer: Response | Promise<Response>, seconds: number): Promise<Response> {
+async function withRetryAfter(answer: Response | Promise<Response>, seconds: number): Promise<Response> {
   const { status, headers, body } = await answer;
   const shorter = new Headers(headers);
   shorter.set("Retry-After", String(seconds));
@@ -47,12 +47,12 @@ async function withWait(answer: Response | Promise<Response>, seconds: number): 
 
 Deno.test("The examples wait and retry after 503, 429 and a lost connection, and finally deliver", async () => {
   assert.ok(examples.length >= 2);
-  await Promise.all(examples.map(assertPatient));
+  await Promise.all(examples.map(assertRetries));
 });
 
-async function assertPatient(example: Example): Promise<void> {
+async function assertRetries(example: Example): Promise<void> {
   const app = new TestApp();
-  const [busy, away] = [await busyApp(), awayApp()];
+  const [busy, unavailable] = [await busyApp(), unavailableApp()];
   const arrivals: number[] = [];
   const cut: HttpApp["fetch"] = () => {
     proxy.cut();
@@ -62,7 +62,7 @@ async function assertPatient(example: Example): Promise<void> {
   const first: [HttpApp["fetch"], number][] = example.language === "sh" ? [] : [[cut, DEFAULT_WAIT]];
   const failures: [HttpApp["fetch"], number][] = [
     ...first,
-    [(request, bindings) => withWait(away.fetch(request, bindings), 2), 2],
+    [(request, bindings) => withRetryAfter(unavailable.fetch(request, bindings), 2), 2],
     [busy.fetch, 1],
   ];
   const server = await startServerWith(systemClock, (request, bindings) => {

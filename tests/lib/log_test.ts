@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createLogger } from "../../lib/log.ts";
 
-Deno.test("createLogger() writes one JSON object per line, with the fields beside the message", () => {
+Deno.test("createLogger() writes one JSON object per line, with the fields next to the message", () => {
   const lines: string[] = [];
   const log = createLogger({ level: "info", encoder: "json" }, (line) => lines.push(line));
   log.info("ConfigMap sent", { object: "main/web", count: 2 });

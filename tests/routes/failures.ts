@@ -14,7 +14,7 @@ import type { OperationId } from "../tools/openapi/failures.ts";
 import { ENVIRONMENT, SECRET, type SendOptions, TestApp, TOKEN, tokenOf } from "./fixture.ts";
 
 /** The response to a request. */
-export interface Failed {
+export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: unknown;
@@ -23,7 +23,7 @@ export interface Failed {
 }
 
 /** Triggers a failure of an operation. */
-export type Scenario = (operation: OperationId) => Promise<Failed>;
+export type Scenario = (operation: OperationId) => Promise<Answer>;
 
 /** A request of each operation, without a body. */
 export const REQUESTS: Readonly<Record<OperationId, string>> = {
@@ -187,7 +187,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
 };
 
 /** A successful request of an operation. */
-export const DONE: Scenario = async (operation) => {
+export const SUCCESS: Scenario = async (operation) => {
   const app = new TestApp();
   const body = operation === "getDescription" || !operation.startsWith("post") ? undefined : [item];
   const response = await app.send(REQUESTS[operation], {
