@@ -149,7 +149,7 @@ export function createConfigMapReconcile(
   return reconcile;
 }
 
-const REPORTING = { refusedReason: "InsightsRefused", remembersRefusals: false };
+const REPORTING = { refusedReason: "InsightsRefused", remembersRefusals: false, showsCauses: false };
 
 const NO_ENVIRONMENT = new AppError(
   "namespace-unlabelled",

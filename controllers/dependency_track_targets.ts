@@ -57,7 +57,7 @@ export function defaultTarget(
   };
   return {
     destination: trackDestination("default", (metadata) => !prodOnly || isProduction(metadata)),
-    reporting: { refusedReason: "DependencyTrackRefused", remembersRefusals: true },
+    reporting: { refusedReason: "DependencyTrackRefused", remembersRefusals: true, showsCauses: true },
     resolve: () => Promise.resolve(server),
   };
 }
@@ -85,6 +85,7 @@ export function customTarget(
       refusedReason: "DependencyTrackRefused",
       failedReason: "DependencyTrackFailed",
       remembersRefusals: true,
+      showsCauses: true,
     },
     async resolve(metadata, signal) {
       const endpoint = checkEndpoint(endpointOf(metadata), options);

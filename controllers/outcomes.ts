@@ -50,6 +50,8 @@ export interface OutcomeReporting {
   readonly failedReason?: string;
   /** Whether to record refusals, because detecting one again would cost requests. */
   readonly remembersRefusals: boolean;
+  /** Whether causes of failures may be shown to a site's developers; the log always has them. */
+  readonly showsCauses: boolean;
 }
 
 /** Options of each call. */
@@ -110,8 +112,8 @@ export function createOutcomes(
     { signal }: CallOptions,
   ): Promise<Result> {
     const failures = retryCount(object, destination) + 1;
-    const error = describeError(reason);
-    const fields = { ...fieldsOf(object), failures, error };
+    const error = reporting.showsCauses ? describeError(reason) : reason.message;
+    const fields = { ...fieldsOf(object), failures, error: describeError(reason) };
     if (options.maxRetries > 0 && failures > options.maxRetries) {
       await mark(object, givenUpMarks(object, scope, error), signal);
       count("given_up", reason.code);

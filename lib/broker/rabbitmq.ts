@@ -58,8 +58,11 @@ export function createRabbitPublisher(
 
   function notReady(): UnavailableError | undefined {
     if (isReady()) return undefined;
-    const reason = session?.obstacle ?? `it is not connected${lastError ? `: ${lastError}` : ""}`;
-    return new UnavailableError("broker-not-ready", `Broker ${broker} is not ready: ${reason}`);
+    const reason = session?.obstacle ?? "it is not connected";
+    // Only the cause names the broker's address and our user: the message goes to tenants.
+    return new UnavailableError("broker-not-ready", `The broker is not ready: ${reason}`, {
+      cause: session ? undefined : lastError,
+    });
   }
 
   function wakeWaiting(): void {
