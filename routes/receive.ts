@@ -48,7 +48,7 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
 
   return async function receive(c, createList) {
     const environment = c.get("environment");
-    using list = createList(environment, limits);
+    const list = createList(environment, limits);
     using resources = new DisposableStack();
     const body = new BodyReader(c, limits.maxBodyBytes);
     const start = new ByteBuffer();

@@ -8,7 +8,7 @@ const ROOT = new URL("../", import.meta.url);
 const LAYERS: readonly (readonly [pattern: RegExp, layer: number])[] = [
   [/^lib\/(errors|lagoon|clock)\.ts$/, 0],
   [
-    /^lib\/(give_back|log|metrics|tokens)\.ts$|^lib\/(config|http|insights|json|tls)\//,
+    /^lib\/(log|metrics|tokens)\.ts$|^lib\/(config|http|insights|json|tls)\//,
     1,
   ],
   [/^lib\/(kube|broker)\//, 2],

@@ -8,7 +8,6 @@ import type { Message } from "amqplib";
 import { Buffer } from "node:buffer";
 import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { UnavailableError } from "../errors.ts";
-import { giveBack } from "../give_back.ts";
 import type { Logger } from "../log.ts";
 import type { BrokerConnection, BrokerOptions } from "./connection.ts";
 import type { OutgoingMessage } from "./publisher.ts";
@@ -168,9 +167,8 @@ export class Session {
       this.#heard();
     });
     this.#unconfirmedBytes += size;
-    // The library has copied it into frames: two copies until the confirm are one too many, and the garbage collector
-    // would take its time.
-    giveBack(body);
+    // amqplib has copied it into frames. This frees it at once, without a garbage collection.
+    body.buffer.transfer(0);
   }
 
   #silenceMs(): number {

@@ -11,9 +11,9 @@ import { connect as netConnect, isIP, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { AppError, describeError } from "../errors.ts";
-import { giveBackPiece } from "../give_back.ts";
 import { certificateFix } from "../tls/client.ts";
 import { DependencyTrackRefusedError, DependencyTrackUnavailableError } from "./errors.ts";
+import { freePiece } from "./sbom.ts";
 
 /** A request. */
 export interface DependencyTrackRequest {
@@ -166,7 +166,7 @@ async function send(
   for await (const piece of body) {
     await Promise.race([closed, new Promise((written) => outgoing.write(piece, written))]);
     if (outgoing.destroyed) return;
-    giveBackPiece(piece);
+    freePiece(piece);
   }
   outgoing.end();
 }

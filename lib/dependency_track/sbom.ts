@@ -6,7 +6,6 @@
  */
 import { Buffer } from "node:buffer";
 import { createGunzip } from "node:zlib";
-import { giveBackPiece } from "../give_back.ts";
 import { DependencyTrackRefusedError } from "./errors.ts";
 
 /**
@@ -41,9 +40,14 @@ export async function checkSbom(base64: string, maxBytes: number): Promise<void>
   let length = 0;
   for await (const piece of unpackSbom(base64, maxBytes)) {
     length += piece.length;
-    giveBackPiece(piece);
+    freePiece(piece);
   }
   if (length === 0) throw broken("it is empty");
+}
+
+/** Frees the memory of a piece that is no longer used, unless it is shared: garbage collections come too late. */
+export function freePiece({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 async function* unzip(packed: Buffer): AsyncGenerator<Uint8Array> {

@@ -56,11 +56,6 @@ export class ItemReader {
     });
   }
 
-  /** Bytes of the item that is not yet complete. */
-  get pendingBytes(): number {
-    return this.#reader.pendingBytes;
-  }
-
   /**
    * Takes the next bytes.
    *

@@ -1,72 +1,75 @@
 /**
- * Writes the message of a list of facts or problems item by item, so that the list is in memory once, as the bytes that
- * go to the broker.
+ * Writes the message of a list item by item, as the bytes that go to the broker: the message is in memory once.
  *
  * @module
  */
 import { TerminalError } from "../errors.ts";
-import { BlockBuffer, type Span } from "./block_buffer.ts";
 import { type FactEntry, type ListHeader, MAX_MESSAGE_BYTES, type ProblemEntry } from "./messages.ts";
 
-/** Writes one message; dispose of it (`using`) to give back what it holds. */
-export class ListWriter implements Disposable {
-  readonly #text = new BlockBuffer();
+/** Where an item is in the message. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+const FIRST_BYTES = 1024;
+const GROWTH = 1.25;
+const MAX_UTF8_BYTES = 3;
+const COMMA = ",";
+
+const encoder = new TextEncoder();
+
+/** Writes one message. */
+export class ListWriter {
   readonly #tail: string;
   readonly #dropped: Span[] = [];
-  readonly #headEnd: number;
+  #buffer = new ArrayBuffer(FIRST_BYTES);
+  #length = 0;
 
-  /** Begins the message of a list. */
-  constructor(header: ListHeader, name: "facts" | "problems") {
-    const head = JSON.stringify({
-      environment: header.environment,
-      projectName: header.projectName,
-      environmentName: header.environmentName,
-    });
-    this.#text.write(`${head.slice(0, -1)},"${name}":[`);
-    this.#headEnd = this.#text.length;
+  /** Starts the message of a list. */
+  constructor({ environment, projectName, environmentName }: ListHeader, name: "facts" | "problems") {
+    const head = JSON.stringify({ environment, projectName, environmentName });
     this.#tail = `],"type":"direct.${name}"}`;
-  }
-
-  /** Bytes that it holds. */
-  get heldBytes(): number {
-    return this.#text.capacity;
+    this.#write(`${head.slice(0, -1)},"${name}":[`);
   }
 
   /**
-   * Adds an item; gives its place, by which it can be dropped.
+   * Adds an item.
    *
    * @throws {TerminalError} Code `message-too-large`, above {@link MAX_MESSAGE_BYTES}.
    */
-  add(entry: FactEntry | ProblemEntry): Span {
-    const start = this.#text.length;
-    this.#text.write(start === this.#headEnd ? JSON.stringify(entry) : `,${JSON.stringify(entry)}`);
-    if (this.#text.length + this.#tail.length > MAX_MESSAGE_BYTES) throw tooLarge();
-    return { start, end: this.#text.length };
+  add(item: FactEntry | ProblemEntry): Span {
+    const start = this.#length;
+    this.#write(JSON.stringify(item) + COMMA);
+    if (this.#length + this.#tail.length > MAX_MESSAGE_BYTES) throw tooLarge();
+    return { start, end: this.#length };
   }
 
-  /** Leaves an item out after all. */
+  /** Removes an item. */
   drop(span: Span): void {
     this.#dropped.push(span);
   }
 
-  /** Ends the message and gives its bytes: UTF-8 JSON in the shapes of contract §1.1. */
+  /** Ends the message: UTF-8 JSON as in docs/protocol.md, "Messages". */
   finish(): Uint8Array<ArrayBuffer> {
-    const gaps = this.#dropped.length === 0 ? [] : this.#gaps();
-    this.#text.write(this.#tail);
-    return this.#text.take(gaps);
-  }
-
-  #gaps(): Span[] {
+    const bytes = new Uint8Array(this.#buffer);
     const gaps = this.#dropped.toSorted((a, b) => a.start - b.start);
-    // Each item but the first came with a comma before it, and the first one that is left needs none.
-    const first = gaps.reduce((at, gap) => gap.start === at ? gap.end : at, this.#headEnd);
-    if (first === this.#headEnd || first === this.#text.length) return gaps;
-    return [...gaps, { start: first, end: first + 1 }].sort((a, b) => a.start - b.start);
+    let kept = gaps[0]?.start ?? this.#length;
+    for (const [index, { end }] of gaps.entries()) {
+      const next = gaps[index + 1]?.start ?? this.#length;
+      bytes.copyWithin(kept, end, next);
+      kept += next - end;
+    }
+    this.#length = bytes[kept - 1] === COMMA.charCodeAt(0) ? kept - 1 : kept;
+    this.#write(this.#tail);
+    return new Uint8Array(this.#buffer, 0, this.#length);
   }
 
-  /** Gives the memory back. */
-  [Symbol.dispose](): void {
-    this.#text[Symbol.dispose]();
+  #write(text: string): void {
+    const needed = this.#length + text.length * MAX_UTF8_BYTES;
+    // The old memory is free at once, without a garbage collection.
+    if (needed > this.#buffer.byteLength) this.#buffer = this.#buffer.transfer(Math.ceil(GROWTH * needed));
+    this.#length += encoder.encodeInto(text, new Uint8Array(this.#buffer, this.#length)).written;
   }
 }
 

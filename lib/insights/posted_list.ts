@@ -6,17 +6,15 @@
  */
 import type { z } from "zod";
 import type { Environment } from "../lagoon.ts";
-import type { Span } from "./block_buffer.ts";
 import { factEntry, listHeader, problemEntry } from "./direct_messages.ts";
 import { BodyError } from "./errors.ts";
 import { ItemReader, type ListLimits } from "./item_reader.ts";
-import { ListWriter } from "./list_writer.ts";
+import { ListWriter, type Span } from "./list_writer.ts";
 import { FactRepairs, repairProblem, Warnings } from "./repairs.ts";
 import { describeMistakes, factSchema, MAX_COUNTED, problemSchema, summarize } from "./schemas.ts";
 
-/** A body that is becoming a message; dispose of it (`using`) to free its memory at once. */
-export interface PostedList extends Disposable {
-  readonly heldBytes: number;
+/** A body that is becoming a message. */
+export interface PostedList {
   /**
    * Takes the next bytes of the body.
    *
@@ -46,7 +44,6 @@ export function createFactList(environment: Environment, limits: ListLimits): Po
     schema: factSchema,
     writer,
     warnings,
-    memory: repairs,
     add: (fact, index) => {
       const repaired = repairs.repair(fact, index);
       repairs.remember(repaired, index, writer.add(factEntry(header, repaired)));
@@ -67,7 +64,6 @@ export function createProblemList(environment: Environment, limits: ListLimits):
     schema: problemSchema,
     writer,
     warnings,
-    memory: NO_MEMORY,
     add: (problem, index) => {
       const repaired = repairProblem(problem, { path: `problems[${index}]`, warnings });
       writer.add(problemEntry(header.environment, repaired));
@@ -75,20 +71,17 @@ export function createProblemList(environment: Environment, limits: ListLimits):
   });
 }
 
-const NO_MEMORY = { clear: () => {} } as const;
-
 interface ListParts<Item> {
   readonly schema: z.ZodType<Item, unknown>;
   readonly writer: ListWriter;
   readonly warnings: Warnings;
-  readonly memory: { clear(): void };
   add(item: Item, index: number): void;
 }
 
 function createList<Item>(
   shape: { readonly name: "facts" | "problems"; readonly mayBeWrapped: boolean },
   limits: ListLimits,
-  { schema, writer, warnings, memory, add }: ListParts<Item>,
+  { schema, writer, warnings, add }: ListParts<Item>,
 ): PostedList {
   const mistakes: string[] = [];
   const reader = new ItemReader({ ...shape, ...limits }, (value, index) => {
@@ -99,18 +92,11 @@ function createList<Item>(
     if (mistakes.length >= MAX_COUNTED) throw new BodyError("body-invalid", summarize(mistakes));
   });
   return {
-    get heldBytes() {
-      return writer.heldBytes + reader.pendingBytes;
-    },
     push: (chunk) => reader.push(chunk),
     end() {
       reader.end();
       if (mistakes.length > 0) throw new BodyError("body-invalid", summarize(mistakes));
       return { body: writer.finish(), warnings: warnings.list() };
-    },
-    [Symbol.dispose]() {
-      writer[Symbol.dispose]();
-      memory.clear();
     },
   };
 }

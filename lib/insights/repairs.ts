@@ -69,11 +69,6 @@ export class FactRepairs<Mark> {
     this.#drop = drop;
   }
 
-  /** Forgets all facts. */
-  clear(): void {
-    this.#latest.clear();
-  }
-
   /** Returns a fact that core can store. */
   repair(original: Posted<Fact>, index: number): Fact {
     const fact = repairTexts(FACT_FIELDS, original, { path: `facts[${index}]`, warnings: this.#warnings });
