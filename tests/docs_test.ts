@@ -101,3 +101,30 @@ Deno.test("docs/delivery.md has a row for every status that a client may get", a
   const known = ["200", ...Object.values(FAILURES).map(({ code }) => String(code))];
   assert.deepEqual(rows, [...new Set(known)].sort());
 });
+
+Deno.test("documents only name existing files of the program", async () => {
+  const root = new URL("../", import.meta.url);
+  const missing: string[] = [];
+  for await (const path of markdownFiles(root)) {
+    const text = await Deno.readTextFile(new URL(path, root));
+    for (
+      const [, named = ""] of text.matchAll(
+        /`((?:lib|routes|controllers|tests|docs|manifests)\/[\w./-]*\w)`/g,
+      )
+    ) {
+      const exists = await Deno.stat(new URL(named, root)).then(() => true, () => false);
+      if (!exists) missing.push(`${path}: ${named}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+/** README, CONTRIBUTING, and all documents below docs/ and manifests/. */
+async function* markdownFiles(root: URL): AsyncGenerator<string> {
+  yield* ["README.md", "CONTRIBUTING.md", "manifests/README.md"];
+  for (const folder of ["docs/", "docs/decisions/"]) {
+    for await (const { name } of Deno.readDir(new URL(folder, root))) {
+      if (name.endsWith(".md")) yield folder + name;
+    }
+  }
+}
