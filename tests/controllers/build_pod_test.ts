@@ -186,6 +186,18 @@ Deno.test("a terminating scanner is not deleted again", async () => {
   assert.deepEqual(scene.server.requests.filter(({ method }) => method === "DELETE"), []);
 });
 
+Deno.test("a terminating pod with the scanner's name is waited for, without an Event", async () => {
+  await using scene = await setUp((kube) => ({
+    getMetadata: async (...request) => {
+      const { metadata } = await kube.getMetadata(...request);
+      return { metadata: { ...metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } };
+    },
+  }));
+  await scene.cluster.create("pods", NAMESPACE, { ...OLD, metadata: { name: SCANNER } });
+  await assert.rejects(scene.reconcile(KEY, { signal }), isConflict);
+  assert.deepEqual(scene.notes, []);
+});
+
 Deno.test("a build that is gone before it is reconciled needs nothing", async () => {
   await using scene = await setUp();
   await scene.cluster.delete("pods", NAMESPACE, KEY.name);

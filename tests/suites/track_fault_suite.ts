@@ -133,6 +133,27 @@ export function trackFaultSuite(factory: ClusterFactory): void {
       });
     }
 
+    test("the failure of a build that is replaced meanwhile does not stop the rebuild", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      let isReplaced = false;
+      track.fault = async (call) => {
+        if (call !== "POST /api/v1/bom" || isReplaced) return undefined;
+        isReplaced = true;
+        const { metadata, ...rest } = sbom(namespace, {
+          labels: { "lagoon.sh/buildName": "lagoon-build-2" },
+        });
+        await cluster.replace("configmaps", namespace, { ...rest, metadata: { name: NAME } });
+        await cluster.mark("configmaps", namespace, NAME, metadata);
+        await cluster.until("configmaps", namespace, NAME, has(CORE, "success"));
+        return { status: 400 };
+      };
+      await using _program = run({ track: toDefault(track) });
+      await cluster.create("configmaps", namespace, sbom(namespace));
+      const marked = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(marked?.metadata.annotations?.[`${DEFAULT}-retries`], "0");
+      assert.equal(bomsOf(track, namespace), 1);
+    });
+
     test("a refused SBOM is not sent again until its ConfigMap changes, and never burned", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       const options = {

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { turn } from "../fixtures/clock.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";
 import { until } from "../fixtures/until.ts";
 import { type ClusterFactory, describeSuite } from "./harness.ts";
@@ -121,6 +122,28 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.deepEqual([bomsOf(track, namespace), track.collisions], [3, 0]);
     });
 
+    test("uploads at the same time are limited by the bytes of their ConfigMaps", async ({ cluster, namespace, run }) => {
+      await using track = new DependencyTrack();
+      let [current, most] = [0, 0];
+      track.fault = async (what) => {
+        if (what !== "POST /api/v1/bom") return undefined;
+        most = Math.max(most, ++current);
+        // Time for others to start.
+        for (let turns = 0; turns < 20; turns++) await turn();
+        current--;
+        return undefined;
+      };
+      const configMaps = { maxBytesInFlight: 1_500_000 };
+      await using _program = run({ track: toDefault(track, { maxConcurrent: 4 }), configMaps });
+      const names = ["one", "two", "three", "four"];
+      for (const name of names) {
+        const labels = { "lagoon.sh/service": `${namespace}-${name}` };
+        await cluster.create("configmaps", namespace, sbom(namespace, { name, labels }));
+      }
+      for (const name of names) await cluster.until("configmaps", namespace, name, isProcessed);
+      assert.equal(most, 1);
+    });
+
     test("a rebuild during the processing of the old SBOM is uploaded after it", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       track.isBusy = true;
@@ -135,7 +158,10 @@ export function trackSuite(factory: ClusterFactory): void {
       await cluster.replace("configmaps", namespace, { ...rebuilt, metadata: { name: NAME } });
       await cluster.mark("configmaps", namespace, NAME, metadata);
       await program.publisher.untilCount(namespace, 2);
-      assert.equal(bomsOf(track, namespace), 1);
+      const pollCount = () => track.calls.filter(({ what }) => what.includes("/event/token/")).length;
+      const before = pollCount();
+      await until("the first one is polled again", () => pollCount() >= before + 2);
+      assert.deepEqual([bomsOf(track, namespace), track.collisions], [1, 0]);
       track.isBusy = false;
       await cluster.until("configmaps", namespace, NAME, isProcessed);
       assert.deepEqual([bomsOf(track, namespace), track.collisions], [2, 0]);

@@ -36,6 +36,14 @@ Deno.test("a project is found by its whole name and its parent", async () => {
   assert.equal(await client.findProject("lea", root.uuid), undefined);
 });
 
+Deno.test("a search looks at 20 projects of the name at the most", async () => {
+  await using track = new DependencyTrack();
+  const other = track.add({ name: "other" });
+  for (let count = 0; count < 30; count++) track.add({ name: "leaf", parent: other.uuid });
+  assert.equal(await clientOf(track).findProject("leaf", undefined), undefined);
+  assert.equal(track.calls.length, 1 + 20);
+});
+
 Deno.test("a name that is taken is no error", async () => {
   await using track = new DependencyTrack();
   const client = clientOf(track);

@@ -95,9 +95,12 @@ Deno.test("a redirect is returned and not followed", async () => {
   });
 });
 
-Deno.test("an answer may have 200 kB, and an endless one is refused", async () => {
+Deno.test("an answer may have 200 kB, and a larger or endless one is refused", async () => {
   await withServer(() => new Response("x".repeat(200_000)), async (url) => {
     assert.equal((await send(url)).text.length, 200_000);
+  });
+  await withServer(() => new Response("x".repeat(200_001)), async (url) => {
+    await assert.rejects(send(url), { code: "track-answer-too-large" });
   });
   const endless = () =>
     new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65536)) });

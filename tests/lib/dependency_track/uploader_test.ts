@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { Uploader } from "../../../lib/dependency_track/uploader.ts";
-import { ManualClock } from "../../fixtures/clock.ts";
+import { ManualClock, turn } from "../../fixtures/clock.ts";
 import { DependencyTrack } from "../../fixtures/dependency_track.ts";
 
 const { signal } = new AbortController();
@@ -34,6 +34,26 @@ Deno.test("an upload keeps its project until it is forgotten, since a mark may h
   uploader.forget("a");
   assert.deepEqual([uploader.buildOf("a"), uploader.runningCount], [undefined, 0]);
   assert.equal(await uploader.start({ ...upload, id: "b" }, signal), true);
+});
+
+Deno.test("parents at one server are created one after the other", async () => {
+  await using track = new DependencyTrack();
+  const { uploader, upload } = setUp(track);
+  let [current, most] = [0, 0];
+  track.fault = async (what) => {
+    if (!what.endsWith("/api/v1/project")) return undefined;
+    most = Math.max(most, ++current);
+    // Time for the others to send theirs.
+    for (let turns = 0; turns < 20; turns++) await turn();
+    current--;
+    return undefined;
+  };
+  const ids = ["a", "b", "c"];
+  await Promise.all(
+    ids.map((id) => uploader.start({ ...upload, id, names: { ...upload.names, project: id } }, signal)),
+  );
+  assert.equal(most, 1);
+  assert.deepEqual(track.projects.map(({ name }) => name).sort(), ["a", "b", "c", "root"]);
 });
 
 Deno.test("an upload that fails leaves its project free", async () => {
