@@ -186,6 +186,5 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "controllers/outcomes.ts": "tests/suites/configmap_suite.ts",
   "controllers/parts.ts": "tests/suites/harness.ts",
   "lib/dependency_track/errors.ts": "tests/lib/dependency_track/client_test.ts",
-  "controllers/scanner_pods.ts": "tests/controllers/build_pod_test.ts",
   "routes/deps.ts": "tests/routes/mod_test.ts",
 };
