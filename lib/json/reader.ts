@@ -50,16 +50,6 @@ const SLICE_BYTES = 16 * 1024;
 /** The tokenizer converts a number after each slice that it is in, which takes time in proportion to its length. */
 const MAX_NUMBER_CHARACTERS = 1000;
 
-const TYPES: Readonly<Partial<Record<TokenType, JsonType>>> = {
-  [TokenType.LEFT_BRACE]: "object",
-  [TokenType.LEFT_BRACKET]: "array",
-  [TokenType.STRING]: "string",
-  [TokenType.NUMBER]: "number",
-  [TokenType.TRUE]: "boolean",
-  [TokenType.FALSE]: "boolean",
-  [TokenType.NULL]: "null",
-};
-
 const encoder = new TextEncoder();
 const QUOTE = encoder.encode('"');
 
@@ -94,13 +84,6 @@ export class JsonReader {
     this.#options = options;
     this.#outline = new Outline(options.paths, options.manyDocuments ?? false);
     this.#builder = this.#createBuilder();
-  }
-
-  /** Bytes that are held: of a value or string that is not complete. */
-  get pendingBytes(): number {
-    if (this.#value?.isSkipped) return 0;
-    const start = this.#value?.start ?? this.#cutToken?.offset;
-    return start === undefined ? 0 : this.#writtenBytes - start;
   }
 
   /**
@@ -154,6 +137,7 @@ export class JsonReader {
     try {
       step();
     } catch (error) {
+      if (this.#isStopped) return;
       // Their messages quote the input.
       if (error instanceof TokenizerError || error instanceof TokenParserError) throw malformed();
       throw error;
@@ -161,7 +145,11 @@ export class JsonReader {
   }
 
   #checkSlice(): void {
-    if (this.pendingBytes > this.#options.maxValueBytes) this.#skip(this.#value ?? this.#startCutString());
+    if (this.#isStopped) return;
+    const start = this.#value?.start ?? this.#cutToken?.offset ?? this.#writtenBytes;
+    if (!this.#value?.isSkipped && this.#writtenBytes - start > this.#options.maxValueBytes) {
+      this.#skip(this.#value ?? this.#startCutString());
+    }
     if (Number.isNaN(this.#cutToken?.value)) throw malformed();
     if (this.#value?.isSkipped && this.#cutToken?.token === TokenType.STRING) this.#forgetString();
   }
@@ -207,7 +195,7 @@ export class JsonReader {
     this.#outline.write(token);
     if (!place) return;
     this.#checkDepth(this.#outline.place.depth);
-    this.#options.onOther?.(TYPES[token.token] ?? "null", place);
+    this.#options.onOther?.(typeOf(token), place);
   }
 
   #startValue({ offset }: ParsedTokenInfo): CurrentValue {
@@ -257,6 +245,11 @@ class BoundedTokenizer extends Tokenizer {
   protected override parseNumber(text: string): number {
     return text.length > MAX_NUMBER_CHARACTERS ? Number.NaN : Number(text);
   }
+}
+
+function typeOf({ token, value }: ParsedTokenInfo): JsonType {
+  if (isOpening(token)) return token === TokenType.LEFT_BRACE ? "object" : "array";
+  return value === null ? "null" : typeof value as JsonType;
 }
 
 /** Where a token ends, in bytes; a string with escapes or characters beyond ASCII ends later. */
