@@ -4,9 +4,20 @@
  * @module
  */
 import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
-import type { ClientTls } from "../tls/client.ts";
 import { readPem } from "../tls/pem.ts";
 import { declareTopology } from "./topology.ts";
+
+/** Settings of TLS to the broker. An empty file or server name stands for none. */
+export interface BrokerTls {
+  /** False accepts any certificate, and with it any server. */
+  readonly verify: boolean;
+  /** Name that the broker's certificate must have; the host's by default. */
+  readonly serverName: string;
+  /** PEM; the well-known CAs by default. */
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
 
 /** The broker's address and our login. */
 export interface BrokerAddress {
@@ -15,7 +26,7 @@ export interface BrokerAddress {
   readonly username: string;
   readonly password: string;
   /** Undefined for a plain connection. */
-  readonly tls?: ClientTls | undefined;
+  readonly tls?: BrokerTls | undefined;
 }
 
 /** What the operator can choose of the broker. */
@@ -108,7 +119,7 @@ async function connectSocket(
 }
 
 async function readTlsOptions(
-  { verify, serverName, caFile, certFile, keyFile }: ClientTls,
+  { verify, serverName, caFile, certFile, keyFile }: BrokerTls,
   readTextFile: (path: string) => Promise<string>,
 ) {
   const read = (path: string, option: string, holds: "CERTIFICATE" | "PRIVATE KEY") =>

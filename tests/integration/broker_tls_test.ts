@@ -1,6 +1,6 @@
 /** The publisher and a RabbitMQ that accepts only TLS, in one test only with a client certificate. */
 import assert from "node:assert/strict";
-import type { ClientTls } from "../../lib/tls/client.ts";
+import type { BrokerTls } from "../../lib/broker/connection.ts";
 import { createCertificates, signCertificate } from "../fixtures/certificates.ts";
 import { message, type PublisherRun, runPublisher } from "../fixtures/publisher_run.ts";
 import { needsPrivateNode } from "../fixtures/rabbitmq.ts";
@@ -43,7 +43,7 @@ async function startTlsNode(
   return node;
 }
 
-function run(node: PrivateNode, tls: Partial<ClientTls> | undefined): PublisherRun {
+function run(node: PrivateNode, tls: Partial<BrokerTls> | undefined): PublisherRun {
   const none = { verify: true, serverName: "", caFile: "", certFile: "", keyFile: "" };
   return runPublisher({
     host: "127.0.0.1",
@@ -54,7 +54,7 @@ function run(node: PrivateNode, tls: Partial<ClientTls> | undefined): PublisherR
   });
 }
 
-async function assertDelivers(node: PrivateNode, tls: Partial<ClientTls>): Promise<PublisherRun["log"]> {
+async function assertDelivers(node: PrivateNode, tls: Partial<BrokerTls>): Promise<PublisherRun["log"]> {
   await using running = run(node, tls);
   await running.untilReady();
   await running.publisher.publish(message(crypto.randomUUID()), { signal });
@@ -63,7 +63,7 @@ async function assertDelivers(node: PrivateNode, tls: Partial<ClientTls>): Promi
 
 async function assertNotConnected(
   node: PrivateNode,
-  tls: Partial<ClientTls> | undefined,
+  tls: Partial<BrokerTls> | undefined,
   line: RegExp,
 ): Promise<void> {
   await using running = run(node, tls);
