@@ -39,7 +39,7 @@ export async function startMetricsServer(
   const readCertificate = tls.certFile === ""
     ? selfSignedCertificate(tls.hostname, clock)
     : certificateFromFiles(tls, readTextFile);
-  const { wrap } = stack.adopt(await createTlsServer({ readCertificate, clock, log }), (tls) => tls.close());
+  const { wrap } = stack.adopt(await createTlsServer(readCertificate, { clock, log }), (tls) => tls.close());
   const client = createKubeClient({ access, clock, requestTimeoutMs: REVIEW_TIMEOUT_MS });
   const reviewer = createAccessReviewer({ client, path: METRICS_PATH, clock, log, signal: stopping.signal });
   const server = await startHttpServer({ ...options, wrap }, createMetricsApp(metrics, reviewer), clock);

@@ -7,9 +7,10 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
-import type { Clock } from "../clock.ts";
+import { type Clock, delay } from "../clock.ts";
 import { AppError, describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { readPem } from "./pem.ts";
 import { createSelfSigned, SELF_SIGNED_VALID_MS, type ServerCertificate } from "./self_signed.ts";
 
 /** Returns the certificate to use now. */
@@ -23,55 +24,46 @@ export interface TlsServer {
   close(): Promise<void>;
 }
 
-/** What {@link createTlsServer} needs. */
-export interface TlsServerOptions {
-  /** Called at once, and then every minute. */
-  readonly readCertificate: ReadCertificate;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
 const REREAD_MS = 60_000;
 
 /**
  * Reads the certificate, and reads it again every minute. While that fails, the last good one stays in use.
  *
- * @throws {AppError} Code `certificate`, when the first one can't be read or used.
+ * @throws When the first one can't be read or used.
  */
-export async function createTlsServer(options: TlsServerOptions): Promise<TlsServer> {
-  const { readCertificate, clock, log } = options;
+export async function createTlsServer(
+  readCertificate: ReadCertificate,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+): Promise<TlsServer> {
   let current = await readCertificate();
   let context = createContext(current);
-  let cancel = () => {};
-  let reading: Promise<void> | undefined;
+  const closing = new AbortController();
 
   async function reread(): Promise<void> {
-    try {
-      const next = await readCertificate();
-      if (next.certificate === current.certificate && next.key === current.key) return;
-      context = createContext(next);
-      current = next;
-      log.info("Certificate changed", { validTo: new X509Certificate(next.certificate).validTo });
-    } catch (error) {
-      log.warn("Cannot use the renewed certificate; the last good one stays in use", {
-        error: describeError(error),
-      });
+    const next = await readCertificate();
+    if (next.certificate === current.certificate && next.key === current.key) return;
+    context = createContext(next);
+    current = next;
+    log.info("Certificate changed", { validTo: new X509Certificate(next.certificate).validTo });
+  }
+
+  async function rereadEveryMinute(): Promise<void> {
+    while (true) {
+      await delay(clock, REREAD_MS, closing.signal);
+      await reread().catch((error) =>
+        log.warn("Cannot use the renewed certificate; the last good one stays in use", {
+          error: describeError(error),
+        })
+      );
     }
   }
 
-  function rereadLater(): void {
-    cancel = clock.setTimer(REREAD_MS, () => {
-      rereadLater();
-      reading ??= reread().finally(() => reading = undefined);
-    });
-  }
-
-  rereadLater();
+  const rereading = rereadEveryMinute().catch(() => {});
   return {
     wrap: (socket) => new TLSSocket(socket, { isServer: true, secureContext: context }),
     async close() {
-      cancel();
-      await reading;
+      closing.abort();
+      await rereading;
     },
   };
 }
@@ -92,20 +84,18 @@ function createContext({ certificate, key }: ServerCertificate): SecureContext {
   return createSecureContext({ cert: certificate, key });
 }
 
-/**
- * Creates a function that reads the certificate from files.
- *
- * @throws {AppError} Code `certificate`, from that function, naming the file that can't be read.
- */
+/** Creates a function that reads the certificate from files; its errors name the file and its option. */
 export function certificateFromFiles(
   { certFile, keyFile }: { readonly certFile: string; readonly keyFile: string },
   readTextFile: (path: string) => Promise<string>,
 ): ReadCertificate {
-  const read = (path: string) =>
-    readTextFile(path).catch((cause) => {
-      throw new AppError("certificate", `Cannot read ${path} for TLS`, { cause });
-    });
-  return async () => ({ certificate: await read(certFile), key: await read(keyFile) });
+  const purpose = "TLS on /metrics";
+  const certificate = { path: certFile, holds: "CERTIFICATE", purpose, option: "METRICS_CERT_FILE" } as const;
+  const key = { path: keyFile, holds: "PRIVATE KEY", purpose, option: "METRICS_KEY_FILE" } as const;
+  return async () => ({
+    certificate: await readPem(certificate, readTextFile),
+    key: await readPem(key, readTextFile),
+  });
 }
 
 /** Creates a function that returns a self-signed certificate, and another one after half of its lifetime. */

@@ -35,7 +35,7 @@ async function startSecure(
 ): Promise<SecureServer> {
   const clock = new ManualClock();
   const log = new MemoryLogger();
-  const tls = await createTlsServer({ readCertificate, clock, log });
+  const tls = await createTlsServer(readCertificate, { clock, log });
   const started = await startServerWith(systemClock, fetch, { ...options, wrap: tls.wrap });
   return {
     ...started,
@@ -174,9 +174,9 @@ Deno.test("createTlsServer() rejects an unusable first certificate, and close() 
   const clock = new ManualClock();
   const log = new MemoryLogger();
   const readCertificate = () => Promise.resolve({ certificate: PAIR.certificate, key: "" });
-  await assert.rejects(createTlsServer({ readCertificate, clock, log }), /both must be PEM/);
+  await assert.rejects(createTlsServer(readCertificate, { clock, log }), /both must be PEM/);
   assert.equal(clock.pending, 0);
-  const tls = await createTlsServer({ readCertificate: () => Promise.resolve(PAIR), clock, log });
+  const tls = await createTlsServer(() => Promise.resolve(PAIR), { clock, log });
   assert.equal(clock.pending, 1);
   await tls.close();
   assert.equal(clock.pending, 0);
@@ -191,7 +191,16 @@ Deno.test("certificateFromFiles() reads both files, and names one that it can't 
   const read = certificateFromFiles({ certFile: "/tls.crt", keyFile: "/tls.key" }, readTextFile);
   assert.deepEqual(await read(), PAIR);
   delete files["/tls.key"];
-  await assert.rejects(read(), /^AppError: Cannot read \/tls\.key for TLS$/);
+  await assert.rejects(read(), {
+    message: /^Cannot read \/tls\.key for TLS on \/metrics: .* METRICS_KEY_FILE$/,
+  });
+});
+
+Deno.test("certificateFromFiles() rejects a chain whose further certificate is broken, which clients would meet", async () => {
+  const broken = `${PAIR.certificate}-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n`;
+  const readTextFile = (path: string) => Promise.resolve(path === "/tls.crt" ? broken : PAIR.key);
+  const read = certificateFromFiles({ certFile: "/tls.crt", keyFile: "/tls.key" }, readTextFile);
+  await assert.rejects(read(), { message: /its certificate 2 of 2 is broken.*METRICS_CERT_FILE$/ });
 });
 
 Deno.test("selfSignedCertificate() returns another certificate after half a year", async () => {
