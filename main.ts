@@ -9,7 +9,7 @@ import denoJson from "./deno.json" with { type: "json" };
 import { parseCommand } from "./lib/config/cli.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Config } from "./lib/config/config.ts";
-import { ConfigError } from "./lib/config/errors.ts";
+import { ConfigError } from "./lib/config/read.ts";
 import { usage } from "./lib/config/usage.ts";
 import { describeError } from "./lib/errors.ts";
 import { findCluster } from "./lib/sandbox/cluster.ts";

@@ -170,7 +170,6 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "lib/service/dependencies.ts": "tests/lib/service/service_test.ts",
   "lib/service/cluster_work.ts": "tests/integration/replicas_test.ts",
   "lib/service/metrics_server.ts": "tests/integration/metrics_test.ts",
-  "lib/config/options_process.ts": "tests/lib/config/options_test.ts",
   "lib/sandbox/messages.ts": "tests/integration/sandbox_test.ts",
   "lib/sandbox/process.ts": "tests/integration/program_test.ts",
   "lib/sandbox/worker.ts": "tests/integration/sandbox_test.ts",

@@ -67,7 +67,7 @@ for (const variant of VARIANTS) {
     for (const { name, valueFrom } of variables) {
       const option = ALL_OPTIONS.find(({ env }) => env === name);
       assert.ok(option, name);
-      if (option.secret || valueFrom) {
+      if (option.kind.isSecret || valueFrom) {
         assert.equal(valueFrom?.secretKeyRef.name, "insights-remote", name);
         assert.equal(valueFrom.secretKeyRef.key, name);
       }

@@ -5,9 +5,8 @@
  */
 import type { Environment } from "../lagoon.ts";
 import { buildConfig, type Config, secretProblems, signingSecret } from "./config.ts";
-import { ConfigError } from "./errors.ts";
 import { OPTIONS, type Values } from "./options.ts";
-import { type Reading, readValues, type ReadVariable } from "./read.ts";
+import { ConfigError, type Reading, readValues, type ReadVariable } from "./read.ts";
 
 /** One run of the program. */
 export type Command =

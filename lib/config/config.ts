@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { ConfigError } from "./errors.ts";
 import { OPTIONS, type Values } from "./options.ts";
-import type { ReadVariable } from "./read.ts";
+import { ConfigError, type ReadVariable } from "./read.ts";
 
 /** Everything that the service is built from. Each part declares what it needs of its section. */
 export type Config = ReturnType<typeof assemble>;
@@ -116,18 +115,18 @@ export function signingSecret({ tokens, kubernetes }: Values): string {
 export function secretProblems({ tokens, kubernetes }: Values): string[] {
   if (kubernetes.local) return [];
   const { secret, previousSecret } = OPTIONS.tokens;
-  const weak = [[secret.env, tokens.secret], [previousSecret.env, tokens.previousSecret]] as const;
-  return [
-    ...tokens.secret === "" ? [`${secret.env}: expected a secret that signs tokens`] : [],
-    ...weak.flatMap(([env, text]) => {
-      const expected = missingStrength(text);
-      return expected ? [`${env}: expected ${expected} (on your own machine: INSIGHTS_LOCAL=true)`] : [];
-    }),
-  ];
+  const secrets = [
+    [secret.env, tokens.secret],
+    ...tokens.previousSecret === "" ? [] : [[previousSecret.env, tokens.previousSecret]],
+  ] as const;
+  return secrets.flatMap(([env, text]) => {
+    const expected = missingStrength(text);
+    return expected ? [`${env}: expected ${expected} (on your own machine: INSIGHTS_LOCAL=true)`] : [];
+  });
 }
 
 function missingStrength(secret: string): string | undefined {
-  if (secret === "") return undefined;
+  if (secret === "") return "a secret that signs tokens";
   if (secret === WELL_KNOWN_SECRET) return "a secret that is not public";
   if (new TextEncoder().encode(secret).length < MIN_SECRET_BYTES) return `at least ${MIN_SECRET_BYTES} bytes`;
   return TRIVIAL_SECRET.test(secret) ? "more than white space or one repeated character" : undefined;

@@ -4,13 +4,22 @@
  *
  * @module
  */
-import { describeError } from "../errors.ts";
-import { ConfigError } from "./errors.ts";
+import { AppError, describeError } from "../errors.ts";
 import { ALL_OPTIONS, OPTIONS, type Values } from "./options.ts";
 import type { Option } from "./values.ts";
 
 /** Reads an environment variable; undefined if it is not set. */
 export type ReadVariable = (name: string) => string | undefined;
+
+/** The configuration cannot be used. The message is one line that lists every problem, by variable or flag. */
+export class ConfigError extends AppError {
+  override name = "ConfigError";
+
+  /** Creates the error from all problems. */
+  constructor(problems: readonly string[]) {
+    super("configuration", problems.join("; "));
+  }
+}
 
 /** What arguments and environment say. */
 export interface Reading {
@@ -29,15 +38,15 @@ export function readValues(args: readonly string[], readVariable: ReadVariable):
   const flags = readFlags(args, problems);
   const description: Record<string, string> = {};
 
-  function read({ flag, env, kind, defaultText, secret }: Option<unknown>): unknown {
+  function read({ flag, env, kind, defaultText }: Option<unknown>): unknown {
     const variable = readVariable(env) || undefined;
     const given = variable === undefined ? flags.get(flag) ?? [] : [variable];
     const text = given.at(-1) ?? defaultText;
     try {
-      const isRepeated = variable === undefined && given.length > 0 && kind.parseEach;
-      const value = isRepeated ? kind.parseEach!(given) : kind.parse(text);
+      const isFlag = variable === undefined && given.length > 0;
+      const value = isFlag && kind.parseEach ? kind.parseEach(given) : kind.parse(text);
       if (JSON.stringify(value) !== JSON.stringify(kind.parse(defaultText))) {
-        description[env] = secret ? "(secret)" : text;
+        description[env] = kind.isSecret ? "(secret)" : text;
       }
       return value;
     } catch (error) {

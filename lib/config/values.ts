@@ -9,11 +9,9 @@ import { parseGoBoolean } from "../lagoon.ts";
 export interface ValueKind<T> {
   /** Stands for the value in the help text; empty for booleans, whose flag needs no value. */
   readonly placeholder: string;
-  /**
-   * Parses a value.
-   *
-   * @throws {RangeError} Says what was expected, without the value: that may be a secret.
-   */
+  /** Values are never shown. */
+  readonly isSecret?: boolean;
+  /** Throws a RangeError that says what was expected, without the value: that may be a secret. */
   parse(text: string): T;
   /** Parses the values of a repeated flag; without it, the last one counts. */
   parseEach?(texts: readonly string[]): T;
@@ -23,14 +21,11 @@ export interface ValueKind<T> {
 export interface Option<T> {
   /** Without dashes. */
   readonly flag: string;
-  /** Environment variable; wins over the flag. */
   readonly env: string;
   readonly kind: ValueKind<T>;
   /** As an operator would write it; empty for none. */
   readonly defaultText: string;
   readonly help: string;
-  /** The value is never shown. */
-  readonly secret: boolean;
 }
 
 /** Makes a row. The variable has the flag's name unless `env` is given. */
@@ -38,13 +33,9 @@ export function option<T>(
   flag: string,
   kind: ValueKind<T>,
   defaultText: string,
-  { help, env = flag.replaceAll("-", "_").toUpperCase(), secret = false }: {
-    readonly help: string;
-    readonly env?: string;
-    readonly secret?: boolean;
-  },
+  { help, env = flag.replaceAll("-", "_").toUpperCase() }: { readonly help: string; readonly env?: string },
 ): Option<T> {
-  return { flag, env, kind, defaultText, help, secret };
+  return { flag, env, kind, defaultText, help };
 }
 
 /** Makes a kind from a parser that returns undefined for text that it does not accept. */
@@ -76,14 +67,17 @@ export const boolean: ValueKind<boolean> = kind(
 );
 
 /** Any text. */
-export const text: ValueKind<string> = kind("TEXT", "text", (text) => text);
+export const text: ValueKind<string> = { placeholder: "TEXT", parse: (text) => text };
+
+/** Text that is never shown. */
+export const secret: ValueKind<string> = { ...text, isSecret: true };
 
 /** The path of a file, which is opened later. */
-export const file: ValueKind<string> = kind("FILE", "a path", (text) => text);
+export const file: ValueKind<string> = { ...text, placeholder: "FILE" };
 
 /** A whole number in a range, multiplied by `unit`. */
-export function integer(least: number, most: number, unit = 1, placeholder = "N"): ValueKind<number> {
-  return kind(placeholder, `a whole number from ${least} to ${most}`, (text) => {
+export function integer(least: number, most: number, unit = 1): ValueKind<number> {
+  return kind("N", `a whole number from ${least} to ${most}`, (text) => {
     const number = Number(text);
     return /^\d+$/.test(text) && number >= least && number <= most ? number * unit : undefined;
   });
@@ -95,21 +89,18 @@ export function seconds(least: number, most: number): ValueKind<number> {
 }
 
 /** A TCP port. */
-export const port: ValueKind<number> = integer(1, 65535, 1, "PORT");
+export const port: ValueKind<number> = integer(1, 65535);
 
 /** One of some words. */
 export function choice<Word extends string>(...words: readonly Word[]): ValueKind<Word> {
-  return kind(
-    words.join("|"),
-    `one of ${words.join(", ")}`,
-    (text) => words.find((word) => word === text),
-  );
+  return kind(words.join("|"), `one of ${words.join(", ")}`, (text) => words.find((word) => word === text));
 }
+
+const HOST_PORT = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/@[\]]+))?(?::(\d+))?$/;
 
 /** `host`, `host:port` or `:port`; an IPv6 address needs brackets, which the value does not have. */
 function splitHostPort(text: string): { hostname?: string | undefined; port?: number | undefined } {
-  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/@[\]]+))?(?::(\d+))?$/.exec(text) ??
-    [];
+  const [, bracketed, plain, digits] = HOST_PORT.exec(text) ?? [];
   const port = digits === undefined ? undefined : Number(digits);
   return port === undefined || port >= 1 && port <= 65535 ? { hostname: bracketed ?? plain, port } : {};
 }
@@ -192,6 +183,7 @@ export const template: ValueKind<string> = kind(
 /** `NAME=value`: one for each flag, or several in one variable, separated by commas. The last value of a name counts. */
 export const assignments: ValueKind<Readonly<Record<string, string>>> = {
   placeholder: "NAME=VALUE",
+  isSecret: true,
   parse: (text) => parseAssignments(text.split(",").filter((part) => part !== "")),
   parseEach: parseAssignments,
 };
@@ -204,12 +196,10 @@ function parseAssignments(texts: readonly string[]): Readonly<Record<string, str
   }));
 }
 
+const LEVELS = choice("debug", "info", "warn", "error");
+
 /** A level of zap: a name, or a number for debug. */
-export const logLevel: ValueKind<"debug" | "info" | "warn" | "error"> = kind(
-  "LEVEL",
-  "debug, info, warn, error, or a number above 0",
-  (text) =>
-    /^[1-9]\d*$/.test(text)
-      ? "debug"
-      : (["debug", "info", "warn", "error"] as const).find((level) => level === text),
-);
+export const logLevel: typeof LEVELS = {
+  ...LEVELS,
+  parse: (text) => /^[1-9]\d*$/.test(text) ? "debug" : LEVELS.parse(text),
+};

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { configurationMarkdown } from "../../lib/config/usage.ts";
+import { configurationMarkdown } from "./configuration.ts";
 import { openApiDocument } from "./openapi/document.ts";
 import { withTables } from "./posting_tables.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseCommand } from "../../../lib/config/cli.ts";
-import { ConfigError } from "../../../lib/config/errors.ts";
+import { ConfigError } from "../../../lib/config/read.ts";
 
 const SECRET = "a secret of enough bytes";
 

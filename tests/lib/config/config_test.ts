@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { buildConfig } from "../../../lib/config/config.ts";
-import { ConfigError } from "../../../lib/config/errors.ts";
-import { readValues } from "../../../lib/config/read.ts";
+import { ConfigError, readValues } from "../../../lib/config/read.ts";
 
 const SECRET = "a secret of enough bytes";
 

@@ -122,7 +122,7 @@ Deno.test("every default is a valid value, and every option has a description", 
 });
 
 Deno.test("passwords, keys, signing secrets and the scanner's variables are secret", () => {
-  assert.deepEqual(ALL_OPTIONS.filter(({ secret }) => secret).map(({ flag }) => flag), [
+  assert.deepEqual(ALL_OPTIONS.filter(({ kind }) => kind.isSecret).map(({ flag }) => flag), [
     "insights-token-secret",
     "insights-token-previous-secret",
     "rabbitmq-password",

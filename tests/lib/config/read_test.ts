@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { ConfigError } from "../../../lib/config/errors.ts";
 import { ALL_OPTIONS, OPTIONS } from "../../../lib/config/options.ts";
-import { readValues } from "../../../lib/config/read.ts";
+import { ConfigError, readValues } from "../../../lib/config/read.ts";
 
 function read(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return readValues(args, (name) => env[name]).values;
