@@ -4,6 +4,7 @@
  * @module
  */
 import { parseGoBoolean } from "../lagoon.ts";
+import type { LogOptions } from "../log.ts";
 
 /** A kind of value. */
 export interface ValueKind<T> {
@@ -199,7 +200,7 @@ function parseAssignments(texts: readonly string[]): Readonly<Record<string, str
 const LEVELS = choice("debug", "info", "warn", "error");
 
 /** A level of zap: a name, or a number for debug. */
-export const logLevel: typeof LEVELS = {
+export const logLevel: ValueKind<LogOptions["level"]> = {
   ...LEVELS,
   parse: (text) => /^[1-9]\d*$/.test(text) ? "debug" : LEVELS.parse(text),
 };
