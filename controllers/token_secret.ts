@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { backoff } from "../lib/clock.ts";
 import type { Result } from "../lib/kube/controller.ts";
 import { isNamespaceTerminating, isNotFound, unlessNotFound } from "../lib/kube/errors.ts";
 import {
@@ -18,7 +19,6 @@ import { WorkQueue } from "../lib/kube/work_queue.ts";
 import { environmentFromLabels, LABELS, TOKEN_SECRET } from "../lib/lagoon.ts";
 import { issueToken } from "../lib/tokens.ts";
 import type { Controller, Parts } from "./parts.ts";
-import { RepairBackoff } from "./repair_backoff.ts";
 import { isGood, TokenIndex, type TokenSecret } from "./token_index.ts";
 
 /** The operator's choices. */
@@ -38,6 +38,11 @@ export const TOKEN_SECRET_SELECTOR = `metadata.name=${TOKEN_SECRET.name}`;
 /** Few enough to keep the API server calm; tokens are small and independent of each other. */
 const WORKERS = 4;
 
+/** Pause after a repair; it doubles with each further one, because something keeps changing the Secret back. */
+const REPAIR_PAUSE = { baseMs: 2_000, capMs: 300_000 };
+/** A Secret that has needed no repair for this long after its pause starts again with the first pause. */
+const REPAIR_QUIET_MS = 600_000;
+
 const SECRET_LABELS = { [LABELS.insightsToken]: "true", [LABELS.dynamicSecret]: TOKEN_SECRET.name };
 
 /** The label selector for namespaces that get a Secret. */
@@ -54,7 +59,8 @@ export function createTokenController(
   const { kube, clock, random, events, metrics, log } = dependencies;
   const queue = new WorkQueue(dependencies);
   const index = new TokenIndex((namespace) => queue.add({ namespace, name: TOKEN_SECRET.name }));
-  const repairs = new RepairBackoff(clock, random);
+  /** By namespace, the number of repairs in a row, and the earliest time of the next one. */
+  const repairs = new Map<string, { readonly count: number; readonly nextAt: number }>();
   /** By namespace, the uid of the foreign Secret that was reported. */
   const reported = new Map<string, string>();
 
@@ -102,13 +108,15 @@ export function createTokenController(
     { labels, data }: TokenSecret,
     signal: AbortSignal,
   ): Promise<Result> {
-    const waitMs = repairs.waitMs(key.namespace);
-    if (waitMs > 0) return { requeueAfterMs: waitMs };
+    const now = clock.monotonic();
+    const { count, nextAt } = repairs.get(key.namespace) ?? { count: 0, nextAt: now };
+    if (now < nextAt) return { requeueAfterMs: nextAt - now };
     const { uid, resourceVersion } = found.metadata;
-    await kube.apply(RESOURCES.secrets, key, { metadata: { uid, resourceVersion, labels }, data }, {
-      signal,
-    });
-    repairs.add(key.namespace);
+    const fields = { metadata: { uid, resourceVersion, labels }, data };
+    await kube.apply(RESOURCES.secrets, key, fields, { signal });
+    const earlier = now - nextAt < REPAIR_QUIET_MS ? count : 0;
+    const pauseMs = backoff(earlier, { ...REPAIR_PAUSE, random });
+    repairs.set(key.namespace, { count: earlier + 1, nextAt: clock.monotonic() + pauseMs });
     metrics.countToken("repaired");
     log.warn("Token Secret repaired", { object: formatKey(key) });
     return {};
@@ -158,7 +166,7 @@ export function createTokenController(
           },
           onGone: ({ namespace }) => {
             index.setSecret(namespace, undefined);
-            repairs.forget(namespace);
+            repairs.delete(namespace);
             reported.delete(namespace);
           },
           onListed: () => index.setListed("secrets"),
