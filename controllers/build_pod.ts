@@ -5,7 +5,7 @@
  * @module
  */
 import { AppError, TerminalError } from "../lib/errors.ts";
-import type { Reconcile } from "../lib/kube/controller.ts";
+import type { Result } from "../lib/kube/controller.ts";
 import {
   isConflict,
   isForbidden,
@@ -15,11 +15,11 @@ import {
   isOverQuota,
   unlessNotFound,
 } from "../lib/kube/errors.ts";
-import { formatKey, keyOf, type Pod, RESOURCES } from "../lib/kube/objects.ts";
-import type { ReflectorHandler } from "../lib/kube/reflector.ts";
-import type { WorkQueue } from "../lib/kube/work_queue.ts";
+import { formatKey, keyOf, type ObjectKey, type Pod, RESOURCES } from "../lib/kube/objects.ts";
+import { createReflector } from "../lib/kube/reflector.ts";
+import { WorkQueue } from "../lib/kube/work_queue.ts";
 import { LABELS } from "../lib/lagoon.ts";
-import type { Parts } from "./parts.ts";
+import type { Controller, Parts } from "./parts.ts";
 import { scanPod, type ScanPodOptions } from "./scan_pod.ts";
 import { ensureScanner, readImages } from "./scanner_pods.ts";
 
@@ -27,43 +27,33 @@ import { ensureScanner, readImages } from "./scanner_pods.ts";
 export const BUILD_POD_SELECTOR = `${LABELS.buildName},!${LABELS.scanned},!${LABELS.scanStatus}`;
 
 /** Selects those that have succeeded: the API server knows the phase, metadata alone don't hold it. */
-export const FINISHED_SELECTOR = "status.phase=Succeeded";
+const FINISHED_SELECTOR = "status.phase=Succeeded";
 
-/** Queues whatever the selectors let through. */
-export function buildPodHandler(queue: WorkQueue): ReflectorHandler {
-  return {
-    onObject: (object) => queue.add(keyOf(object)),
-    onGone: (key) => queue.forget(key),
-  };
-}
-
-/** Makes the reconcile function; its keys name the pods of builds. */
-export function createBuildPodReconcile(
-  { kube, events, metrics, log }: Pick<Parts, "kube" | "events" | "metrics" | "log">,
+/** Makes the controller; it sends nothing before its reflector and its reconcile function run. */
+export function createScanController(
+  parts: Pick<Parts, "kube" | "clock" | "random" | "events" | "metrics" | "log">,
   options: ScanPodOptions,
-): Reconcile {
+): Controller {
+  const { kube, events, metrics, log } = parts;
+  const queue = new WorkQueue(parts);
   /** By build: the code of its last Event, so that retries don't repeat it. */
   const reported = new Map<string, string>();
 
-  return async function reconcileBuildPod(key, { signal }) {
-    const object = formatKey(key);
+  async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     const build = await unlessNotFound(kube.get(RESOURCES.pods, key, { signal }));
-    if (!build || !isWaiting(build)) {
-      reported.delete(object);
-      return {};
-    }
+    if (!build || !isWaiting(build)) return {};
     try {
       await scan(build, signal);
-      reported.delete(object);
     } catch (error) {
       // A conflict is no failure: another writer was first, so that everything is read again.
       if (signal.aborted || isConflict(error)) throw error;
       if (!isNotFound(error) && !isNamespaceTerminating(error)) throw await report(build, error, signal);
       metrics.countScan("gone");
+      const object = formatKey(key);
       log.info("Build not scanned because its namespace is being deleted", { object });
     }
     return {};
-  };
+  }
 
   async function scan(build: Pod, signal: AbortSignal): Promise<void> {
     const { namespace, name, uid, resourceVersion } = build.metadata;
@@ -102,6 +92,23 @@ export function createBuildPodReconcile(
     // An invalid pod stays invalid until the build or the program's options change.
     return new (code === "invalid" ? TerminalError : AppError)(code, text, { cause });
   }
+
+  const builds = createReflector({
+    ...parts,
+    client: kube,
+    resource: RESOURCES.pods,
+    labelSelector: BUILD_POD_SELECTOR,
+    fieldSelector: FINISHED_SELECTOR,
+    handler: {
+      onObject: (object) => queue.add(keyOf(object)),
+      onGone(key) {
+        queue.forget(key);
+        reported.delete(formatKey(key));
+      },
+    },
+  });
+  // One worker, because builds of a namespace replace each other's scanner.
+  return { name: "build", queue, reflectors: { "builds-watch": builds }, reconcile, concurrency: 1 };
 }
 
 /** The selectors again, for the current state. */

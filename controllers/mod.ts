@@ -1,21 +1,14 @@
 /**
- * Builds each controller: reflectors that see changes, a queue, and workers that reconcile.
+ * Builds and runs the controllers: reflectors that see changes, a queue, and workers that reconcile.
  *
  * @module
  */
 import { runController } from "../lib/kube/controller.ts";
 import { createEventRecorder } from "../lib/kube/events.ts";
-import { RESOURCES } from "../lib/kube/objects.ts";
-import { createReflector, type Reflector } from "../lib/kube/reflector.ts";
-import { WorkQueue } from "../lib/kube/work_queue.ts";
-import {
-  BUILD_POD_SELECTOR,
-  buildPodHandler,
-  createBuildPodReconcile,
-  FINISHED_SELECTOR,
-} from "./build_pod.ts";
+import type { Reflector } from "../lib/kube/reflector.ts";
+import { createScanController } from "./build_pod.ts";
 import { type ConfigMapControllersOptions, createConfigMapControllers } from "./configmap_controllers.ts";
-import type { Controller, ControllersDependencies, Parts } from "./parts.ts";
+import type { Controller, ControllersDependencies } from "./parts.ts";
 import type { ScanPodOptions } from "./scan_pod.ts";
 import { createTokenController, type TokenSecretOptions } from "./token_secret.ts";
 
@@ -39,8 +32,6 @@ export interface Controllers {
 
 /** A watch that was silent for this long, without even a bookmark, can't be relied on. */
 const SILENCE_LIMIT_MS = 5 * 60 * 1000;
-/** One, because builds of a namespace replace each other's scanner. */
-const SCAN_WORKERS = 1;
 
 /** Makes the controllers. They send nothing before `run`. */
 export function createControllers(
@@ -53,7 +44,7 @@ export function createControllers(
   const parts = { ...dependencies, events };
   if (options.configMaps) controllers.push(...createConfigMapControllers(parts, options.configMaps));
   if (options.tokens) controllers.push(createTokenController(parts, options.tokens));
-  if (options.scanner) controllers.push(scanController(parts, options.scanner));
+  if (options.scanner) controllers.push(createScanController(parts, options.scanner));
 
   async function run(
     { signal, killSignal }: { signal: AbortSignal; killSignal: AbortSignal },
@@ -90,24 +81,4 @@ function registerGauges(controllers: readonly Controller[], { metrics }: Control
         })
       ),
   );
-}
-
-function scanController(dependencies: Parts, options: ScanPodOptions): Controller {
-  const queue = new WorkQueue(dependencies);
-  return {
-    name: "build",
-    queue,
-    reflectors: {
-      "builds-watch": createReflector({
-        ...dependencies,
-        client: dependencies.kube,
-        resource: RESOURCES.pods,
-        labelSelector: BUILD_POD_SELECTOR,
-        fieldSelector: FINISHED_SELECTOR,
-        handler: buildPodHandler(queue),
-      }),
-    },
-    reconcile: createBuildPodReconcile(dependencies, options),
-    concurrency: SCAN_WORKERS,
-  };
 }

@@ -1,11 +1,9 @@
 /** Races between the requests of one scan; everything else about builds is in tests/suites/scanner_suite.ts. */
 import assert from "node:assert/strict";
-import { BUILD_POD_SELECTOR, buildPodHandler } from "../../controllers/build_pod.ts";
+import { BUILD_POD_SELECTOR } from "../../controllers/build_pod.ts";
 import { TerminalError } from "../../lib/errors.ts";
 import { isConflict, KubeError } from "../../lib/kube/errors.ts";
-import { WorkQueue } from "../../lib/kube/work_queue.ts";
 import { isScanned, KEY, NAMESPACE, setUp } from "../fixtures/build_scene.ts";
-import { ManualClock } from "../fixtures/clock.ts";
 
 const { signal } = new AbortController();
 
@@ -14,14 +12,6 @@ Deno.test("the selector excludes scanned builds and scanners", () => {
     BUILD_POD_SELECTOR,
     "lagoon.sh/buildName,!insights.lagoon.sh/scanned,!insights.lagoon.sh/scan-status",
   );
-});
-
-Deno.test("the handler queues each build", async () => {
-  const queue = new WorkQueue({ clock: new ManualClock(), random: () => 0 });
-  const handler = buildPodHandler(queue);
-  handler.onObject({ metadata: { ...KEY, uid: "1", resourceVersion: "1" } });
-  assert.deepEqual(await queue.get(signal), KEY);
-  queue.close();
 });
 
 Deno.test("a label that can't be written is written by the next attempt, without a second scanner", async () => {

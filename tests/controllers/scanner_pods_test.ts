@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createBuildPodReconcile } from "../../controllers/build_pod.ts";
+import { createScanController } from "../../controllers/build_pod.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { isConflict, KubeError } from "../../lib/kube/errors.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { deployment } from "../fixtures/builds.ts";
@@ -36,13 +37,18 @@ Deno.test("a scanner whose creation got no answer is not created twice", async (
 
 Deno.test("two replicas at the same time create one scanner", async () => {
   await using scene = await setUp();
-  const other = createBuildPodReconcile({
+  const other = createScanController({
     kube: scene.kube,
+    clock: systemClock,
+    random: () => 0,
     events: { warn: () => Promise.resolve() },
     metrics: createMetrics(),
     log: new MemoryLogger(),
   }, OPTIONS);
-  const results = await Promise.allSettled([scene.reconcile(KEY, { signal }), other(KEY, { signal })]);
+  const results = await Promise.allSettled([
+    scene.reconcile(KEY, { signal }),
+    other.reconcile(KEY, { signal }),
+  ]);
   // The second label may be a conflict, which is retried.
   for (const result of results) assert.ok(result.status === "fulfilled" || isConflict(result.reason));
   const created = scene.server.requests.filter(({ method, resource, status }) =>
