@@ -5,15 +5,11 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Publisher } from "../lib/broker/publisher.ts";
-import type { Clock } from "../lib/clock.ts";
 import { AppError, TerminalError, UnavailableError } from "../lib/errors.ts";
 import { configMapMessage } from "../lib/insights/configmap_message.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
-import type { KubeClient } from "../lib/kube/client.ts";
 import type { Reconcile, Result } from "../lib/kube/controller.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
-import type { EventRecorder } from "../lib/kube/events.ts";
 import {
   type ConfigMap,
   formatKey,
@@ -23,27 +19,15 @@ import {
   RESOURCES,
 } from "../lib/kube/objects.ts";
 import { LABELS } from "../lib/lagoon.ts";
-import type { Logger } from "../lib/log.ts";
-import type { Metrics } from "../lib/metrics.ts";
-import { configMapState, deferralLeft } from "./configmap_state.ts";
-import { type DestinationScope, isDone } from "./destination.ts";
+import { configMapState, type DestinationScope, isDone } from "./destination.ts";
 import { createEnvironmentReader, type EnvironmentNames } from "./environment_reader.ts";
 import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
+import type { Parts } from "./parts.ts";
 
 /** Options of the controller. */
 export interface ConfigMapOptions extends OutcomeOptions {
   /** Wait after a failure, in milliseconds. */
   readonly retryDelayMs: number;
-}
-
-/** Dependencies of the controller. */
-export interface ConfigMapDependencies {
-  readonly kube: Pick<KubeClient, "get" | "getMetadata" | "apply" | "patch" | "delete">;
-  readonly publisher: Publisher;
-  readonly events: EventRecorder;
-  readonly clock: Clock;
-  readonly metrics: Pick<Metrics, "countConfigMap">;
-  readonly log: Logger;
 }
 
 /**
@@ -54,20 +38,15 @@ const BROKER_WAIT_MS = 5_000;
 
 /** Makes the reconcile function for Lagoon core, which is the destination of `scope`. */
 export function createConfigMapReconcile(
-  dependencies: ConfigMapDependencies,
+  parts: Pick<Parts, "kube" | "publisher" | "events" | "clock" | "metrics" | "log">,
   scope: DestinationScope,
   options: ConfigMapOptions,
 ): Reconcile {
-  const { kube, publisher, clock, metrics } = dependencies;
-  const outcomes = createOutcomes(
-    { ...dependencies, count: metrics.countConfigMap },
-    scope,
-    REPORTING,
-    options,
-  );
+  const { kube, publisher, clock, metrics } = parts;
+  const outcomes = createOutcomes({ ...parts, count: metrics.countConfigMap }, scope, REPORTING, options);
   /** Ids of messages that are confirmed but not yet marked, by object: they are not sent again. */
   const confirmed = new Map<string, string>();
-  const readEnvironment = createEnvironmentReader(kube, clock);
+  const readEnvironment = createEnvironmentReader(parts);
 
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     try {
@@ -78,7 +57,7 @@ export function createConfigMapReconcile(
       }
       const [configMap, environment] = await Promise.all([
         kube.get(RESOURCES.configMaps, key, { signal }),
-        readEnvironment(key.namespace, { signal }),
+        readEnvironment(key.namespace, signal),
       ]);
       return await whenDue(configMap, signal, () => ship(configMap, environment, signal));
     } catch (error) {
@@ -89,7 +68,7 @@ export function createConfigMapReconcile(
   }
 
   const defer = (object: PartialObject, reason: AppError, signal: AbortSignal) =>
-    outcomes.defer(object, reason, options.retryDelayMs, { signal });
+    outcomes.defer(object, reason, options.retryDelayMs, signal);
 
   /** Calls `send` if the ConfigMap is due, and finishes one that needs no sending. */
   async function whenDue(
@@ -97,26 +76,24 @@ export function createConfigMapReconcile(
     signal: AbortSignal,
     send: () => Promise<Result>,
   ): Promise<Result> {
-    const state = configMapState(object, scope.destination);
+    const state = configMapState(object, scope.destination, clock.now());
     // The mark may have been written although the answer was lost. A rebuild with the same content is a new message.
     if (state.kind !== "pending" && state.kind !== "deferred") confirmed.delete(formatKey(keyOf(object)));
     switch (state.kind) {
-      case "deferred": {
-        const leftMs = deferralLeft(state.untilMs, clock.now());
+      case "pending":
+        return await send();
+      case "deferred":
         if (!options.deferredEnabled) return {};
-        return leftMs > 0 ? { requeueAfterMs: leftMs } : await send();
-      }
+        return state.leftMs > 0 ? { requeueAfterMs: state.leftMs } : await send();
       case "processed":
-        if (options.burnAfterReading) await outcomes.burn(object, { signal });
+        if (options.burnAfterReading) await outcomes.burn(object, signal);
         return {};
       case "done":
         // Left by the Go remote, or from before another destination was turned off: no one else marks it as processed.
         if (scope.all.every((destination) => isDone(object, destination))) {
-          await outcomes.done(object, "success", { signal });
+          await outcomes.done(object, "success", signal);
         }
         return {};
-      case "pending":
-        return await send();
       default:
         return {};
     }
@@ -137,11 +114,12 @@ export function createConfigMapReconcile(
       }
       confirmed.set(key, id);
     } catch (error) {
-      if (error instanceof TerminalError) return await outcomes.refuse(configMap, error, { signal });
       if (error instanceof UnavailableError) return await defer(configMap, error, signal);
-      throw error;
+      if (!(error instanceof TerminalError)) throw error;
+      await outcomes.refuse(configMap, error, signal);
+      return {};
     }
-    await outcomes.done(configMap, "success", { signal });
+    await outcomes.done(configMap, "success", signal);
     confirmed.delete(key);
     return {};
   }

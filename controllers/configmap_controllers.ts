@@ -11,10 +11,9 @@ import { createReflector } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
 import { type ConfigMapOptions, createConfigMapReconcile } from "./configmap.ts";
 import { type ConfigMapHandler, configMapHandler, type DestinationQueue } from "./configmap_handler.ts";
-import { configMapSelector } from "./configmap_state.ts";
 import { createDependencyTrackReconcile, type DependencyTrackOptions } from "./dependency_track.ts";
 import { customTarget, defaultTarget, type DependencyTrackTarget } from "./dependency_track_targets.ts";
-import { coreDestination } from "./destination.ts";
+import { configMapSelector, coreDestination, trackDestination } from "./destination.ts";
 import type { Controller, Parts } from "./parts.ts";
 
 /** Options of all destinations. */
@@ -39,7 +38,11 @@ export function createConfigMapControllers(
     queue: new WorkQueue(parts),
   };
   const tracks = options.track ? dependencyTrackQueues(parts, options.track) : [];
-  const all = [core, ...tracks].map(({ destination }) => destination);
+  const enabled = [core, ...tracks].map(({ destination }) => destination);
+  // Those that are turned off want nothing, and their marks stay.
+  const disabled = (["default", "custom"] as const).map((kind) => trackDestination(kind, () => false))
+    .filter(({ name }) => !enabled.some((destination) => destination.name === name));
+  const all = [...enabled, ...disabled];
   const handler = configMapHandler([core, ...tracks], parts.clock, options);
   registerGauges(parts, core, tracks, handler);
   const watch = createReflector({

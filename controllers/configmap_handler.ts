@@ -4,11 +4,10 @@
  * @module
  */
 import type { Clock } from "../lib/clock.ts";
-import { formatKey, keyOf, type ObjectKey, type PartialObject } from "../lib/kube/objects.ts";
+import { formatKey, keyOf, type PartialObject } from "../lib/kube/objects.ts";
 import type { ReflectorHandler } from "../lib/kube/reflector.ts";
 import type { WorkQueue } from "../lib/kube/work_queue.ts";
-import { configMapState, deferralLeft } from "./configmap_state.ts";
-import { type Destination, isDone } from "./destination.ts";
+import { configMapState, type Destination, isDone } from "./destination.ts";
 
 /** A destination and its own queue, so that it waits for no other. */
 export interface DestinationQueue {
@@ -16,13 +15,10 @@ export interface DestinationQueue {
   readonly queue: WorkQueue;
 }
 
-/** How many ConfigMaps wait for a destination, by state. */
-export type WaitingCounts = Readonly<Record<"pending" | "deferred", number>>;
-
 /** Sees ConfigMaps, and counts those that wait. */
 export interface ConfigMapHandler extends ReflectorHandler {
-  /** Counts for one destination. */
-  counts(destination: Destination): WaitingCounts;
+  /** Counts for one destination, by state. */
+  counts(destination: Destination): Readonly<Record<"pending" | "deferred", number>>;
 }
 
 /**
@@ -35,27 +31,19 @@ export function configMapHandler(
   clock: Clock,
   options: { readonly burnAfterReading: boolean; readonly deferredEnabled: boolean },
 ): ConfigMapHandler {
-  const waiting = new Map(queues.map(({ destination }) => [destination, {
-    pending: new Set<string>(),
-    deferred: new Set<string>(),
-  }]));
-
-  function forget(key: ObjectKey): void {
-    for (const { pending, deferred } of waiting.values()) {
-      pending.delete(formatKey(key));
-      deferred.delete(formatKey(key));
-    }
-  }
+  /** By destination, the state of each ConfigMap that waits. */
+  const waiting = new Map(
+    queues.map(({ destination }) => [destination, new Map<string, "pending" | "deferred">()]),
+  );
 
   function enqueue({ destination, queue }: DestinationQueue, object: PartialObject): void {
     const key = keyOf(object);
-    const state = configMapState(object, destination);
-    const sets = waiting.get(destination);
-    if (state.kind === "pending" || state.kind === "deferred") sets?.[state.kind].add(formatKey(key));
+    const state = configMapState(object, destination, clock.now());
+    const waits = state.kind === "pending" || state.kind === "deferred";
+    if (waits) waiting.get(destination)?.set(formatKey(key), state.kind);
+    else waiting.get(destination)?.delete(formatKey(key));
     if (state.kind === "pending") queue.add(key);
-    if (state.kind === "deferred" && options.deferredEnabled) {
-      queue.addAfter(key, deferralLeft(state.untilMs, clock.now()));
-    }
+    if (state.kind === "deferred" && options.deferredEnabled) queue.addAfter(key, state.leftMs);
     if (destination !== queues[0].destination) return;
     const isUnmarked = state.kind === "done" && queues.every((other) => isDone(object, other.destination));
     if (isUnmarked || state.kind === "processed" && options.burnAfterReading) queue.add(key);
@@ -63,17 +51,19 @@ export function configMapHandler(
 
   return {
     onObject(object) {
-      forget(keyOf(object));
       for (const queue of queues) enqueue(queue, object);
     },
     onGone(key) {
-      forget(key);
-      // A key that is queued already finds nothing to do.
-      for (const { queue } of queues) queue.forget(key);
+      for (const { destination, queue } of queues) {
+        waiting.get(destination)?.delete(formatKey(key));
+        // A key that is queued already finds nothing to do.
+        queue.forget(key);
+      }
     },
     counts(destination) {
-      const sets = waiting.get(destination);
-      return { pending: sets?.pending.size ?? 0, deferred: sets?.deferred.size ?? 0 };
+      const states = [...waiting.get(destination)?.values() ?? []];
+      const deferred = states.filter((state) => state === "deferred").length;
+      return { pending: states.length - deferred, deferred };
     },
   };
 }

@@ -23,9 +23,8 @@ import {
 } from "../lib/kube/objects.ts";
 import { LABELS } from "../lib/lagoon.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import { configMapState, deferralLeft } from "./configmap_state.ts";
 import type { CustomTargetOptions, DependencyTrackTarget } from "./dependency_track_targets.ts";
-import { type DestinationScope, retryCount } from "./destination.ts";
+import { configMapState, type DestinationScope, retryCount } from "./destination.ts";
 import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 
@@ -70,11 +69,10 @@ export function createDependencyTrackReconcile(
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     try {
       const object = await kube.getMetadata(RESOURCES.configMaps, key, { signal });
-      const state = configMapState(object, scope.destination);
+      const state = configMapState(object, scope.destination, clock.now());
       if (state.kind === "deferred") {
-        const leftMs = deferralLeft(state.untilMs, clock.now());
         if (!options.deferredEnabled) return {};
-        if (leftMs > 0) return { requeueAfterMs: leftMs };
+        if (state.leftMs > 0) return { requeueAfterMs: state.leftMs };
       } else if (state.kind !== "pending") {
         return await abandon(key, signal);
       }
@@ -99,7 +97,7 @@ export function createDependencyTrackReconcile(
     ]);
     const server = await target.resolve(configMap.metadata, signal);
     if (!server) {
-      await outcomes.done(configMap, "skipped", { signal });
+      await outcomes.done(configMap, "skipped", signal);
       return {};
     }
     const { labels = {} } = configMap.metadata;
@@ -112,7 +110,7 @@ export function createDependencyTrackReconcile(
   async function finish(object: PartialObject, signal: AbortSignal): Promise<Result> {
     const id = formatKey(keyOf(object));
     if (!await uploader.isProcessed(id, signal)) return { requeueAfterMs: options.pollMs };
-    await outcomes.done(object, "success", { signal });
+    await outcomes.done(object, "success", signal);
     uploader.forget(id);
     return {};
   }
@@ -138,8 +136,9 @@ export function createDependencyTrackReconcile(
     const latest = await kube.getMetadata(RESOURCES.configMaps, key, { signal });
     // A rebuild is queued already.
     if (buildOf(latest) !== buildOf(object)) return {};
-    if (isRefused) return await outcomes.refuse(latest, error, { signal });
-    return await outcomes.defer(latest, error, backoffOf(latest, error), { signal });
+    if (!isRefused) return await outcomes.defer(latest, error, backoffOf(latest, error), signal);
+    await outcomes.refuse(latest, error, signal);
+    return {};
   }
 
   function backoffOf(object: PartialObject, { retryAfterMs }: DependencyTrackUnavailableError): number {

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import type { Clock } from "../lib/clock.ts";
-import type { KubeClient } from "../lib/kube/client.ts";
 import { RESOURCES } from "../lib/kube/objects.ts";
 import { type Environment, LABELS } from "../lib/lagoon.ts";
+import type { Parts } from "./parts.ts";
 
 /** The names of an environment that a message carries. */
 export type EnvironmentNames = Pick<Environment, "projectName" | "environmentName">;
@@ -20,20 +19,16 @@ export type EnvironmentNames = Pick<Environment, "projectName" | "environmentNam
  */
 export type ReadEnvironment = (
   namespace: string,
-  options: { readonly signal: AbortSignal },
+  signal: AbortSignal,
 ) => Promise<EnvironmentNames | undefined>;
 
 /** Shorter than it takes to relabel a namespace and build in it. */
 const MAX_AGE_MS = 10_000;
-/** More namespaces than are built in at the same time; about 100 kB. */
-const MAX_ENTRIES = 500;
 
 /** Makes a reader with an empty cache. */
-export function createEnvironmentReader(
-  kube: Pick<KubeClient, "getMetadata">,
-  clock: Pick<Clock, "monotonic">,
-): ReadEnvironment {
-  const cache = new Map<
+export function createEnvironmentReader({ kube, clock }: Pick<Parts, "kube" | "clock">): ReadEnvironment {
+  /** By namespace, the oldest first. */
+  const readings = new Map<
     string,
     { readonly names: ReturnType<ReadEnvironment>; readonly readAt: number }
   >();
@@ -46,17 +41,17 @@ export function createEnvironmentReader(
     return projectName && environmentName ? { projectName, environmentName } : undefined;
   }
 
-  return async (namespace, { signal }) => {
-    const known = cache.get(namespace);
-    if (known && clock.monotonic() - known.readAt < MAX_AGE_MS) return await known.names;
-    cache.delete(namespace);
-    const reading = { names: read(namespace, signal), readAt: clock.monotonic() };
-    // Before the answer arrives, so that concurrent ConfigMaps share one request.
-    cache.set(namespace, reading);
-    const [oldest] = cache.keys();
-    if (cache.size > MAX_ENTRIES && oldest !== undefined) cache.delete(oldest);
+  return async (namespace, signal) => {
+    const now = clock.monotonic();
+    for (const [name, { readAt }] of readings) {
+      if (now - readAt < MAX_AGE_MS) break;
+      readings.delete(name);
+    }
+    // Kept before the answer arrives, so that concurrent ConfigMaps share one request.
+    const reading = readings.get(namespace) ?? { names: read(namespace, signal), readAt: now };
+    readings.set(namespace, reading);
     const names = await reading.names.catch(() => undefined);
-    if (!names && cache.get(namespace) === reading) cache.delete(namespace);
+    if (!names && readings.get(namespace) === reading) readings.delete(namespace);
     return await reading.names;
   };
 }

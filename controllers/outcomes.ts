@@ -3,33 +3,18 @@
  *
  * @module
  */
-import type { Clock } from "../lib/clock.ts";
 import { type AppError, describeError, type TerminalError } from "../lib/errors.ts";
-import type { KubeClient } from "../lib/kube/client.ts";
 import type { Result } from "../lib/kube/controller.ts";
-import type { EventRecorder } from "../lib/kube/events.ts";
 import { formatKey, keyOf, type PartialObject, RESOURCES } from "../lib/kube/objects.ts";
-import type { Logger } from "../lib/log.ts";
+import { LABELS } from "../lib/lagoon.ts";
 import type { ConfigMapOutcome } from "../lib/metrics.ts";
-import {
-  deferredMarks,
-  doneMarks,
-  givenUpMarks,
-  hasAnnotations,
-  isDoneElsewhere,
-  type Marks,
-  refusedMarks,
-  writeMarks,
-} from "./configmap_marks.ts";
-import { type DestinationScope, retryCount } from "./destination.ts";
+import { type Attempt, hasAnnotations, marksAfter, writeMarks } from "./configmap_marks.ts";
+import { type DestinationScope, GIVEN_UP, refusalOf, retryCount } from "./destination.ts";
+import type { Parts } from "./parts.ts";
 
 /** What {@link createOutcomes} works with. */
-export interface OutcomeDependencies {
-  readonly kube: Pick<KubeClient, "apply" | "patch" | "delete">;
-  readonly events: EventRecorder;
-  readonly clock: Pick<Clock, "now">;
+export interface OutcomeParts extends Pick<Parts, "kube" | "events" | "clock" | "log"> {
   readonly count: (outcome: ConfigMapOutcome, code?: string) => void;
-  readonly log: Logger;
 }
 
 /** Options that all destinations share. */
@@ -54,99 +39,86 @@ export interface OutcomeReporting {
   readonly showsCauses: boolean;
 }
 
-/** Options of each call. */
-export interface CallOptions {
-  readonly signal: AbortSignal;
-}
-
 /** Records outcomes. Every method throws a `KubeError` if the API server refuses: a conflict if the ConfigMap has changed. */
 export interface Outcomes {
   /** The destination has the ConfigMap or doesn't need it. Marks it, or burns it if this was the last destination. */
-  done(object: PartialObject, status: "success" | "skipped", options: CallOptions): Promise<void>;
+  done(object: PartialObject, status: "success" | "skipped", signal: AbortSignal): Promise<void>;
   /** The attempt failed. Schedules the next one, or gives up. */
-  defer(object: PartialObject, reason: AppError, delayMs: number, options: CallOptions): Promise<Result>;
+  defer(object: PartialObject, reason: AppError, delayMs: number, signal: AbortSignal): Promise<Result>;
   /** The destination can't take the ConfigMap as it is. */
-  refuse(object: PartialObject, error: TerminalError, options: CallOptions): Promise<Result>;
+  refuse(object: PartialObject, error: TerminalError, signal: AbortSignal): Promise<void>;
   /** Deletes the ConfigMap if its version is still the one that was read. */
-  burn(object: PartialObject, options: CallOptions): Promise<void>;
+  burn(object: PartialObject, signal: AbortSignal): Promise<void>;
 }
 
 /** Makes the recorder of one destination's outcomes. */
 export function createOutcomes(
-  { kube, events, clock, count, log }: OutcomeDependencies,
+  { kube, events, clock, count, log }: OutcomeParts,
   scope: DestinationScope,
   reporting: OutcomeReporting,
   options: OutcomeOptions,
 ): Outcomes {
   const { destination, all } = scope;
-  const fieldsOf = (object: PartialObject) => ({
+  const about = (object: PartialObject) => ({
     object: formatKey(keyOf(object)),
     destination: destination.name,
   });
+  const marksOf = (object: PartialObject, attempt: Attempt) =>
+    marksAfter(object, scope, attempt, clock.now());
 
-  const mark = (object: PartialObject, marks: Marks, signal: AbortSignal) =>
-    writeMarks(kube, object, marks, { all, signal });
-
-  async function burn(object: PartialObject, { signal }: CallOptions): Promise<void> {
-    const { uid, resourceVersion } = object.metadata;
-    await kube.delete(RESOURCES.configMaps, keyOf(object), { uid, resourceVersion }, { signal });
-    count("burned");
-  }
-
-  async function done(
-    object: PartialObject,
-    status: "success" | "skipped",
-    { signal }: CallOptions,
-  ): Promise<void> {
-    const burned = options.burnAfterReading && isDoneElsewhere(object, scope);
-    if (burned) await burn(object, { signal });
-    else await mark(object, doneMarks(object, scope, { status, nowMs: clock.now() }), signal);
+  async function done(object: PartialObject, status: "success" | "skipped", signal: AbortSignal) {
+    const marks = marksOf(object, { status, retries: retryCount(object, destination) });
+    const burned = options.burnAfterReading && LABELS.processed in marks.labels;
+    if (burned) await burn(object, signal);
+    else await writeMarks(kube, object, marks, all, signal);
     count(status === "success" ? "sent" : "skipped");
-    log.info(status === "success" ? "ConfigMap sent" : "ConfigMap skipped", { ...fieldsOf(object), burned });
+    log.info(status === "success" ? "ConfigMap sent" : "ConfigMap skipped", { ...about(object), burned });
   }
 
   async function defer(
     object: PartialObject,
     reason: AppError,
     delayMs: number,
-    { signal }: CallOptions,
+    signal: AbortSignal,
   ): Promise<Result> {
-    const failures = retryCount(object, destination) + 1;
+    const retries = retryCount(object, destination) + 1;
     const error = reporting.showsCauses ? describeError(reason) : reason.message;
-    const fields = { ...fieldsOf(object), failures, error: describeError(reason) };
-    if (options.maxRetries > 0 && failures > options.maxRetries) {
-      await mark(object, givenUpMarks(object, scope, error), signal);
-      count("given_up", reason.code);
-      log.error("ConfigMap given up", fields);
-      await warn(object, reporting.failedReason, error, signal);
-      return {};
-    }
-    const untilMs = Math.ceil((clock.now() + delayMs) / 1000) * 1000;
-    await mark(object, deferredMarks(object, scope, untilMs, error), signal);
-    count("deferred", reason.code);
-    log.warn("ConfigMap deferred", { ...fields, until: new Date(untilMs).toISOString() });
-    await warn(object, reporting.failedReason, error, signal);
-    return options.deferredEnabled ? { requeueAfterMs: untilMs - clock.now() } : {};
+    const givesUp = options.maxRetries > 0 && retries > options.maxRetries;
+    const retryAt = Math.ceil((clock.now() + delayMs) / 1000) * 1000;
+    const next = givesUp ? { stopped: GIVEN_UP } : { retryAt };
+    const marks = marksOf(object, { status: "failure", retries, error, ...next });
+    await writeMarks(kube, object, marks, all, signal);
+    count(givesUp ? "given_up" : "deferred", reason.code);
+    const fields = { ...about(object), failures: retries, error: describeError(reason) };
+    if (givesUp) log.error("ConfigMap given up", fields);
+    else log.warn("ConfigMap deferred", { ...fields, until: new Date(retryAt).toISOString() });
+    if (reporting.failedReason) await warn(object, reporting.failedReason, error, signal);
+    return givesUp || !options.deferredEnabled ? {} : { requeueAfterMs: retryAt - clock.now() };
   }
 
-  async function refuse(
-    object: PartialObject,
-    error: TerminalError,
-    { signal }: CallOptions,
-  ): Promise<Result> {
-    const marks = refusedMarks(object, scope, error.message, reporting.remembersRefusals);
+  async function refuse(object: PartialObject, { code, message }: TerminalError, signal: AbortSignal) {
+    const marks = marksOf(object, {
+      status: "failure",
+      retries: retryCount(object, destination),
+      error: message,
+      ...(reporting.remembersRefusals && { stopped: refusalOf(object.metadata) }),
+    });
     // Already recorded on this version: writing it again would only trigger another reconcile.
-    if (hasAnnotations(object, marks)) return {};
-    await mark(object, marks, signal);
-    count("refused", error.code);
-    await warn(object, reporting.refusedReason, error.message, signal);
-    log.error("ConfigMap refused", { ...fieldsOf(object), code: error.code, error: error.message });
-    return {};
+    if (hasAnnotations(object, marks)) return;
+    await writeMarks(kube, object, marks, all, signal);
+    count("refused", code);
+    await warn(object, reporting.refusedReason, message, signal);
+    log.error("ConfigMap refused", { ...about(object), code, error: message });
   }
 
-  async function warn(object: PartialObject, reason: string | undefined, note: string, signal: AbortSignal) {
-    if (reason) await events.warn({ resource: RESOURCES.configMaps, object }, reason, note, { signal });
+  async function burn(object: PartialObject, signal: AbortSignal) {
+    const { uid, resourceVersion } = object.metadata;
+    await kube.delete(RESOURCES.configMaps, keyOf(object), { uid, resourceVersion }, { signal });
+    count("burned");
   }
+
+  const warn = (object: PartialObject, reason: string, note: string, signal: AbortSignal) =>
+    events.warn({ resource: RESOURCES.configMaps, object }, reason, note, { signal });
 
   return { done, defer, refuse, burn };
 }

@@ -1,13 +1,13 @@
 /** How the marks of several destinations combine. tests/suites/ shows what the API server makes of them. */
 import assert from "node:assert/strict";
+import { type Attempt, type Marks, marksAfter } from "../../controllers/configmap_marks.ts";
 import {
-  deferredMarks,
-  doneMarks,
-  givenUpMarks,
-  type Marks,
-  refusedMarks,
-} from "../../controllers/configmap_marks.ts";
-import { coreDestination, GIVEN_UP, trackDestination } from "../../controllers/destination.ts";
+  coreDestination,
+  type DestinationScope,
+  GIVEN_UP,
+  refusalOf,
+  trackDestination,
+} from "../../controllers/destination.ts";
 import type { PartialObject } from "../../lib/kube/objects.ts";
 import { SBOM_LABELS } from "../fixtures/objects.ts";
 
@@ -24,15 +24,20 @@ function configMap({ labels = {}, annotations = {} }: Partial<Marks> = {}): Part
   return { metadata: { ...metadata, labels: { ...SBOM_LABELS, ...labels }, annotations } };
 }
 
+const success = (object: PartialObject, scope: DestinationScope) =>
+  marksAfter(object, scope, { status: "success", retries: 0 }, 0);
+const failure = (object: PartialObject, scope: DestinationScope, error: string, next: Partial<Attempt>) =>
+  marksAfter(object, scope, { status: "failure", retries: 1, error, ...next }, 0);
+
 Deno.test("giving up at one destination does not mark the whole ConfigMap while another one waits", () => {
-  const { labels, annotations } = givenUpMarks(configMap(), ofCore, "away");
+  const { labels, annotations } = failure(configMap(), ofCore, "away", { stopped: GIVEN_UP });
   assert.deepEqual(labels, {});
   assert.equal(annotations[CORE.stopped], GIVEN_UP);
 });
 
 Deno.test("when the last destination is done, a ConfigMap given up at another one is given up as a whole, and removing the label retries all", () => {
-  const given = configMap(givenUpMarks(configMap(), ofCore, "away"));
-  const { labels, annotations } = doneMarks(given, ofTrack, { status: "success", nowMs: 0 });
+  const given = configMap(failure(configMap(), ofCore, "away", { stopped: GIVEN_UP }));
+  const { labels, annotations } = success(given, ofTrack);
   assert.deepEqual(labels, { [LABEL]: "true" });
   assert.deepEqual([annotations[CORE.status], annotations[CORE.error], annotations[TRACK.status]], [
     "failure",
@@ -43,15 +48,16 @@ Deno.test("when the last destination is done, a ConfigMap given up at another on
 });
 
 Deno.test("a refusal is recorded, and nothing waits for that destination", () => {
-  const refused = configMap(refusedMarks(configMap(), ofTrack, "no", true));
-  assert.match(refused.metadata.annotations?.[TRACK.stopped] ?? "", /^refused-/);
-  assert.deepEqual(givenUpMarks(refused, ofCore, "away").labels, { [LABEL]: "true" });
-  assert.deepEqual(doneMarks(refused, ofCore, { status: "success", nowMs: 0 }).labels, {});
+  const refused = configMap(
+    failure(configMap(), ofTrack, "no", { stopped: refusalOf(configMap().metadata) }),
+  );
+  assert.deepEqual(failure(refused, ofCore, "away", { stopped: GIVEN_UP }).labels, { [LABEL]: "true" });
+  assert.deepEqual(success(refused, ofCore).labels, {});
 });
 
 Deno.test("each destination has its own retry time, and keeps the marks of the others", () => {
-  const first = configMap(deferredMarks(configMap(), ofCore, 5_000, "away"));
-  const { labels, annotations } = deferredMarks(first, ofTrack, 9_000, "busy");
+  const first = configMap(failure(configMap(), ofCore, "away", { retryAt: 5_000 }));
+  const { labels, annotations } = failure(first, ofTrack, "busy", { retryAt: 9_000 });
   assert.deepEqual(labels, { [DEFERRED]: "5" });
   assert.deepEqual([annotations[CORE.retries], annotations[CORE.error]], ["1", "away"]);
   assert.deepEqual([annotations[TRACK.retries], annotations[TRACK.retryAfter.name]], ["1", "9"]);

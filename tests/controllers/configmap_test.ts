@@ -1,11 +1,8 @@
 /** Cases that no API server produces on demand. tests/suites/configmap_suite.ts has the others. */
 import assert from "node:assert/strict";
-import {
-  type ConfigMapDependencies,
-  type ConfigMapOptions,
-  createConfigMapReconcile,
-} from "../../controllers/configmap.ts";
+import { type ConfigMapOptions, createConfigMapReconcile } from "../../controllers/configmap.ts";
 import { coreDestination } from "../../controllers/destination.ts";
+import type { KubeClient } from "../../lib/kube/client.ts";
 import { KubeError } from "../../lib/kube/errors.ts";
 import type { ConfigMap, PartialObject } from "../../lib/kube/objects.ts";
 import { createMetrics } from "../../lib/metrics.ts";
@@ -37,7 +34,7 @@ const NAMESPACE: PartialObject = {
 function setUp() {
   const publisher = new RecordingPublisher();
   const world = { current: configMap("1"), apply: () => Promise.resolve(NAMESPACE) };
-  const kube: ConfigMapDependencies["kube"] = {
+  const kube: Partial<KubeClient> = {
     // Only the ConfigMap is read whole.
     get: <T>() => Promise.resolve(world.current as T),
     getMetadata: () => Promise.resolve(NAMESPACE),
@@ -47,7 +44,7 @@ function setUp() {
   };
   const reconcile = createConfigMapReconcile(
     {
-      kube,
+      kube: kube as KubeClient,
       publisher,
       events: { warn: () => Promise.resolve() },
       clock: new ManualClock(),

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import {
+  configMapSelector,
+  configMapState,
   coreDestination,
+  GIVEN_UP,
   isDone,
   refusalOf,
   retryCount,
@@ -12,10 +15,13 @@ const CORE = coreDestination(false);
 const TRACK = trackDestination("default", () => true);
 const insights = { "lagoon.sh/insightsType": "sbom-gz" };
 
-function configMap(labels: Record<string, string>, annotations: Record<string, string> = {}): PartialObject {
-  return {
-    metadata: { name: "web", namespace: "main", uid: "1", resourceVersion: "1", labels, annotations },
-  };
+function configMap(
+  labels: Record<string, string>,
+  annotations: Record<string, string> = {},
+  deletionTimestamp?: string,
+): PartialObject {
+  const metadata = { name: "web", namespace: "main", uid: "1", resourceVersion: "1", labels, annotations };
+  return { metadata: deletionTimestamp ? { ...metadata, deletionTimestamp } : metadata };
 }
 
 Deno.test("retryCount() reads the destination's annotation, and 0 for any other value", () => {
@@ -48,4 +54,112 @@ Deno.test("a refusal depends on labels and the site's endpoint, not on our own m
   assert.equal(of({ ...insights, "lagoon.sh/insightsWriteDeferred": "1" }, { note: "x" }), first);
   assert.notEqual(of({ ...insights, "lagoon.sh/service": "web" }), first);
   assert.notEqual(of(insights, { "dependencytrack.insights.lagoon.sh/custom-endpoint": "https://a" }), first);
+});
+
+const enabled = "core.insights.lagoon.sh/enabled";
+
+/** In milliseconds. */
+const NOW = 1_794_999_995_000;
+
+const STATES: readonly (readonly [story: string, object: PartialObject, optIn: boolean, state: unknown])[] = [
+  ["a labelled ConfigMap is pending", configMap(insights), false, { kind: "pending" }],
+  ["without the label it is unrelated", configMap({ a: "b" }), false, { kind: "unrelated" }],
+  ["while it is being deleted it is unrelated", configMap(insights, {}, "2026-11-23T10:00:00Z"), false, {
+    kind: "unrelated",
+  }],
+  [
+    "our label marks it processed",
+    configMap({ ...insights, "lagoon.sh/insightsProcessed": "true" }),
+    false,
+    { kind: "processed" },
+  ],
+  [
+    "the Go remote's annotation marks it processed",
+    configMap(insights, { "lagoon.sh/insightsProcessed": "2026-11-23T09:34:33Z" }),
+    false,
+    { kind: "processed" },
+  ],
+  [
+    "processed wins over deferred",
+    configMap({ ...insights, "lagoon.sh/insightsWriteDeferred": "9" }, {
+      "lagoon.sh/insightsProcessed": "t",
+    }),
+    false,
+    { kind: "processed" },
+  ],
+  [
+    "given up stays given up",
+    configMap({ ...insights, "insights.lagoon.sh/max-retry-exceeded": "true" }),
+    false,
+    { kind: "given-up" },
+  ],
+  [
+    "a deferral is a time in Unix seconds",
+    configMap({ ...insights, "lagoon.sh/insightsWriteDeferred": "1795000000" }),
+    false,
+    { kind: "deferred", leftMs: 5_000 },
+  ],
+  [
+    "a deferral that is not a time is over",
+    configMap({ ...insights, "lagoon.sh/insightsWriteDeferred": "soon" }),
+    false,
+    { kind: "deferred", leftMs: 0 },
+  ],
+  ["an explicit no is respected", configMap(insights, { [enabled]: "false" }), false, { kind: "unwanted" }],
+  ["any other value than true is a no", configMap(insights, { [enabled]: "yes" }), false, {
+    kind: "unwanted",
+  }],
+  ["with opt-in, it is unwanted without the annotation", configMap(insights), true, { kind: "unwanted" }],
+  [
+    "it is done at core even if it is not marked as processed",
+    configMap(insights, { "core.insights.lagoon.sh/status": "success" }),
+    false,
+    { kind: "done" },
+  ],
+  [
+    "given up at this destination",
+    configMap(insights, { "core.insights.lagoon.sh/stopped": GIVEN_UP }),
+    false,
+    { kind: "stopped" },
+  ],
+  [
+    "refused and unchanged",
+    configMap(insights, { "core.insights.lagoon.sh/stopped": refusalOf(configMap(insights).metadata) }),
+    false,
+    { kind: "stopped" },
+  ],
+  [
+    "refused and changed since",
+    configMap({ ...insights, "lagoon.sh/service": "web" }, {
+      "core.insights.lagoon.sh/stopped": refusalOf(configMap(insights).metadata),
+    }),
+    false,
+    { kind: "pending" },
+  ],
+  ["with opt-in, an explicit yes is sent", configMap(insights, { [enabled]: "true" }), true, {
+    kind: "pending",
+  }],
+];
+
+for (const [story, object, optIn, state] of STATES) {
+  Deno.test(`configMapState(): ${story}`, () =>
+    assert.deepEqual(configMapState(object, coreDestination(optIn), NOW), state));
+}
+
+Deno.test("configMapSelector() watches processed ConfigMaps only to burn them", () => {
+  assert.equal(
+    configMapSelector(false),
+    "lagoon.sh/insightsType,!insights.lagoon.sh/max-retry-exceeded,!lagoon.sh/insightsProcessed",
+  );
+  assert.equal(configMapSelector(true), "lagoon.sh/insightsType,!insights.lagoon.sh/max-retry-exceeded");
+});
+
+Deno.test("a deferral more than a day ahead, which a wrong clock wrote, counts as over", () => {
+  const object = configMap({ ...insights, "lagoon.sh/insightsWriteDeferred": "1795000000" });
+  const leftAt = (now: number) => configMapState(object, CORE, now);
+  const until = 1_795_000_000_000;
+  const day = 24 * 60 * 60 * 1000;
+  assert.deepEqual(leftAt(until + 1), { kind: "deferred", leftMs: 0 });
+  assert.deepEqual(leftAt(until - day), { kind: "deferred", leftMs: day });
+  assert.deepEqual(leftAt(until - day - 1), { kind: "deferred", leftMs: 0 });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createEnvironmentReader } from "../../controllers/environment_reader.ts";
+import type { KubeClient } from "../../lib/kube/client.ts";
 import { ManualClock } from "../fixtures/clock.ts";
 
 const { signal } = new AbortController();
@@ -8,15 +9,16 @@ const { signal } = new AbortController();
 function setUp(labelsOf: (namespace: string) => Record<string, string>) {
   const clock = new ManualClock();
   const asked: string[] = [];
-  const read = createEnvironmentReader({
+  const kube: Partial<KubeClient> = {
     getMetadata: (_resource, { name }) => {
       asked.push(name);
       return Promise.resolve({
         metadata: { name, namespace: "", uid: name, resourceVersion: "1", labels: labelsOf(name) },
       });
     },
-  }, clock);
-  return { clock, asked, read: (namespace: string) => read(namespace, { signal }) };
+  };
+  const read = createEnvironmentReader({ kube: kube as KubeClient, clock });
+  return { clock, asked, read: (namespace: string) => read(namespace, signal) };
 }
 
 const labels = (environment: string) => ({
@@ -60,13 +62,17 @@ Deno.test("a namespace without labels is read every time", async () => {
   assert.equal((await read("a"))?.environmentName, "main");
 });
 
-Deno.test("the cache is bounded and evicts the oldest entry", async () => {
-  const { asked, read } = setUp(labels);
-  for (let index = 0; index <= 500; index++) await read(`proj-${index}`);
-  asked.length = 0;
-  assert.equal((await read("proj-500"))?.environmentName, "proj-500");
-  assert.equal((await read("proj-1"))?.environmentName, "proj-1");
-  assert.deepEqual(asked, []);
-  await read("proj-0");
-  assert.deepEqual(asked, ["proj-0"]);
+Deno.test("a namespace that was read again is kept for its own ten seconds", async () => {
+  const { clock, asked, read } = setUp(labels);
+  await read("a");
+  await clock.advance(5_000);
+  await read("b");
+  await clock.advance(5_000);
+  await read("a");
+  await clock.advance(4_999);
+  await read("b");
+  await clock.advance(1);
+  await read("b");
+  await read("a");
+  assert.deepEqual(asked, ["a", "b", "a", "b"]);
 });

@@ -22,6 +22,7 @@ const DEFERRED = "lagoon.sh/insightsWriteDeferred";
 const GIVEN_UP = "insights.lagoon.sh/max-retry-exceeded";
 const STATUS = "core.insights.lagoon.sh/status";
 const STATUS_ERROR = "core.insights.lagoon.sh/status-error";
+const TRACK_STATUS = "dependencytrack.insights.lagoon.sh/default-status";
 const RETRIES = "insights.lagoon.sh/retries";
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const MINUTE = 60_000;
@@ -148,6 +149,42 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(processed?.metadata.labels?.[DEFERRED], undefined);
       const message = program.publisher.of(namespace)[1];
       assert.deepEqual(message?.labels, SBOM_LABELS);
+    });
+
+    test("after someone else changed one of our marks, the next outcome still replaces all of them", async ({ cluster, namespace, run }) => {
+      const clock = new ManualClock();
+      const publisher = new RecordingPublisher();
+      publisher.confirming = false;
+      await using _program = run({ clock, publisher });
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      const deferred = await cluster.until("configmaps", namespace, NAME, isDeferred);
+      assert.notEqual(deferred?.metadata.annotations?.[STATUS_ERROR], undefined);
+      publisher.confirming = true;
+      const now = String(clock.now() / 1000);
+      await cluster.mark("configmaps", namespace, NAME, { labels: { [DEFERRED]: now } });
+      const processed = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(processed?.metadata.labels?.[DEFERRED], undefined);
+      assert.equal(processed?.metadata.annotations?.[STATUS_ERROR], undefined);
+    });
+
+    test("marks of a destination that is turned off stay until it is turned on again", async ({ cluster, namespace, run }) => {
+      const publisher = new RecordingPublisher();
+      publisher.confirming = false;
+      await cluster.create("configmaps", namespace, sbomConfigMap({ labels: {} }));
+      // As an earlier run wrote it.
+      const path = `/api/v1/namespaces/${namespace}/configmaps/${NAME}`;
+      await cluster.send("PATCH", `${path}?fieldManager=insights-remote`, {
+        type: "application/apply-patch+yaml",
+        body: {
+          apiVersion: "v1",
+          kind: "ConfigMap",
+          metadata: { name: NAME, annotations: { [TRACK_STATUS]: "success" } },
+        },
+      });
+      await using _program = run({ publisher });
+      await cluster.mark("configmaps", namespace, NAME, { labels: { ...SBOM_LABELS } });
+      const deferred = await cluster.until("configmaps", namespace, NAME, isDeferred);
+      assert.equal(deferred?.metadata.annotations?.[TRACK_STATUS], "success");
     });
 
     test("a deferral too far in the future counts as over", async ({ cluster, namespace, run }) => {
