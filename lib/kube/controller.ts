@@ -6,7 +6,7 @@
  */
 import { describeError, TerminalError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { isConflict, KubeError } from "./errors.ts";
+import { isConflict, retryAfterOf } from "./errors.ts";
 import { formatKey, type ObjectKey } from "./objects.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
@@ -59,7 +59,8 @@ async function reconcileOne(key: ObjectKey, options: ControllerOptions): Promise
     if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
   } catch (error) {
     // Retry-After is about the whole server, not about this object.
-    if (error instanceof KubeError && error.retryAfterMs) queue.hold(error.retryAfterMs);
+    const retryAfterMs = retryAfterOf(error);
+    if (retryAfterMs > 0) queue.hold(retryAfterMs);
     if (killSignal.aborted) {
       log.warn("Reconcile stopped by shutdown", fields);
     } else if (error instanceof TerminalError) {

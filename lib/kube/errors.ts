@@ -10,39 +10,27 @@ export class KubeError extends AppError {
   override name = "KubeError";
   /** HTTP status, or the Status object's code in a watch; 0 when there was no answer. */
   readonly status: number;
-  /** The Status object's reason, such as `NotFound`; empty when there was none. */
-  readonly reason: string;
   /** How long the server asks to wait. */
-  readonly retryAfterMs: number | undefined;
+  readonly retryAfterMs: number;
   /** The reasons in the Status object's details, such as `NamespaceTerminating`. */
   readonly causes: readonly string[];
 
-  /**
-   * Makes an error.
-   *
-   * @param message The request, its object, and what happened.
-   */
-  constructor(message: string, facts: KubeErrorFacts, options?: ErrorOptions) {
-    super(`kubernetes-${facts.status || "unreachable"}`, message, options);
-    this.status = facts.status;
-    this.reason = facts.reason ?? "";
-    this.retryAfterMs = facts.retryAfterMs;
-    this.causes = facts.causes ?? [];
+  /** Makes an error; the message names the request, its object, and what happened. */
+  constructor(
+    message: string,
+    { status, retryAfterMs = 0, causes = [] }: { status: number; retryAfterMs?: number; causes?: string[] },
+    options?: ErrorOptions,
+  ) {
+    super(`kubernetes-${status || "unreachable"}`, message, options);
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+    this.causes = causes;
   }
-}
-
-/** Facts of a {@link KubeError}. */
-export interface KubeErrorFacts {
-  readonly status: number;
-  readonly reason?: string;
-  readonly retryAfterMs?: number | undefined;
-  readonly causes?: readonly string[];
 }
 
 /** The fields of a Status object that the program reads. */
 export interface Status {
   readonly message?: string;
-  readonly reason?: string;
   /** HTTP status. */
   readonly code?: number;
   readonly details?: {
@@ -55,19 +43,22 @@ export interface Status {
  * Makes the error from a Status object.
  *
  * @param what The request, such as `get configmaps main/web`.
- * @param status HTTP status, used when the Status object has no code.
+ * @param status HTTP status; in a watch, the Status object's code.
  * @param retryAfter The Retry-After header, in seconds.
  */
 export function kubeError(what: string, body: Status, status: number, retryAfter?: string | null): KubeError {
-  const seconds = Number(retryAfter ?? body.details?.retryAfterSeconds ?? Number.NaN);
-  const code = body.code ?? status;
-  const text = body.message ?? "no reason given";
-  return new KubeError(`Cannot ${what} as the API server answered ${code}: ${text}`, {
-    status: code,
-    reason: body.reason ?? "",
-    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
-    causes: (body.details?.causes ?? []).map((cause) => cause.reason ?? ""),
+  const { message = "no reason given", details } = body;
+  const seconds = Number(retryAfter ?? details?.retryAfterSeconds ?? 0);
+  return new KubeError(`Cannot ${what} as the API server answered ${status}: ${message}`, {
+    status,
+    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : 0,
+    causes: (details?.causes ?? []).map(({ reason = "" }) => reason),
   });
+}
+
+/** How long the API server asks to wait after an error; 0 when it does not ask. */
+export function retryAfterOf(error: unknown): number {
+  return error instanceof KubeError ? error.retryAfterMs : 0;
 }
 
 /** The object, or its namespace, does not exist. */

@@ -6,31 +6,16 @@
  */
 import { type Clock, delay } from "../clock.ts";
 import { AppError, describeError } from "../errors.ts";
-import type { Logger } from "../log.ts";
-import type { KubeClient } from "./client.ts";
-import { isConflict, isForbidden, isNamespaceTerminating, KubeError } from "./errors.ts";
-import { createLeaseLock, type LeaseLock } from "./lease_lock.ts";
-import { formatKey, type ObjectKey } from "./objects.ts";
+import type { LogFields, Logger } from "../log.ts";
+import { isConflict, isForbidden, isNamespaceTerminating, retryAfterOf } from "./errors.ts";
+import { createLeaseLock, type LeaseLockOptions } from "./lease_lock.ts";
+import { formatKey } from "./objects.ts";
 
 /** Options of {@link createLeaderElection}. */
-export interface LeaderElectionOptions {
-  readonly client: Pick<KubeClient, "get" | "create" | "patch">;
-  /** The Lease, which is created if it is missing. */
-  readonly key: ObjectKey;
-  /** Unique among all candidates: two with the same identity would both lead. */
-  readonly identity: string;
-  readonly clock: Clock;
+export interface LeaderElectionOptions extends LeaseLockOptions {
   /** Source of jitter: a number in [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
-}
-
-/** Options of {@link LeaderElection.run}. */
-export interface RunOptions {
-  /** Stops the program. */
-  readonly signal: AbortSignal;
-  /** The leader's work; resolves when it has stopped. */
-  readonly lead: (options: LeadOptions) => Promise<void>;
 }
 
 /** Signals for a leader's work. */
@@ -44,48 +29,66 @@ export interface LeadOptions {
 /** One candidate. */
 export interface LeaderElection {
   /**
-   * Campaigns until the signal aborts, works while leading, and releases the Lease when the work has finished.
+   * Campaigns until `signal` aborts, runs `lead` while leading, and releases the Lease when `lead` has finished.
    *
    * @returns `lost` when the lease was lost: the process should exit with an error and be restarted.
    * @throws Only what `lead` throws.
    */
-  run(options: RunOptions): Promise<"stopped" | "lost">;
+  run(options: {
+    readonly signal: AbortSignal;
+    readonly lead: (options: LeadOptions) => Promise<void>;
+  }): Promise<"stopped" | "lost">;
   /** Whether the work may go on. */
   isLeading(): boolean;
   /** False once the lease is lost, in case the work doesn't end. */
   isHealthy(): boolean;
 }
 
-/** After this time without a renewal, other candidates take the Lease. */
-const LEASE_MS = 15_000;
 /** After this time without a renewal, the leader stops: earlier than others can start. */
 const RENEW_DEADLINE_MS = 10_000;
-/** Two attempts fit into the renew deadline, so that one hanging request doesn't cost the lease. */
-const REQUEST_MS = RENEW_DEADLINE_MS / 2;
 const RETRY_MS = 2_000;
 /** Up to this fraction is added to RETRY_MS, to keep candidates out of step. */
 const JITTER = 0.2;
 /** Permissions change by hand; asking more often only fills the API server's audit log. */
 const FORBIDDEN_RETRY_MS = 60_000;
 
+const MISSING_PERMISSION = "RBAC forbids the Lease, so this replica does not work: " +
+  "grant get, create and patch on leases of coordination.k8s.io, or run one replica without leader-elect";
+
 /** Makes a candidate; it sends nothing before `run`. */
 export function createLeaderElection(options: LeaderElectionOptions): LeaderElection {
   const { clock, log, random } = options;
   const facts = { lease: formatKey(options.key), identity: options.identity };
-  const state = createStateLog(log, facts);
+  const lock = createLeaseLock(options);
   const nextTryMs = () => RETRY_MS * (1 + JITTER * random());
-  let current: Term | undefined;
+  let term: Term | undefined;
+  let logged = "";
 
-  async function acquire(lock: LeaseLock, signal: AbortSignal): Promise<Term | undefined> {
+  /** Logs a state when it begins, not at each attempt. */
+  function logOnce(level: "info" | "warn" | "error", message: string, fields: LogFields): void {
+    const state = JSON.stringify([message, fields]);
+    if (state !== logged) log[level](message, { ...facts, ...fields });
+    logged = state;
+  }
+
+  function logFailure(error: unknown): void {
+    // A conflict means only that another candidate was faster.
+    if (isConflict(error)) return;
+    const text = describeError(error);
+    if (!isMissingPermission(error)) logOnce("warn", "Lease not reached", { error: text });
+    else logOnce("error", MISSING_PERMISSION, { error: text, retryMs: FORBIDDEN_RETRY_MS });
+  }
+
+  async function acquire(signal: AbortSignal): Promise<Term | undefined> {
     while (!signal.aborted) {
       const sentAt = clock.monotonic();
       let waitMs = nextTryMs();
       try {
         if (await lock.claim({ renewing: false, stop: signal })) return startTerm(clock, sentAt);
-        state.waiting(lock.holder());
+        logOnce("info", "Waiting, another replica leads", { holder: lock.holder() });
       } catch (error) {
-        if (!signal.aborted) state.failed(error);
-        waitMs = Math.max(waitMs, requestedWaitMs(error));
+        if (!signal.aborted) logFailure(error);
+        waitMs = Math.max(waitMs, isMissingPermission(error) ? FORBIDDEN_RETRY_MS : retryAfterOf(error));
       }
       // Only an abort rejects, and that ends the loop.
       await delay(clock, waitMs, signal).catch(() => {});
@@ -93,7 +96,7 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     return undefined;
   }
 
-  async function renew(lock: LeaseLock, term: Term, stop: AbortSignal): Promise<void> {
+  async function renew(term: Term, stop: AbortSignal): Promise<void> {
     const isOver = () => stop.aborted || term.signal.aborted;
     while (!isOver()) {
       await delay(clock, nextTryMs(), stop).catch(() => {});
@@ -101,120 +104,73 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
       const sentAt = clock.monotonic();
       try {
         if (await lock.claim({ renewing: true, stop, kill: term.signal })) {
-          term.renew(sentAt);
-          state.renewed();
-        } else {
-          term.lose(`the Lease names "${lock.holder()}" as its holder`);
-        }
+          term.restart(sentAt);
+          logged = "";
+        } else term.lose(`the Lease names "${lock.holder()}" as its holder`);
       } catch (error) {
-        if (!isOver()) state.failed(error);
+        if (!isOver()) logFailure(error);
       }
     }
-  }
-
-  async function run({ signal, lead }: RunOptions): Promise<"stopped" | "lost"> {
-    current = undefined;
-    const lock = createLeaseLock({ ...options, leaseMs: LEASE_MS, requestMs: REQUEST_MS });
-    const term = await acquire(lock, signal);
-    if (!term) return "stopped";
-    current = term;
-    log.info("Leading", facts);
-    term.signal.addEventListener("abort", () => {
-      log.error("Leadership lost", { ...facts, error: describeError(term.signal.reason) });
-    });
-    // Renewals outlast `signal`: the lease must be ours until work in progress has finished.
-    const finished = new AbortController();
-    const renewing = renew(lock, term, finished.signal);
-    try {
-      const either = AbortSignal.any([signal, term.signal]);
-      if (!either.aborted) await lead({ signal: either, killSignal: term.signal });
-    } finally {
-      finished.abort();
-      await renewing;
-      term.end();
-      if (!term.signal.aborted) {
-        current = undefined;
-        await lock.release().catch((error) =>
-          log.warn("Lease not released", { ...facts, error: describeError(error) })
-        );
-      }
-    }
-    return term.signal.aborted ? "lost" : "stopped";
   }
 
   return {
-    run,
-    isLeading: () => current?.signal.aborted === false,
-    isHealthy: () => current?.signal.aborted !== true,
+    async run({ signal, lead }) {
+      const current = term = await acquire(signal);
+      if (!current) return "stopped";
+      log.info("Leading", facts);
+      current.signal.addEventListener("abort", () => {
+        log.error("Leadership lost", { ...facts, error: describeError(current.signal.reason) });
+      });
+      // Renewals outlast `signal`: the lease must be ours until work in progress has finished.
+      const finished = new AbortController();
+      const renewing = renew(current, finished.signal);
+      try {
+        const either = AbortSignal.any([signal, current.signal]);
+        if (!either.aborted) await lead({ signal: either, killSignal: current.signal });
+      } finally {
+        finished.abort();
+        await renewing;
+        current.end();
+        if (!current.signal.aborted) {
+          term = undefined;
+          await lock.release().catch((error) =>
+            log.warn("Lease not released", { ...facts, error: describeError(error) })
+          );
+        }
+      }
+      return current.signal.aborted ? "lost" : "stopped";
+    },
+    isLeading: () => term?.signal.aborted === false,
+    isHealthy: () => term?.signal.aborted !== true,
   };
 }
 
-/** The time for which the Lease is certainly ours. */
-interface Term {
-  /** Aborted when that time is over. */
-  readonly signal: AbortSignal;
-  lose(why: string): void;
-  /** Starts the term again, from the monotonic time at which the renewal was sent. */
-  renew(sentAt: number): void;
-  /** Cancels the timer. */
-  end(): void;
-}
+type Term = ReturnType<typeof startTerm>;
 
-/** Counts from when a claim is sent: others count from when its write arrives, which is later. */
-function startTerm(clock: Clock, sentAt: number): Term {
+/**
+ * The time for which the Lease is certainly ours; its signal aborts when that is over. It counts from when a claim is
+ * sent: others count from when its write arrives, which is later.
+ */
+function startTerm(clock: Clock, sentAt: number) {
   const controller = new AbortController();
   let cancel = () => {};
-  const term: Term = {
-    signal: controller.signal,
-    lose: (why) => controller.abort(new AppError("lease-lost", `Cannot go on as the leader as ${why}`)),
-    renew(sentAt) {
-      cancel();
-      const expire = () => term.lose(`the Lease was not renewed within ${RENEW_DEADLINE_MS / 1000} s`);
-      const leftMs = sentAt + RENEW_DEADLINE_MS - clock.monotonic();
-      if (leftMs <= 0) expire();
-      else cancel = clock.setTimer(leftMs, expire);
-    },
-    end: () => cancel(),
-  };
-  term.renew(sentAt);
-  return term;
-}
 
-/** Logs a state when it begins, not at each attempt. */
-function createStateLog(log: Logger, facts: Readonly<Record<string, string>>) {
-  let logged = "";
-  function once(text: string, write: () => void): void {
-    if (text !== logged) write();
-    logged = text;
+  function lose(why: string): void {
+    controller.abort(new AppError("lease-lost", `Cannot go on as the leader as ${why}`));
   }
-  return {
-    renewed: () => {
-      logged = "";
-    },
-    waiting: (holder: string) =>
-      once(`waiting for ${holder}`, () => log.info("Waiting, another replica leads", { ...facts, holder })),
-    failed: (error: unknown) => {
-      // A conflict means only that another candidate was faster.
-      if (isConflict(error)) return;
-      const text = describeError(error);
-      once(text, () => {
-        if (isMissingPermission(error)) {
-          log.error(MISSING_PERMISSION, { ...facts, error: text, retryMs: FORBIDDEN_RETRY_MS });
-        } else log.warn("Lease not reached", { ...facts, error: text });
-      });
-    },
-  };
-}
 
-const MISSING_PERMISSION = "RBAC forbids the Lease, so this replica does not work: " +
-  "grant get, create and patch on leases of coordination.k8s.io, or run one replica without leader-elect";
+  function restart(sentAt: number): void {
+    cancel();
+    const expire = () => lose(`the Lease was not renewed within ${RENEW_DEADLINE_MS / 1000} s`);
+    const leftMs = sentAt + RENEW_DEADLINE_MS - clock.monotonic();
+    if (leftMs <= 0) expire();
+    else cancel = clock.setTimer(leftMs, expire);
+  }
+
+  restart(sentAt);
+  return { signal: controller.signal, lose, restart, end: () => cancel() };
+}
 
 function isMissingPermission(error: unknown): boolean {
   return isForbidden(error) && !isNamespaceTerminating(error);
-}
-
-/** Minimum wait after a failure. */
-function requestedWaitMs(error: unknown): number {
-  if (isMissingPermission(error)) return FORBIDDEN_RETRY_MS;
-  return error instanceof KubeError ? error.retryAfterMs ?? 0 : 0;
 }

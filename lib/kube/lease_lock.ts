@@ -14,13 +14,9 @@ export interface LeaseLockOptions {
   readonly client: Pick<KubeClient, "get" | "create" | "patch">;
   /** The Lease, which is created if it is missing. */
   readonly key: ObjectKey;
-  /** Unique among all candidates. */
+  /** Unique among all candidates: two with the same identity would both lead. */
   readonly identity: string;
   readonly clock: Clock;
-  /** After this time without a renewal, other candidates take the Lease; a whole number of seconds. */
-  readonly leaseMs: number;
-  /** Timeout of one request. */
-  readonly requestMs: number;
 }
 
 /** Options of {@link LeaseLock.claim}. */
@@ -55,10 +51,13 @@ interface Version {
   readonly spec: LeaseSpec;
 }
 
+/** After this time without a renewal, other candidates take the Lease. */
+const LEASE_SECONDS = 15;
+/** Two attempts fit into the leader's renew deadline, so that one hanging request doesn't cost the lease. */
+const REQUEST_MS = 5_000;
+
 /** Makes a lock; it sends nothing before the first call. */
-export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
-  const { client, key, identity, clock, leaseMs, requestMs } = options;
-  const leaseDurationSeconds = leaseMs / 1000;
+export function createLeaseLock({ client, key, identity, clock }: LeaseLockOptions): LeaseLock {
   /** Our latest write. It saves a read; if it is outdated, the next write conflicts. */
   let written: Version | undefined;
   /** `expiresAt` is monotonic, from when we saw the record change: its own times are by another machine's clock. */
@@ -67,8 +66,8 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
   function observe(spec: LeaseSpec): void {
     const record = JSON.stringify(spec);
     if (record === seen.record) return;
-    const lastsMs = (spec.leaseDurationSeconds ?? leaseDurationSeconds) * 1000;
-    seen = { record, holder: spec.holderIdentity ?? "", expiresAt: clock.monotonic() + lastsMs };
+    const { holderIdentity: holder = "", leaseDurationSeconds = LEASE_SECONDS } = spec;
+    seen = { record, holder, expiresAt: clock.monotonic() + leaseDurationSeconds * 1000 };
   }
 
   /** Holds for a deleted Lease, too: its holder works on until a renewal fails. */
@@ -82,7 +81,7 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
     const transitions = before?.leaseTransitions ?? 0;
     return {
       holderIdentity: identity,
-      leaseDurationSeconds,
+      leaseDurationSeconds: LEASE_SECONDS,
       acquireTime: ours ? before.acquireTime ?? now : now,
       renewTime: now,
       leaseTransitions: before && !ours ? transitions + 1 : transitions,
@@ -90,31 +89,32 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
   }
 
   async function read(signal: AbortSignal): Promise<Version | undefined> {
-    using limit = deadline(clock, requestMs, signal);
+    using limit = deadline(clock, REQUEST_MS, signal);
     const lease = await unlessNotFound(client.get(RESOURCES.leases, key, { signal: limit.signal }));
     if (lease === undefined) return undefined;
-    const { metadata, spec = {} } = lease;
+    const { metadata: { resourceVersion }, spec = {} } = lease;
     observe(spec);
-    return { resourceVersion: metadata.resourceVersion, spec };
+    return { resourceVersion, spec };
   }
 
-  async function write(before: Version | undefined, spec: LeaseSpec, signal?: AbortSignal): Promise<void> {
-    using limit = deadline(clock, requestMs, signal);
+  async function write(before: Version | undefined, spec: LeaseSpec, kill?: AbortSignal): Promise<void> {
+    using limit = deadline(clock, REQUEST_MS, kill);
+    const { signal } = limit;
     const { metadata } = before
       ? await client.patch(
         RESOURCES.leases,
         key,
         { metadata: { resourceVersion: before.resourceVersion }, spec },
-        { signal: limit.signal },
+        { signal },
       )
-      : await client.create(RESOURCES.leases, key, { spec }, { signal: limit.signal });
+      : await client.create(RESOURCES.leases, key, { spec }, { signal });
     written = { resourceVersion: metadata.resourceVersion, spec };
   }
 
   /** Writes the spec that `decide` makes of the current one; false when it makes none. */
   async function change(
     decide: (spec: LeaseSpec | undefined) => LeaseSpec | undefined,
-    { stop, kill }: Pick<ClaimOptions, "stop" | "kill">,
+    { stop, kill }: Omit<ClaimOptions, "renewing">,
   ): Promise<boolean> {
     const next = written && decide(written.spec);
     try {
@@ -134,22 +134,21 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
   }
 
   return {
-    claim: async ({ renewing, ...signals }) => {
-      const mayKeep = (spec?: LeaseSpec) => spec === undefined || spec.holderIdentity === identity;
-      return await change(
-        (spec) => (renewing ? mayKeep(spec) : isFree()) ? claimed(spec) : undefined,
-        signals,
-      );
+    claim({ renewing, ...signals }) {
+      const isOurs = (spec?: LeaseSpec) => spec === undefined || spec.holderIdentity === identity;
+      return change((spec) => (renewing ? isOurs(spec) : isFree()) ? claimed(spec) : undefined, signals);
     },
-    release: async () => {
-      using limit = deadline(clock, requestMs);
-      await change(
-        (spec) =>
-          spec?.holderIdentity === identity
-            ? { ...claimed(spec), holderIdentity: "", leaseDurationSeconds: 1 }
-            : undefined,
-        { stop: limit.signal, kill: limit.signal },
-      );
+    async release() {
+      using limit = deadline(clock, REQUEST_MS);
+      const released = (spec: LeaseSpec) => ({
+        ...claimed(spec),
+        holderIdentity: "",
+        leaseDurationSeconds: 1,
+      });
+      await change((spec) => spec?.holderIdentity === identity ? released(spec) : undefined, {
+        stop: limit.signal,
+        kill: limit.signal,
+      });
     },
     holder: () => seen.holder,
   };

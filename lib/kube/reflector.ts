@@ -8,7 +8,7 @@ import { backoff, type Clock, delay, nextTurn } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { KubeClient } from "./client.ts";
-import { isGone, KubeError } from "./errors.ts";
+import { isGone, retryAfterOf } from "./errors.ts";
 import { formatKey, keyOf, type ObjectKey, parseKey, type PartialObject, type Resource } from "./objects.ts";
 
 /** Handles what a reflector sees. It must not throw, and must return quickly. */
@@ -162,8 +162,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
   }
 
   async function pause(failures: number, error: unknown, signal: AbortSignal): Promise<void> {
-    const retryAfterMs = error instanceof KubeError ? error.retryAfterMs ?? 0 : 0;
-    const retryMs = Math.max(retryAfterMs, backoff(failures, { ...RETRY, random: options.random }));
+    const retryMs = Math.max(retryAfterOf(error), backoff(failures, { ...RETRY, random: options.random }));
     if (error !== undefined) {
       log.warn("Watch interrupted", { resource: resource.plural, error: describeError(error), retryMs });
     }

@@ -76,7 +76,7 @@ function toEvent(document: unknown, what: string): WatchEvent {
   if (typeof object !== "object" || object === null) throw malformed(what);
   switch (type) {
     case "ERROR":
-      throw kubeError(what, object as Status, 500);
+      throw kubeError(what, object as Status, (object as Status).code ?? 500);
     case "ADDED":
     case "MODIFIED":
     case "DELETED":

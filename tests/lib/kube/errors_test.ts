@@ -8,25 +8,32 @@ import {
   isNotFound,
   isOverQuota,
   kubeError,
+  type Status,
   unlessNotFound,
 } from "../../../lib/kube/errors.ts";
 
 Deno.test("kubeError() names the request, its object, and the server's message", () => {
   const error = kubeError(
     "get configmaps main/web",
-    { message: "not found", reason: "NotFound", code: 404 },
+    { message: "not found" },
     404,
   );
   assert.equal(error.message, "Cannot get configmaps main/web as the API server answered 404: not found");
   assert.equal(error.code, "kubernetes-404");
-  assert.equal(error.reason, "NotFound");
+});
+
+Deno.test("kubeError() uses the HTTP status, whatever code a proxy's JSON has", () => {
+  const body = { code: "no_route", message: "no such route" } as unknown as Status;
+  const error = kubeError("get configmaps main/web", body, 404);
+  assert.equal(error.message, "Cannot get configmaps main/web as the API server answered 404: no such route");
+  assert.deepEqual([error.status, error.code, isNotFound(error)], [404, "kubernetes-404", true]);
 });
 
 Deno.test("kubeError() takes the wait from the header, else from the Status object", () => {
   assert.equal(kubeError("list", {}, 429, "7").retryAfterMs, 7000);
   assert.equal(kubeError("list", { details: { retryAfterSeconds: 3 } }, 429).retryAfterMs, 3000);
-  assert.equal(kubeError("list", {}, 500).retryAfterMs, undefined);
-  assert.equal(kubeError("list", {}, 503, "Wed, 21 Oct 2026 07:28:00 GMT").retryAfterMs, undefined);
+  assert.equal(kubeError("list", {}, 500).retryAfterMs, 0);
+  assert.equal(kubeError("list", {}, 503, "Wed, 21 Oct 2026 07:28:00 GMT").retryAfterMs, 0);
 });
 
 Deno.test("the predicates distinguish statuses", () => {

@@ -15,14 +15,7 @@ function setUp(spec?: LeaseSpec) {
   const clock = new ManualClock();
   const server = new LeaseServer(clock, spec);
   const link = server.link();
-  const lock = createLeaseLock({
-    client: link,
-    key: LEASE_KEY,
-    identity: "us",
-    clock,
-    leaseMs: 15_000,
-    requestMs: 5_000,
-  });
+  const lock = createLeaseLock({ client: link, key: LEASE_KEY, identity: "us", clock });
   return { clock, server, link, lock };
 }
 
@@ -145,14 +138,7 @@ Deno.test("a renewal continues after our own unanswered write, and after a write
 Deno.test("of two concurrent claims, one succeeds and the other conflicts", async () => {
   for (const spec of [undefined, leaseOf("")]) {
     const { clock, server, lock } = setUp(spec);
-    const rival = createLeaseLock({
-      client: server.link(),
-      key: LEASE_KEY,
-      identity: "rival",
-      clock,
-      leaseMs: 15_000,
-      requestMs: 5_000,
-    });
+    const rival = createLeaseLock({ client: server.link(), key: LEASE_KEY, identity: "rival", clock });
     const results = await Promise.allSettled([take(lock), take(rival)]);
     assert.deepEqual(results.map(({ status }) => status), ["fulfilled", "rejected"]);
     assert.equal(server.spec?.holderIdentity, "us");

@@ -89,7 +89,7 @@ async function play(script: Script, advances: readonly number[] = []) {
   return { story, log, synced, timers: clock.pending };
 }
 
-const gone = new KubeError("too old", { status: 410, reason: "Expired" });
+const gone = new KubeError("too old", { status: 410 });
 const broken = new KubeError("connection reset", { status: 0 });
 const silence = { watch: [], then: "silence" } as const;
 
