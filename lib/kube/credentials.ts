@@ -6,18 +6,24 @@
 import { type Clock, unlessAborted } from "../clock.ts";
 import { AppError } from "../errors.ts";
 
-/** What a client needs for a request. Ask before each one, since tokens and certificates rotate. */
+/** What one request needs. */
+export interface Connection {
+  /** Has the cluster's certificates; `undefined` for the default client. */
+  readonly client: Deno.HttpClient | undefined;
+  /** Authenticate the program. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** How a client reaches the API server. */
 export interface ClusterAccess {
   /** Base URL without a slash at the end. */
   readonly server: string;
-  /** HTTP client with the cluster's certificates; `undefined` for the default one. */
-  httpClient(): Promise<Deno.HttpClient | undefined>;
-  /** Headers that authenticate the program. */
-  headers(): Promise<Record<string, string>>;
+  /** Call it before each request, since tokens and certificates rotate. */
+  connect(): Promise<Connection>;
   /** The program's own namespace. */
   namespace(): Promise<string>;
-  /** Reads the credentials again before the next request, because the server refused the current ones. */
-  invalidate(): void;
+  /** Reads the credentials again before the next request, because the server refused those of `connection`. */
+  invalidate(connection: Connection): void;
   /** Closes the connections. */
   close(): void;
 }
@@ -38,13 +44,15 @@ export interface Credentials {
   readonly expiresAt?: number | undefined;
 }
 
+/** Reads the credentials; `refused` when the server did not accept the last ones. */
+export type ReadCredentials = (options: { readonly refused: boolean }) => Promise<Credentials>;
+
 /** Options of {@link rotatingAccess}. */
 export interface RotatingAccessOptions {
   readonly server: string;
   readonly namespace: () => Promise<string>;
   readonly clock: Clock;
-  /** Reads the credentials; `refused` when the server did not accept the last ones. */
-  readonly read: (options: { readonly refused: boolean }) => Promise<Credentials>;
+  readonly read: ReadCredentials;
 }
 
 /**
@@ -52,11 +60,11 @@ export interface RotatingAccessOptions {
  * requests share one read, and connections stay open as long as the certificates are the same.
  */
 export function rotatingAccess({ server, namespace, clock, read }: RotatingAccessOptions): ClusterAccess {
-  interface Current {
-    readonly credentials: Credentials;
+  interface Current extends Connection {
     readonly client: Deno.HttpClient;
     readonly certificates: string;
     readonly readAt: number;
+    readonly expiresAt: number;
   }
   let current: Current | undefined;
   let refused = false;
@@ -64,47 +72,41 @@ export function rotatingAccess({ server, namespace, clock, read }: RotatingAcces
   const closing = new AbortController();
 
   async function renew(): Promise<Current> {
-    const credentials = await read({ refused });
+    const { ca, token, certificate, expiresAt = Number.POSITIVE_INFINITY } = await read({ refused });
     closing.signal.throwIfAborted();
-    if (!IN_A_HEADER.test(credentials.token ?? "")) {
-      throw new AppError(
-        "token",
-        `Cannot use the token for ${server}: it has characters that a header can't have`,
-      );
+    if (!IN_A_HEADER.test(token ?? "")) {
+      const message = `Cannot use the token for ${server}: it has characters that a header can't have`;
+      throw new AppError("token", message);
     }
-    const certificates = JSON.stringify([credentials.ca, credentials.certificate]);
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const certificates = JSON.stringify([ca, certificate]);
     const previous = current;
     const isSame = previous?.certificates === certificates;
-    const client = isSame ? previous.client : createClient(server, credentials);
+    const client = isSame ? previous.client : createClient(server, { ca, certificate });
     // Requests on the old connections still finish: closing only prevents new ones.
     if (!isSame) previous?.client.close();
     refused = false;
-    return current = { credentials, client, certificates, readAt: clock.monotonic() };
+    return current = { client, headers, certificates, readAt: clock.monotonic(), expiresAt };
   }
 
-  function isFresh({ readAt, credentials: { expiresAt = Number.POSITIVE_INFINITY } }: Current): boolean {
+  function isFresh({ readAt, expiresAt }: Current): boolean {
     return !refused && clock.monotonic() - readAt < REREAD_AFTER_MS && clock.now() < expiresAt;
-  }
-
-  async function fresh(): Promise<Current> {
-    closing.signal.throwIfAborted();
-    if (current && isFresh(current)) return current;
-    reading ??= renew().finally(() => reading = undefined);
-    return await unlessAborted(reading, closing.signal);
   }
 
   return {
     server,
     namespace,
-    httpClient: async () => (await fresh()).client,
-    headers: async () => {
-      const { token } = (await fresh()).credentials;
-      return token === undefined ? {} : { authorization: `Bearer ${token}` };
+    async connect() {
+      closing.signal.throwIfAborted();
+      if (current && isFresh(current)) return current;
+      reading ??= renew().finally(() => reading = undefined);
+      return await unlessAborted(reading, closing.signal);
     },
-    invalidate: () => {
-      refused = true;
+    invalidate(connection) {
+      // A late answer to a request with older credentials says nothing about the current ones.
+      if (connection === current) refused = true;
     },
-    close: () => {
+    close() {
       closing.abort(new AppError("credentials-closed", "The connection to the API server was closed"));
       current?.client.close();
       current = undefined;
@@ -113,17 +115,12 @@ export function rotatingAccess({ server, namespace, clock, read }: RotatingAcces
 }
 
 /** Uses HTTP/1.1, which reads large ConfigMaps faster than HTTP/2. */
-function createClient(server: string, { ca, certificate }: Credentials): Deno.HttpClient {
+function createClient(server: string, { ca, certificate }: Pick<Credentials, "ca" | "certificate">) {
   try {
     return Deno.createHttpClient({ caCerts: ca === undefined ? [] : [ca], http2: false, ...certificate });
   } catch (cause) {
-    throw new AppError(
-      "certificates",
-      `Cannot use the CA, or the client certificate and key, for ${server}`,
-      {
-        cause,
-      },
-    );
+    const message = `Cannot use the CA, or the client certificate and key, for ${server}`;
+    throw new AppError("certificates", message, { cause });
   }
 }
 
@@ -137,33 +134,26 @@ export interface ServiceAccount {
   readonly port: string;
 }
 
-/** Options of {@link serviceAccountAccess}. */
-export interface ServiceAccountOptions extends ServiceAccount {
-  readonly clock: Clock;
-  readonly readTextFile: (path: string) => Promise<string>;
-}
-
 /**
  * Access as the pod's ServiceAccount.
  *
  * @throws {AppError} Code `service-account`, from the returned functions, when a file can't be read.
  */
-export function serviceAccountAccess(options: ServiceAccountOptions): ClusterAccess {
-  const { clock, directory, port } = options;
-  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
-
+export function serviceAccountAccess(
+  { directory, host, port }: ServiceAccount,
+  { clock, readTextFile }: { clock: Clock; readTextFile: (path: string) => Promise<string> },
+): ClusterAccess {
   async function readFile(name: string): Promise<string> {
     try {
-      return await options.readTextFile(`${directory}/${name}`);
+      return await readTextFile(`${directory}/${name}`);
     } catch (cause) {
-      throw new AppError("service-account", `Cannot read ${directory}/${name} of the ServiceAccount`, {
-        cause,
-      });
+      const message = `Cannot read ${directory}/${name} of the ServiceAccount`;
+      throw new AppError("service-account", message, { cause });
     }
   }
 
   return rotatingAccess({
-    server: `https://${host}:${port}`,
+    server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     clock,
     namespace: async () => (await readFile("namespace")).trim(),
     read: async () => {

@@ -10,35 +10,18 @@ import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { Credentials } from "./credentials.ts";
 
-/** `users[].user.exec` of a kubeconfig. */
-export interface ExecPlugin {
-  readonly apiVersion: string;
-  readonly command: string;
-  readonly args: string[];
-  readonly env: readonly { readonly name: string; readonly value: string }[];
-  readonly installHint: string;
-  readonly provideClusterInfo: boolean;
-}
-
 const pluginSchema = z.object({
   apiVersion: z.enum(["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"]),
   command: z.string().min(1),
-  args: z.array(z.coerce.string()).nullish().transform((args) => args ?? []),
-  env: z.array(z.object({ name: z.string(), value: z.coerce.string() })).nullish().transform((env) =>
-    env ?? []
-  ),
-  installHint: z.string().nullish().transform((hint) => hint ?? ""),
+  args: z.array(z.coerce.string()).nullish(),
+  env: z.array(z.object({ name: z.string(), value: z.coerce.string() })).nullish(),
+  installHint: z.string().nullish(),
   interactiveMode: z.enum(["Never", "IfAvailable"], "nobody can answer it. Use Never or IfAvailable")
     .nullish(),
-  provideClusterInfo: z.boolean().nullish().transform(Boolean),
+  provideClusterInfo: z.boolean().nullish(),
 });
 
-/** Reads a plugin's description; throws what `fail` makes of a reason why it can't be used. */
-export function parseExecPlugin(value: unknown, fail: (reason: string) => Error): ExecPlugin {
-  const { data, error } = pluginSchema.safeParse(value);
-  if (error) throw fail(`exec.${describeIssue(error)}`);
-  return data;
-}
+type Plugin = z.infer<typeof pluginSchema>;
 
 /** What a plugin with `provideClusterInfo` learns about the cluster. */
 export interface ExecCluster {
@@ -51,16 +34,27 @@ export interface ExecCluster {
 /** A plugin may have to wait for a remote server. */
 const LIMIT_MS = 30_000;
 
+/** Runs a plugin; its standard error is the program's, as with kubectl. */
+export type ExecPlugin = (cluster: ExecCluster, signal: AbortSignal) => Promise<Credentials>;
+
 /**
- * Runs a plugin.
+ * Makes a plugin from its description, `users[].user.exec` of a kubeconfig. It throws an {@link AppError} with the code
+ * `exec-plugin` when it can't be run, fails, takes longer than 30 seconds, or prints no valid credentials. The message
+ * quotes nothing that the plugin printed.
  *
- * @throws {AppError} Code `exec-plugin` when it can't be run, fails, takes longer than 30 seconds, or prints no valid
- *   credentials. The message quotes only the last line of standard error, without anything that looks like a secret.
+ * @param fail Makes the error to throw from the reason why the description can't be used.
  */
-export async function runExecPlugin(
-  plugin: ExecPlugin,
+export function createExecPlugin(value: unknown, clock: Clock, fail: (reason: string) => Error): ExecPlugin {
+  const { data: plugin, error } = pluginSchema.safeParse(value);
+  if (error) throw fail(`exec.${describeIssue(error)}`);
+  return (cluster, signal) => runExecPlugin(plugin, cluster, clock, signal);
+}
+
+async function runExecPlugin(
+  plugin: Plugin,
   cluster: ExecCluster,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  clock: Clock,
+  signal: AbortSignal,
 ): Promise<Credentials> {
   const { apiVersion, command, installHint } = plugin;
   const fail = (reason: string, options?: ErrorOptions) =>
@@ -71,11 +65,11 @@ export async function runExecPlugin(
     output = await run(plugin, cluster, limit.signal);
   } catch (cause) {
     if (limit.signal.aborted) throw fail(`it did not finish within ${LIMIT_MS / 1000} s`);
-    if (cause instanceof Deno.errors.NotFound) throw fail(`it is not installed. ${installHint}`.trim());
+    if (cause instanceof Deno.errors.NotFound) throw fail(`it is not installed. ${installHint ?? ""}`.trim());
     if (cause instanceof Deno.errors.NotCapable) throw fail("only `deno task dev` may run commands");
     throw fail("it cannot be run", { cause });
   }
-  if (!output.success) throw fail(`it exited with code ${output.code}: ${complaint(output.stderr, plugin)}`);
+  if (!output.success) throw fail(`it exited with code ${output.code}`);
   const { data, error } = credentialSchema(apiVersion).safeParse(parseJson(output.stdout));
   if (error) throw fail(`it must print an ExecCredential of ${apiVersion}: ${describeIssue(error)}`);
   const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = data.status;
@@ -89,7 +83,7 @@ export async function runExecPlugin(
 
 /** Runs the command without input. When the signal aborts, kills it and does not wait for its children. */
 async function run(
-  { apiVersion, command, args, env, provideClusterInfo }: ExecPlugin,
+  { apiVersion, command, args, env, provideClusterInfo }: Plugin,
   { server, ca, config }: ExecCluster,
   signal: AbortSignal,
 ): Promise<Deno.CommandOutput> {
@@ -97,14 +91,14 @@ async function run(
   const cluster = { server, "certificate-authority-data": data, config };
   const spec = { interactive: false, cluster: provideClusterInfo ? cluster : undefined };
   const child = new Deno.Command(command, {
-    args,
+    args: args ?? [],
     env: {
-      ...Object.fromEntries(env.map(({ name, value }) => [name, value])),
+      ...Object.fromEntries((env ?? []).map(({ name, value }) => [name, value])),
       KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion, kind: "ExecCredential", spec }),
     },
     stdin: "null",
     stdout: "piped",
-    stderr: "piped",
+    stderr: "inherit",
   }).spawn();
   try {
     return await unlessAborted(child.output(), signal);
@@ -147,19 +141,4 @@ function parseJson(bytes: Uint8Array): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Tokens and keys are long words without a slash; paths and sentences are not. */
-const LIKE_A_SECRET = /[A-Za-z0-9+_.=~-]{24,}/g;
-/** A shorter value could be a part of any word. */
-const SHORTEST_SECRET = 4;
-const LONGEST_COMPLAINT = 200;
-
-/** The last line that the plugin wrote to standard error, without secrets. */
-function complaint(stderr: Uint8Array, { env, args }: ExecPlugin): string {
-  let line = new TextDecoder().decode(stderr).trimEnd().split("\n").at(-1)?.trim() || "no message";
-  for (const value of [...env.map(({ value }) => value), ...args]) {
-    if (value.length >= SHORTEST_SECRET) line = line.replaceAll(value, "(hidden)");
-  }
-  return line.replace(LIKE_A_SECRET, "(hidden)").slice(0, LONGEST_COMPLAINT);
 }

@@ -4,14 +4,14 @@
  *
  * @module
  */
-import type { RequestOptions } from "node:https";
+import { Buffer } from "node:buffer";
 import { dirname, resolve } from "node:path";
 import { type Cluster, KubeConfig, type User } from "@kubernetes/client-node";
 import { LineCounter, parseAllDocuments } from "yaml";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { Credentials } from "./credentials.ts";
-import { parseExecPlugin, runExecPlugin } from "./exec_plugin.ts";
+import { createExecPlugin } from "./exec_plugin.ts";
 
 /** The current context. */
 export interface Kubeconfig {
@@ -28,22 +28,18 @@ export interface Kubeconfig {
   readCredentials(options: { readonly refused: boolean; readonly signal: AbortSignal }): Promise<Credentials>;
 }
 
-/** The package's name for a token in a file. */
-const TOKEN_FILE = "tokenFile";
 /** Name of the cluster's extension for exec plugins. */
 const EXEC_EXTENSION = "client.authentication.k8s.io/exec";
 
 type Fields = Record<string, unknown>;
+type ClusterFields = Fields & { readonly extensions?: readonly { name: string; extension: unknown }[] };
 
+/** A kubeconfig's YAML. */
 interface KubeconfigFile {
-  readonly config: KubeConfig;
-  /** With the extensions, which the package drops. */
-  readonly clusters: readonly {
-    readonly name: string;
-    readonly cluster?: {
-      readonly extensions?: readonly { readonly name: string; readonly extension: unknown }[];
-    };
-  }[];
+  readonly "current-context"?: string;
+  readonly contexts?: readonly unknown[] | null;
+  readonly clusters?: readonly { readonly name?: string; readonly cluster?: ClusterFields | null }[] | null;
+  readonly users?: readonly { readonly name?: string; readonly user?: Fields | null }[] | null;
 }
 
 /**
@@ -59,13 +55,13 @@ export async function readKubeconfig(paths: readonly string[], clock: Clock): Pr
   const files = (await Promise.all(paths.map(readFile))).filter((file) => file !== undefined);
   if (paths.length === 0) throw problem("Cannot find a kubeconfig. Set KUBECONFIG or HOME");
   if (files.length === 0) throw problem(`Cannot find ${where}. Create it, or set KUBECONFIG to another file`);
+  const clusters = files.flatMap(({ clusters }) => clusters ?? []);
+  const users = files.flatMap(({ users }) => users ?? []);
+  const contexts = files.flatMap(({ contexts }) => contexts ?? []);
+  const current = files.map((file) => file["current-context"]).find((name) => name);
   const config = new KubeConfig();
-  config.loadFromOptions({
-    contexts: files.flatMap(({ config }) => config.getContexts()),
-    clusters: files.flatMap(({ config }) => config.getClusters()),
-    users: files.flatMap(({ config }) => config.getUsers()),
-    currentContext: files.map(({ config }) => config.getCurrentContext()).find((name) => name),
-  });
+  const merged = { clusters, users, contexts, "current-context": current };
+  config.loadFromString(JSON.stringify(merged), { onInvalidEntry: "filter" });
   const name = config.getCurrentContext();
   if (!name) throw problem(`Cannot find a current context in ${where}. Run kubectl config use-context NAME`);
   const fail = (reason: string, options?: ErrorOptions) =>
@@ -77,25 +73,26 @@ export async function readKubeconfig(paths: readonly string[], clock: Clock): Pr
   if (!cluster) throw fail(`there is no cluster ${JSON.stringify(context.cluster)}, or it has no server`);
   const user = context.user ? config.getCurrentUser() : { name: "" };
   if (!user) throw fail(`there is no user ${JSON.stringify(context.user)}`);
-  const reason = whyUnusable(cluster, user);
+  // The fields that the package drops.
+  const { extensions } = clusters.find(({ name }) => name === cluster.name)?.cluster ?? {};
+  const { tokenFile, ...userFields } = users.find(({ name }) => name === user.name)?.user ?? {};
+  const reason = whyUnusable(cluster, user, userFields);
   if (reason) throw fail(reason);
-  const plugin = user.exec ? parseExecPlugin(user.exec, fail) : undefined;
-  const source = files.flatMap(({ clusters }) => clusters).find(({ name }) => name === cluster.name);
-  const info = source?.cluster?.extensions?.find(({ name }) => name === EXEC_EXTENSION)?.extension;
+  const plugin = user.exec ? createExecPlugin(user.exec, clock, fail) : undefined;
+  const execConfig = extensions?.find(({ name }) => name === EXEC_EXTENSION)?.extension;
   let fromPlugin: Credentials | undefined;
   return {
     context: name,
     server: cluster.server.replace(/\/+$/, ""),
     namespace: context.namespace ?? "default",
     readCredentials: async ({ refused, signal }) => {
-      const stored = await readStored(cluster, user).catch((cause) => {
+      const stored = await readStored(cluster, user, tokenFile).catch((cause) => {
         throw fail("its credentials cannot be read", { cause });
       });
       if (!plugin || stored.token !== undefined || stored.certificate) return stored;
       const isExpired = fromPlugin?.expiresAt !== undefined && clock.now() >= fromPlugin.expiresAt;
       if (!fromPlugin || refused || isExpired) {
-        const { server } = cluster;
-        fromPlugin = await runExecPlugin(plugin, { server, ca: stored.ca, config: info }, { clock, signal });
+        fromPlugin = await plugin({ server: cluster.server, ca: stored.ca, config: execConfig }, signal);
       }
       return { ...fromPlugin, ca: stored.ca };
     },
@@ -120,14 +117,17 @@ async function readFile(path: string): Promise<KubeconfigFile | undefined> {
     const { line } = lineCounter.linePos(error.pos[0]);
     throw problem(`Cannot read the kubeconfig ${path}: line ${line} is not valid YAML`);
   }
-  const config = new KubeConfig();
   try {
-    const plain = document?.toJS() ?? {};
-    for (const { cluster } of plain.clusters ?? []) preferData(cluster ?? {}, "certificate-authority");
-    for (const { user } of plain.users ?? []) adaptUser(user ?? {}, dirname(path));
-    config.loadFromString(JSON.stringify(plain), { onInvalidEntry: "filter" });
-    config.makePathsAbsolute(dirname(path));
-    return { config, clusters: plain.clusters ?? [] };
+    const yaml = document?.toJS() ?? {};
+    const folder = dirname(path);
+    for (const { cluster } of yaml.clusters ?? []) makeAbsolute(cluster, "certificate-authority", folder);
+    for (const { user } of yaml.users ?? []) {
+      for (const field of ["client-certificate", "client-key", "tokenFile"]) {
+        makeAbsolute(user, field, folder);
+      }
+      if (String(user?.exec?.command).includes("/")) makeAbsolute(user.exec, "command", folder);
+    }
+    return yaml;
   } catch {
     throw problem(`Cannot read the kubeconfig ${path}: it is not a kubeconfig`);
   }
@@ -140,30 +140,14 @@ function decode(bytes: Uint8Array): string {
   return new TextDecoder(encoding).decode(bytes);
 }
 
-/** Data overrides a file for kubectl; the package does the opposite. */
-function preferData(entry: Fields, field: string): void {
-  if (entry[`${field}-data`]) delete entry[field];
-}
-
-/** Makes the package read a user as kubectl does. */
-function adaptUser(user: Fields, folder: string): void {
-  preferData(user, "client-certificate");
-  preferData(user, "client-key");
-  if (user.tokenFile) {
-    const tokenFile = resolve(folder, String(user.tokenFile));
-    user["auth-provider"] = { name: TOKEN_FILE, config: { tokenFile } };
-    delete user.token;
-  }
-  const exec = user.exec as Fields | null | undefined;
-  if (String(exec?.command).includes("/")) exec!.command = resolve(folder, String(exec!.command));
-  // The package knows only the first one.
-  const impersonation = ["as", "as-uid", "as-groups", "as-user-extra"];
-  user.as = impersonation.find((field) => Object.keys(user[field] ?? {}).length > 0);
+function makeAbsolute(entry: Fields | null | undefined, field: string, folder: string): void {
+  if (entry?.[field]) entry[field] = resolve(folder, String(entry[field]));
 }
 
 function whyUnusable(
   { server, skipTLSVerify, tlsServerName, proxyUrl }: Cluster,
   user: User,
+  userFields: Fields,
 ): string | undefined {
   const url = URL.parse(server);
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
@@ -177,34 +161,31 @@ function whyUnusable(
     }
     if (proxyUrl) return "proxy-url is not supported. Use a server that needs no proxy";
   }
-  if (user.authProvider && user.authProvider.name !== TOKEN_FILE) {
-    return "auth-provider is not supported. Use an exec plugin";
-  }
+  if (user.authProvider) return "auth-provider is not supported. Use an exec plugin";
   if (user.username || user.password) {
     return "username and password are not supported. Use a token, a client certificate or an exec plugin";
   }
-  if (user.impersonateUser) {
-    return `${user.impersonateUser} is not supported. Use a user that needs no impersonation`;
-  }
+  const impersonation = ["as", "as-uid", "as-groups", "as-user-extra"].find((field) =>
+    Object.keys(userFields[field] ?? {}).length > 0
+  );
+  if (impersonation) return `${impersonation} is not supported. Use a user that needs no impersonation`;
   if (Boolean(user.certData || user.certFile) !== Boolean(user.keyData || user.keyFile)) {
     return "a client certificate needs its key, and a key its certificate";
   }
 }
 
-/** Reads everything but an exec plugin's credentials. */
-async function readStored(cluster: Cluster, user: User): Promise<Credentials> {
-  const config = new KubeConfig();
-  // The package refuses http:// without this field, and makes no connection here. It would run a plugin without a limit.
-  config.loadFromClusterAndUser({ ...cluster, skipTLSVerify: true }, { ...user, exec: undefined });
-  const options: RequestOptions = {};
-  await config.applyToHTTPSOptions(options);
-  const { ca, cert, key } = options;
-  const { Authorization } = options.headers as { readonly Authorization?: string };
-  return {
-    ca: ca?.toString(),
-    token: Authorization?.replace(/^Bearer /, "").trim(),
-    certificate: cert && key ? { cert: cert.toString(), key: key.toString() } : undefined,
-  };
+/** Reads everything but an exec plugin's credentials. Data overrides a file, and a token's file a token, as for kubectl. */
+async function readStored(cluster: Cluster, user: User, tokenFile: unknown): Promise<Credentials> {
+  const ca = await read(cluster.caFile, cluster.caData);
+  const cert = await read(user.certFile, user.certData);
+  const key = await read(user.keyFile, user.keyData);
+  const token = String(tokenFile ? await Deno.readTextFile(String(tokenFile)) : user.token ?? "").trim();
+  return { ca, token: token || undefined, certificate: cert && key ? { cert, key } : undefined };
+}
+
+async function read(file: string | undefined, base64: string | undefined): Promise<string | undefined> {
+  if (base64) return Buffer.from(base64, "base64").toString();
+  return file ? await Deno.readTextFile(file) : undefined;
 }
 
 function problem(message: string, options?: ErrorOptions): AppError {

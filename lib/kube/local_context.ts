@@ -29,14 +29,14 @@ export function looksLocal({ context, server }: Pick<Kubeconfig, "context" | "se
  *
  * @throws {AppError} Code `remote-context`.
  */
-export function requireLocalContext(kubeconfig: Pick<Kubeconfig, "context" | "server">): void {
-  if (looksLocal(kubeconfig)) return;
+export function requireLocalContext({ context, server }: Pick<Kubeconfig, "context" | "server">): void {
+  if (looksLocal({ context, server })) return;
   throw new AppError(
     "remote-context",
     `Cannot use context ${
-      JSON.stringify(kubeconfig.context)
-    } as its server ${kubeconfig.server} does not look local, ` +
-      "and the program would write to it. Switch the context (kubectl config use-context NAME), or set " +
-      "ALLOW_REMOTE_CONTEXT=true if you mean it",
+      JSON.stringify(context)
+    } as its server ${server} does not look local, and the program ` +
+      "would write to it. Switch the context (kubectl config use-context NAME), or set ALLOW_REMOTE_CONTEXT=true " +
+      "if you mean it",
   );
 }

@@ -33,13 +33,12 @@ export interface KubeRequest {
  * @throws What `fetch` or reading the credentials throws; see {@link asKubeError}.
  */
 export async function send(access: ClusterAccess, request: KubeRequest): Promise<Response> {
-  const preparing = Promise.all([access.httpClient(), access.headers()]);
-  const [client, credentials] = await unlessAborted(preparing, request.signal);
+  const connection = await unlessAborted(access.connect(), request.signal);
   const url = new URL(access.server + request.path);
   for (const [name, value] of Object.entries(request.query ?? {})) {
     if (value !== undefined) url.searchParams.set(name, value);
   }
-  const headers = new Headers(credentials);
+  const headers = new Headers(connection.headers);
   headers.set("accept", request.accept ?? "application/json");
   // Insights are already compressed.
   headers.set("accept-encoding", "identity");
@@ -50,10 +49,10 @@ export async function send(access: ClusterAccess, request: KubeRequest): Promise
     body: request.body === undefined ? null : JSON.stringify(request.body),
     signal: request.signal,
     redirect: "error",
-    ...(client ? { client } : {}),
+    ...(connection.client ? { client: connection.client } : {}),
   });
   if (response.ok) return response;
-  if (response.status === 401) access.invalidate();
+  if (response.status === 401) access.invalidate(connection);
   const status = await readStatus(response, request.signal);
   throw kubeError(request.what, status, response.status, response.headers.get("retry-after"));
 }

@@ -17,34 +17,28 @@ export type Cluster =
   | { readonly kind: "kubeconfig"; readonly server: string; readonly namespace: string }
   | undefined;
 
-/** Where the service's API server is, and how the process reads the credentials for it. */
-export interface FoundCluster {
-  readonly cluster: Cluster;
-  readonly readCredentials: Kubeconfig["readCredentials"];
-}
-
 /**
- * Finds the API server: that of the ServiceAccount in a pod, and of the current kubeconfig context elsewhere.
+ * Finds the API server: that of the ServiceAccount in a pod, and of the current kubeconfig context elsewhere, for which
+ * the process reads the credentials.
  *
  * @throws {AppError} Code `kubeconfig` when there is no usable context, `remote-context` when its server does not look
  *   local, `metrics-cluster` when there is no usable context and only metrics need one.
  */
-export async function findCluster({ kubernetes, ...config }: Config): Promise<FoundCluster> {
+export async function findCluster(
+  { kubernetes, ...config }: Config,
+): Promise<{ cluster: Cluster; readCredentials?: Kubeconfig["readCredentials"] }> {
   const hasControllers = config.configMaps.enabled || config.tokens.reconcilerEnabled ||
     config.scanner !== undefined;
-  if (!hasControllers && config.metrics?.tls === undefined) return { cluster: undefined, readCredentials };
+  if (!hasControllers && config.metrics?.tls === undefined) return { cluster: undefined };
   const { serviceHost: host, servicePort: port, serviceAccountDirectory: directory } = kubernetes;
-  if (host && port) return { cluster: { kind: "service-account", directory, host, port }, readCredentials };
+  if (host && port) return { cluster: { kind: "service-account", directory, host, port } };
   try {
     // Loaded only where it is needed, because its packages take much memory.
     const { readKubeconfig } = await import("../kube/kubeconfig.ts");
     const kubeconfig = await readKubeconfig(kubernetes.kubeconfigPaths, systemClock);
     if (!kubernetes.allowRemoteContext) requireLocalContext(kubeconfig);
-    const { server, namespace } = kubeconfig;
-    return {
-      cluster: { kind: "kubeconfig", server, namespace },
-      readCredentials: kubeconfig.readCredentials,
-    };
+    const { server, namespace, readCredentials } = kubeconfig;
+    return { cluster: { kind: "kubeconfig", server, namespace }, readCredentials };
   } catch (cause) {
     if (hasControllers) throw cause;
     throw new AppError(
@@ -54,9 +48,4 @@ export async function findCluster({ kubernetes, ...config }: Config): Promise<Fo
       { cause },
     );
   }
-}
-
-/** Without a kubeconfig the process has no credentials. */
-function readCredentials(): Promise<never> {
-  return Promise.reject(new AppError("no-kubeconfig", "There is no kubeconfig"));
 }

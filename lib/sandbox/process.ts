@@ -5,7 +5,7 @@
  * @module
  */
 import { AppError, describeError } from "../errors.ts";
-import type { FoundCluster } from "./cluster.ts";
+import type { Kubeconfig } from "../kube/kubeconfig.ts";
 import type { FromService, ServiceStart, ToService } from "./messages.ts";
 import { servicePermissions } from "./permissions.ts";
 
@@ -13,7 +13,8 @@ import { servicePermissions } from "./permissions.ts";
 export interface SandboxOptions {
   /** Module of the Worker, which calls `runInWorker`. */
   readonly entry: string;
-  readonly readCredentials: FoundCluster["readCredentials"];
+  /** Reads the kubeconfig's credentials; without it, the Worker's requests for them get no answer. */
+  readonly readCredentials: Kubeconfig["readCredentials"] | undefined;
   /** Asks the service for a graceful stop. */
   readonly signal: AbortSignal;
 }
@@ -23,8 +24,10 @@ export interface SandboxOptions {
  *
  * @throws {AppError} Code `service-failed` when it could not start, or not continue.
  */
-export async function runSandboxed(start: ServiceStart, options: SandboxOptions): Promise<void> {
-  const { entry, readCredentials, signal } = options;
+export async function runSandboxed(
+  start: ServiceStart,
+  { entry, readCredentials, signal }: SandboxOptions,
+): Promise<void> {
   const worker = new Worker(entry, {
     type: "module",
     name: "insights-remote",
@@ -41,7 +44,7 @@ export async function runSandboxed(start: ServiceStart, options: SandboxOptions)
         if (signal.aborted) stop();
         return;
       case "read-credentials":
-        return void readCredentials({ refused: data.refused, signal: ended.signal }).then(
+        return void readCredentials?.({ refused: data.refused, signal: ended.signal }).then(
           (credentials) => send({ kind: "credentials", id: data.id, credentials }),
           (error) => send({ kind: "no-credentials", id: data.id, reason: describeError(error) }),
         );

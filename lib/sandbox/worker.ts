@@ -9,8 +9,8 @@ import { AppError, describeError } from "../errors.ts";
 import {
   type ClusterAccess,
   type Credentials,
+  type ReadCredentials,
   rotatingAccess,
-  type RotatingAccessOptions,
   serviceAccountAccess,
 } from "../kube/credentials.ts";
 import { createLogger } from "../log.ts";
@@ -25,8 +25,6 @@ export interface ServicePort {
   postMessage(message: FromService): void;
   onmessage: ((event: MessageEvent<ToService>) => void) | null;
 }
-
-type ReadCredentials = RotatingAccessOptions["read"];
 
 /** Handles messages from now on: the first one starts the service. */
 export function runInWorker(port: ServicePort): void {
@@ -82,7 +80,7 @@ async function run(
 function openCluster(cluster: Cluster, read: ReadCredentials): ClusterAccess {
   switch (cluster?.kind) {
     case "service-account":
-      return serviceAccountAccess({ ...cluster, clock: systemClock, readTextFile: Deno.readTextFile });
+      return serviceAccountAccess(cluster, { clock: systemClock, readTextFile: Deno.readTextFile });
     case "kubeconfig": {
       const { server, namespace } = cluster;
       return rotatingAccess({

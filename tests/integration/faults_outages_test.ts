@@ -106,8 +106,8 @@ async function createServiceAccount() {
     tls: { ...tls },
     next: await createCertificates(next),
     access: ({ port }: TcpProxy, clock: Clock) =>
-      serviceAccountAccess({
-        ...{ directory, clock, host: "127.0.0.1", port: String(port) },
+      serviceAccountAccess({ directory, host: "127.0.0.1", port: String(port) }, {
+        clock,
         readTextFile: (path) => Deno.readTextFile(path),
       }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

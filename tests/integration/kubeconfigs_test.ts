@@ -164,7 +164,8 @@ async function recovers(
     kubeconfig: kubeconfigWith({ server, "certificate-authority-data": btoa(caCertificate) }, pluginUser()),
     files: plugin({ token }, VERSIONS[0], failing),
   });
-  await run.untilLogged("it exited with code 3: log in first");
+  await run.untilLogged("log in first");
+  await run.untilLogged("it exited with code 3");
   await Deno.writeTextFile(`${run.folder}/works`, "");
   await run.program.untilReady();
   await processOne(cluster);

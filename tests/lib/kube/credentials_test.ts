@@ -6,10 +6,7 @@ import { ManualClock } from "../../fixtures/clock.ts";
 function setUp(host = "10.0.0.1") {
   const clock = new ManualClock();
   const files: Record<string, string> = { "/sa/token": "first\n", "/sa/ca.crt": "" };
-  const access = serviceAccountAccess({
-    directory: "/sa",
-    host,
-    port: "443",
+  const access = serviceAccountAccess({ directory: "/sa", host, port: "443" }, {
     clock,
     readTextFile: (path) => {
       const text = files[path];
@@ -21,36 +18,36 @@ function setUp(host = "10.0.0.1") {
 
 Deno.test("serviceAccountAccess() reads a rotated token within a minute", async () => {
   const { clock, files, access } = setUp();
-  assert.deepEqual(await access.headers(), { authorization: "Bearer first" });
+  assert.deepEqual((await access.connect()).headers, { authorization: "Bearer first" });
   files["/sa/token"] = "second";
   await clock.advance(59_999);
-  assert.deepEqual(await access.headers(), { authorization: "Bearer first" });
+  assert.deepEqual((await access.connect()).headers, { authorization: "Bearer first" });
   await clock.advance(1);
-  assert.deepEqual(await access.headers(), { authorization: "Bearer second" });
+  assert.deepEqual((await access.connect()).headers, { authorization: "Bearer second" });
   access.close();
 });
 
 Deno.test("serviceAccountAccess() reads the token again at once when the server refused it", async () => {
   const { files, access } = setUp();
-  await access.headers();
+  const connection = await access.connect();
   files["/sa/token"] = "second";
-  access.invalidate();
-  assert.deepEqual(await access.headers(), { authorization: "Bearer second" });
+  access.invalidate(connection);
+  assert.deepEqual((await access.connect()).headers, { authorization: "Bearer second" });
   access.close();
 });
 
 Deno.test("serviceAccountAccess() keeps its connections while the CA certificate stays the same", async () => {
   const { clock, access } = setUp();
-  const client = await access.httpClient();
+  const { client } = await access.connect();
   await clock.advance(60_000);
-  assert.equal(await access.httpClient(), client);
+  assert.equal((await access.connect()).client, client);
   access.close();
 });
 
 Deno.test("serviceAccountAccess() says which file it can't read", async () => {
   const { files, access } = setUp();
   delete files["/sa/token"];
-  await assert.rejects(access.headers(), {
+  await assert.rejects(access.connect(), {
     code: "service-account",
     message: "Cannot read /sa/token of the ServiceAccount",
   });
@@ -75,7 +72,7 @@ function setUpRotating(read: (options: { refused: boolean }) => Promise<Credenti
 
 Deno.test("rotatingAccess() sends no header without a token", async () => {
   using scene = setUpRotating(() => Promise.resolve({ ca: undefined, token: undefined }));
-  assert.deepEqual(await scene.access.headers(), {});
+  assert.deepEqual((await scene.access.connect()).headers, {});
 });
 
 Deno.test("rotatingAccess() reads credentials once for concurrent requests, and again when they expire", async () => {
@@ -85,12 +82,12 @@ Deno.test("rotatingAccess() reads credentials once for concurrent requests, and 
     return Promise.resolve({ ca: undefined, token: String(reads), expiresAt: clock.now() + 30_000 });
   });
   const { access, clock } = scene;
-  const [headers] = await Promise.all([access.headers(), access.headers(), access.httpClient()]);
+  const [{ headers }] = await Promise.all([access.connect(), access.connect(), access.connect()]);
   assert.deepEqual([headers, reads], [{ authorization: "Bearer 1" }, 1]);
   await clock.advance(29_999);
-  assert.deepEqual(await access.headers(), { authorization: "Bearer 1" });
+  assert.deepEqual((await access.connect()).headers, { authorization: "Bearer 1" });
   await clock.advance(1);
-  assert.deepEqual(await access.headers(), { authorization: "Bearer 2" });
+  assert.deepEqual((await access.connect()).headers, { authorization: "Bearer 2" });
 });
 
 Deno.test("rotatingAccess() says that credentials were refused until it has read others", async () => {
@@ -101,19 +98,33 @@ Deno.test("rotatingAccess() says that credentials were refused until it has read
       ? Promise.reject(new Error("not yet"))
       : Promise.resolve({ ca: undefined, token: "abc" });
   });
-  await scene.access.headers();
-  scene.access.invalidate();
-  await assert.rejects(scene.access.headers(), /not yet/);
-  await scene.access.headers();
+  scene.access.invalidate(await scene.access.connect());
+  await assert.rejects(scene.access.connect(), /not yet/);
+  await scene.access.connect();
   await scene.clock.advance(60_000);
-  await scene.access.headers();
+  await scene.access.connect();
   assert.deepEqual(requests, [false, true, true, false]);
+});
+
+Deno.test("rotatingAccess() reads refused credentials again once, however many requests they were used for", async () => {
+  const requests: boolean[] = [];
+  using scene = setUpRotating(({ refused }) => {
+    requests.push(refused);
+    return Promise.resolve({ ca: undefined, token: String(requests.length) });
+  });
+  const first = await scene.access.connect();
+  scene.access.invalidate(first);
+  await scene.access.connect();
+  // The answer to another request of the same time.
+  scene.access.invalidate(first);
+  assert.deepEqual((await scene.access.connect()).headers, { authorization: "Bearer 2" });
+  assert.deepEqual(requests, [false, true]);
 });
 
 Deno.test("rotatingAccess() refuses a token that no header can have, without quoting it", async () => {
   for (const token of ["s3cret\nline", "s3cret…"]) {
     using scene = setUpRotating(() => Promise.resolve({ ca: undefined, token }));
-    await assert.rejects(scene.access.headers(), {
+    await assert.rejects(scene.access.connect(), {
       code: "token",
       message: "Cannot use the token for https://127.0.0.1:1: it has characters that a header can't have",
     });
@@ -123,7 +134,7 @@ Deno.test("rotatingAccess() refuses a token that no header can have, without quo
 Deno.test("rotatingAccess() names the server when certificates can't be used", async () => {
   const certificate = { cert: "no PEM", key: "s3cret" };
   using scene = setUpRotating(() => Promise.resolve({ ca: undefined, token: undefined, certificate }));
-  await assert.rejects(scene.access.httpClient(), (error: Error & { code: string }) => {
+  await assert.rejects(scene.access.connect(), (error: Error & { code: string }) => {
     assert.equal(error.code, "certificates");
     assert.match(
       error.message,
@@ -137,9 +148,9 @@ Deno.test("rotatingAccess() names the server when certificates can't be used", a
 Deno.test("closing ends requests that wait for credentials, and late ones are not used", async () => {
   const read = Promise.withResolvers<Credentials>();
   const { access } = setUpRotating(() => read.promise);
-  const waiting = assert.rejects(access.headers(), { code: "credentials-closed" });
+  const waiting = assert.rejects(access.connect(), { code: "credentials-closed" });
   access.close();
   await waiting;
   read.resolve({ ca: undefined, token: "late" });
-  await assert.rejects(access.headers(), { code: "credentials-closed" });
+  await assert.rejects(access.connect(), { code: "credentials-closed" });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseExecPlugin, runExecPlugin } from "../../../lib/kube/exec_plugin.ts";
+import { createExecPlugin } from "../../../lib/kube/exec_plugin.ts";
 import { ManualClock } from "../../fixtures/clock.ts";
 import { until } from "../../fixtures/until.ts";
 
@@ -10,21 +10,21 @@ const CLUSTER = { server: "https://127.0.0.1:1", ca: "the CA", config: { region:
 /** Runs a shell script as a plugin; its first argument is a secret. */
 function run(script: string, fields: Record<string, unknown> = {}, signal = new AbortController().signal) {
   const clock = new ManualClock();
-  const plugin = parseExecPlugin({
+  const description = {
     apiVersion: API_VERSION,
     command: "sh",
     args: ["-c", script, "sh", "given-secret"],
     env: ENV,
     ...fields,
-  }, Error);
-  return { credentials: runExecPlugin(plugin, CLUSTER, { clock, signal }), clock };
+  };
+  return { credentials: createExecPlugin(description, clock, Error)(CLUSTER, signal), clock };
 }
 
 /** A script that prints a credential. */
 const print = (status: unknown, fields: Record<string, unknown> = {}) =>
   `echo '${JSON.stringify({ apiVersion: API_VERSION, kind: "ExecCredential", status, ...fields })}'`;
 
-Deno.test("runExecPlugin() returns a token and its expiry", async () => {
+Deno.test("a plugin returns a token and its expiry", async () => {
   const { credentials, clock } = run(
     print({ token: "abc", expirationTimestamp: "2026-11-23T11:00:00+01:00" }),
   );
@@ -37,7 +37,7 @@ Deno.test("runExecPlugin() returns a token and its expiry", async () => {
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("runExecPlugin() returns a certificate", async () => {
+Deno.test("a plugin returns a certificate", async () => {
   assert.deepEqual(await run(print({ clientCertificateData: "cert", clientKeyData: "key" })).credentials, {
     ca: "the CA",
     token: undefined,
@@ -65,13 +65,12 @@ Deno.test("a plugin gets its arguments and variables, those of the program, and 
   }
 });
 
-Deno.test("runExecPlugin() says why there are no credentials, without what the plugin printed", async () => {
+Deno.test("the error says why there are no credentials, without what the plugin printed", async () => {
   const token = "s3cret";
   const invalid = `it must print an ExecCredential of ${API_VERSION}: `;
   const pair = "status: expected a token, or a certificate and its key";
   const wrong: readonly (readonly [string, string])[] = [
-    [`echo ${token}; exit 3`, "it exited with code 3: no message"],
-    ["echo first >&2; echo no session >&2; exit 3", "it exited with code 3: no session"],
+    [`echo ${token}; exit 3`, "it exited with code 3"],
     [`echo ${token}`, `${invalid}Invalid input: expected object, received undefined`],
     ["echo null", `${invalid}Invalid input: expected object, received null`],
     [
@@ -94,31 +93,18 @@ Deno.test("runExecPlugin() says why there are no credentials, without what the p
   }
 });
 
-Deno.test("runExecPlugin() says how to install a missing plugin", async () => {
+Deno.test("the error says how to install a missing plugin", async () => {
   const { credentials } = run("", { command: "no-such-login", installHint: "brew install login\n" });
   await assert.rejects(credentials, { message: /no-such-login: it is not installed\. brew install login$/ });
 });
 
 Deno.test({
-  name: "runExecPlugin() says that it may not run commands",
+  name: "the error says that the program may not run commands",
   permissions: { run: false, read: true },
   fn: () =>
     assert.rejects(run("").credentials, {
       message: "Cannot get credentials from the exec plugin sh: only `deno task dev` may run commands",
     }),
-});
-
-Deno.test("runExecPlugin() hides what looks like a secret in a plugin's message, and cuts it", async () => {
-  const token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl";
-  const complaint = `refused: ${token} of $1 with $LOGIN_PASSWORD in /home/somebody/.config/login/cache`;
-  await assert.rejects(run(`echo "${complaint}" >&2; exit 1`).credentials, {
-    message:
-      /: refused: \(hidden\) of \(hidden\) with \(hidden\) in \/home\/somebody\/\.config\/login\/cache$/,
-  });
-  await assert.rejects(run(`echo ${"no ".repeat(500)} >&2; exit 1`).credentials, (error: Error) => {
-    assert.ok(error.message.length < 300);
-    return true;
-  });
 });
 
 Deno.test("a plugin that reads its input gets none", async () => {
@@ -156,14 +142,14 @@ async function untilEnded(pid: number): Promise<void> {
   }
 }
 
-Deno.test("runExecPlugin() kills a plugin after 30 seconds, even one that ignores SIGTERM", async () => {
+Deno.test("a plugin is killed after 30 seconds, even one that ignores SIGTERM", async () => {
   const { rejection, clock, pid } = await start((file) => `trap "" TERM; echo $$ > ${file}; exec sleep 600`);
   await clock.advance(30_000);
   assert.match(String(await rejection), /exec plugin sh: it did not finish within 30 s$/);
   await untilEnded(pid);
 });
 
-Deno.test("runExecPlugin() kills the plugin when the signal aborts", async () => {
+Deno.test("a plugin is killed when the signal aborts", async () => {
   const stop = new AbortController();
   const { rejection, pid } = await start((file) => `echo $$ > ${file}; exec sleep 600`, stop.signal);
   stop.abort();
@@ -171,7 +157,7 @@ Deno.test("runExecPlugin() kills the plugin when the signal aborts", async () =>
   await untilEnded(pid);
 });
 
-Deno.test("runExecPlugin() does not wait for what the plugin left running", async () => {
+Deno.test("nothing waits for what a plugin left running", async () => {
   const { rejection, clock, pid } = await start((file) => `sleep 600 & echo $! > ${file}`);
   try {
     await clock.advance(30_000);

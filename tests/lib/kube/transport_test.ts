@@ -55,8 +55,7 @@ Deno.test("send() gives up when its signal aborts while it waits for credentials
   const never = new Promise<never>(() => {});
   const access = {
     server: "https://127.0.0.1:1",
-    httpClient: () => never,
-    headers: () => never,
+    connect: () => never,
     namespace: () => never,
     invalidate: () => {},
     close: () => {},

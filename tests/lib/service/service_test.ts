@@ -17,8 +17,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
 /** Must not be asked for anything. */
 const unreachable: ClusterAccess = {
   server: "http://127.0.0.1:1",
-  httpClient: () => Promise.resolve(undefined),
-  headers: () => Promise.resolve({}),
+  connect: () => Promise.resolve({ client: undefined, headers: {} }),
   namespace: () => Promise.resolve("lagoon"),
   invalidate: () => {},
   close: () => {},
