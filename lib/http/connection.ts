@@ -1,214 +1,206 @@
 /**
- * One connection: its requests are served one after the other, and it is closed so that the client can still read the
- * last answer. Which connection has to go when there are too many is not decided here.
+ * A client's connection as node's HTTP server sees it. It stands between the socket and node's parser, and hands over one
+ * request at a time: the parser creates every request that its bytes hold, at 5 kB each, before the first is answered.
  *
  * @module
  */
-import type { Buffer } from "node:buffer";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { Buffer } from "node:buffer";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
 import type { Clock } from "../clock.ts";
-import { type Answer, encodeAnswer, failureAnswer, NOT_HTTP, writeAnswer } from "./adapter.ts";
-import { type FeedTarget, ParserFeed } from "./parser_feed.ts";
+import { stopReading } from "./stop_reading.ts";
 
-/** A request and where its answer goes. */
-export interface Exchange {
-  /** The request. */
-  readonly incoming: IncomingMessage;
-  /** Where its answer goes. */
-  readonly outgoing: ServerResponse;
-}
-
-/** What a connection needs from the server that it belongs to. */
-export interface ConnectionOwner {
-  /** Time. */
-  readonly clock: Clock;
-  /** How long a client may take to read an answer, in milliseconds. */
-  readonly answerTimeoutMs: number;
-  /** Whether answers tell the client to open another connection for its next request. */
-  readonly draining: boolean;
-  /** Answers a request; never rejects. */
-  respond(incoming: IncomingMessage): Promise<Answer>;
-  /** Told after each answer. */
-  answered(connection: Connection): void;
-}
-
-/**
- * How long a client has to read the last answer while we read no more of what it sends, in milliseconds. Closed at once,
- * the connection would be reset, and the answer lost with it.
- */
+/** How long a client may take to read its last answer, in ms. Closing at once would reset the connection and lose it. */
 const LINGER_MS = 250;
 
-/** Between two requests of a connection that sends them without waiting for answers, in milliseconds. */
-const TURN_MS = 1;
+/** Bytes that are read and discarded while a client reads its last answer. */
+const LINGER_BYTES = 16 * 1024;
 
-/** A connection of a client. */
-export class Connection implements FeedTarget {
-  /** Its socket. */
-  readonly socket: Socket;
-  readonly #owner: ConnectionOwner;
-  readonly #destroySoon: () => void;
-  readonly #feed = new ParserFeed(this);
-  readonly #parse: (bytes: Buffer) => void;
-  /** The few that came in one slice with the request before them. */
-  readonly #waiting: Exchange[] = [];
-  #current: Exchange | undefined;
-  /** What it sends from now on can't be understood. */
-  #failed = false;
-  /** Its last answer is written. */
-  #leaving = false;
-  /** When it is cut, by the owner's clock. */
-  #cutAt = Number.POSITIVE_INFINITY;
+const NOTHING = Buffer.alloc(0);
 
-  /** Takes over a connection. */
-  constructor(owner: ConnectionOwner, socket: Socket) {
-    this.#owner = owner;
-    this.socket = socket;
-    this.#destroySoon = socket.destroySoon.bind(socket);
-    // Node calls it after an answer with `Connection: close`.
-    socket.destroySoon = () => this.#leave();
-    const resume = socket.resume.bind(socket);
-    // Node calls it at the end of each request, to read the next one.
-    socket.resume = () => this.#isHeld() ? socket : resume();
-    const [parse] = socket.listeners("data") as [(bytes: Buffer) => void];
-    this.#parse = parse;
-    socket.off("data", parse);
-    socket.on("data", (chunk: Buffer) => {
-      if (this.#failed || this.#leaving) return;
-      this.#feed.push(chunk);
-      if (this.#feed.isFull) socket.pause();
+const HEAD_END = Buffer.from("\r\n\r\n");
+
+/** `GET / HTTP/1.1`, the shortest head. */
+const LEAST_HEAD_BYTES = 14;
+
+/** Shortest slice of a body, so that a body full of empty lines is not cut into thousands. */
+const LEAST_BODY_SLICE_BYTES = 128;
+
+/** Time limits of a connection, in milliseconds. */
+export interface ConnectionTimeouts {
+  /** For a head to arrive, for the pause between requests, and for an answer to be read. */
+  readonly headMs: number;
+  /** For a whole request to arrive. */
+  readonly requestMs: number;
+}
+
+/** What a connection is doing. */
+export type ConnectionState =
+  | "reading head"
+  | "reading body"
+  | "serving"
+  | "answering"
+  | "idle"
+  | "lingering";
+
+/** One connection. */
+export class Connection extends Duplex {
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #timeouts: ConnectionTimeouts;
+  #request: IncomingMessage | undefined;
+  #isHeadArriving = true;
+  #requestStartedAt: number;
+  #expiresAt: number;
+  /** Received, and not handed over yet. */
+  #waiting: Buffer = NOTHING;
+  #hasExtras = false;
+  #isAnswering = false;
+  #discardedBytes = 0;
+
+  /** Takes over a socket. */
+  constructor(socket: Socket, clock: Clock, timeouts: ConnectionTimeouts) {
+    // Without a buffer, the parser has seen all of a slice before it gets the next one.
+    super({ readableHighWaterMark: 0, decodeStrings: false });
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#timeouts = timeouts;
+    this.#requestStartedAt = clock.monotonic();
+    this.#expiresAt = this.#requestStartedAt + timeouts.headMs;
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    // The client has gone, or wants no answer.
+    for (const event of ["end", "error", "close"]) socket.on(event, () => this.destroy());
+  }
+
+  /** What it is doing. */
+  get state(): ConnectionState {
+    if (this.writableEnded) return "lingering";
+    if (this.#isAnswering) return "answering";
+    if (this.#request) return this.#request.complete ? "serving" : "reading body";
+    return this.#isHeadArriving ? "reading head" : "idle";
+  }
+
+  /** Whether the client pipelined a request, which was dropped: the connection closes after the current answer. */
+  get hasExtras(): boolean {
+    return this.#hasExtras;
+  }
+
+  /** Begins a request; false when the one before it is not answered yet. */
+  beginRequest(request: IncomingMessage): boolean {
+    if (this.#request !== undefined) {
+      this.#hasExtras = true;
+      return false;
+    }
+    this.#request = request;
+    this.#isHeadArriving = false;
+    this.#expiresAt = this.#requestStartedAt + this.#timeouts.requestMs;
+    return true;
+  }
+
+  /** Call before an answer is written: what arrives from now on is the next request. */
+  beginAnswer(): void {
+    this.#isAnswering = true;
+    this.#expireIn(this.#timeouts.headMs);
+  }
+
+  /** Call when an answer is written. */
+  endAnswer(): void {
+    if (this.writableEnded) return;
+    this.#request = undefined;
+    this.#isAnswering = false;
+    this.#expireIn(this.#timeouts.headMs);
+    this.#handOver();
+  }
+
+  /** Whether it has been in this state for too long. */
+  isExpired(now: number): boolean {
+    return now >= this.#expiresAt && this.state !== "serving";
+  }
+
+  /** Called by node when the parser wants more. */
+  override _read(): void {
+    this.#handOver();
+  }
+
+  /** Called by node with parts of answers. */
+  override _write(
+    chunk: Buffer | string,
+    encoding: BufferEncoding,
+    done: (error?: Error | null) => void,
+  ): void {
+    this.#socket.write(chunk, encoding, done);
+  }
+
+  /** Called by node after the last answer: closes so that a client that is still sending can read it. */
+  override _final(done: (error?: Error | null) => void): void {
+    const isAllRead = this.#request?.complete === true && !this.#hasExtras && this.#waiting.length === 0;
+    this.#waiting = NOTHING;
+    this.#expireIn(LINGER_MS);
+    this.#socket.resume();
+    this.#socket.end(() => {
+      done();
+      if (isAllRead) this.destroy();
     });
   }
 
-  /**
-   * Has node read the socket in a way that the bytes can be seen on their way to the parser; before node takes over. Node
-   * looks at this mark of its own, and has no other way to be asked.
-   */
-  static prepare(socket: Socket & { _handle?: { _consumed?: boolean } | null }): void {
-    if (socket._handle) socket._handle._consumed = true;
+  /** Called by node. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#waiting = NOTHING;
+    this.#socket.destroy();
+    done(error);
   }
 
-  /** Whether a request has arrived as a whole and is not answered yet. */
-  get hasWholeRequest(): boolean {
-    return this.#current?.incoming.complete ?? false;
+  #expireIn(milliseconds: number): void {
+    this.#expiresAt = this.#clock.monotonic() + milliseconds;
   }
 
-  /** Whether the body of a request is arriving. */
-  get isReadingBody(): boolean {
-    return this.#current?.incoming.complete === false;
+  #receive(chunk: Buffer): void {
+    if (this.writableEnded) {
+      this.#discardedBytes += chunk.length;
+      if (this.#discardedBytes > LINGER_BYTES) stopReading(this.#socket);
+      return;
+    }
+    this.#waiting = this.#waiting.length === 0 ? chunk : Buffer.concat([this.#waiting, chunk]);
+    this.#handOver();
   }
 
-  /** Whether it can be closed without loss. */
-  get isIdle(): boolean {
-    return this.#current === undefined && !this.#leaving;
+  #handOver(): void {
+    if (this.writableEnded) return;
+    while (this.#waiting.length > 0) {
+      if (this.state === "serving") {
+        // A pipelined request, which the client sends again over another connection.
+        this.#hasExtras = true;
+        this.#waiting = NOTHING;
+      }
+      if (this.#request?.complete || !this.push(this.#nextSlice())) return void this.#socket.pause();
+    }
+    if (!this.#hasExtras) this.#socket.resume();
   }
 
-  /** Gives bytes to node's parser. */
-  parse(bytes: Buffer): void {
-    this.#parse(bytes);
-  }
-
-  /** Serves a request, after those that came before it. */
-  take(exchange: Exchange): void {
-    if (this.#current === undefined) this.#begin(exchange);
-    else this.#waiting.push(exchange);
-  }
-
-  /** Tells the client what was wrong with what it sent, and closes. */
-  fail(error: Error & { readonly code?: string }): void {
-    if (this.#failed || this.#leaving) return;
-    this.#failed = true;
-    if (!this.socket.writable) return this.destroy();
-    this.#stopReading();
-    // What came before is answered first.
-    if (this.hasWholeRequest) return;
-    if (!this.#current?.outgoing.headersSent) this.socket.write(encodeAnswer(failureOf(error)));
-    this.#leave();
-  }
-
-  /** Closes it when its time is over. */
-  sweep(now: number): void {
-    if (now >= this.#cutAt) this.destroy();
-  }
-
-  /** Closes it at once. */
-  destroy(): void {
-    this.#dropWaiting();
-    this.socket.destroy();
-  }
-
-  #begin(exchange: Exchange): void {
-    this.#current = exchange;
-    // The rest of it will never be read.
-    if (this.#failed && !this.hasWholeRequest) return this.#leave();
-    exchange.outgoing.once("finish", () => this.#finished());
-    this.#serve(exchange);
-  }
-
-  async #serve({ incoming, outgoing }: Exchange): Promise<void> {
-    const answer = await this.#owner.respond(incoming);
-    if (this.#leaving || this.socket.destroyed) return;
-    this.#cutAt = this.#owner.clock.now() + this.#owner.answerTimeoutMs;
-    // A body that nobody has begun to read, node would read to its end to throw it away.
-    if (!incoming.complete) incoming.read(0);
-    writeAnswer(outgoing, answer, this.#owner.draining || !incoming.complete);
-  }
-
-  /** The answer is with the kernel, and node has done its part. */
-  #finished(): void {
-    this.#current = undefined;
-    if (this.#leaving) return;
-    this.#cutAt = Number.POSITIVE_INFINITY;
-    this.#owner.answered(this);
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#begin(next);
-    else if (this.#failed) return this.#leave();
-    if (!this.#feed.isFull) this.socket.resume();
-    // What one request leaves behind would be kept for as long as the next one is served at once. A wait, however short, lets
-    // others have their turn: as long as anything in JavaScript is ready, Deno hardly looks at connections.
-    else this.#owner.clock.setTimer(TURN_MS, () => this.#goOn());
-  }
-
-  #goOn(): void {
-    this.#feed.release();
-    this.socket.resume();
-  }
-
-  #isHeld(): boolean {
-    return this.#feed.isFull || this.#failed || this.#leaving;
-  }
-
-  /** Says that nothing more comes; what the client may still be sending is not read, but it can read what came. */
-  #leave(): void {
-    const isAllRead = this.hasWholeRequest && this.#waiting.length === 0 && !this.#feed.isFull &&
-      !this.#failed;
-    this.#leaving = true;
-    this.#cutAt = this.#owner.clock.now() + LINGER_MS;
-    this.#dropWaiting();
-    if (isAllRead) return this.#destroySoon();
-    this.#stopReading();
-    this.socket.end();
-  }
-
-  /** For good: a stream that only pauses still reads ahead, 64 KiB for each connection. */
-  #stopReading(): void {
-    this.socket._read = () => {};
-    this.socket.pause();
-  }
-
-  #dropWaiting(): void {
-    this.#feed.clear();
-    this.#waiting.length = 0;
+  #nextSlice(): Buffer {
+    if (this.state === "idle") {
+      this.#isHeadArriving = true;
+      this.#requestStartedAt = this.#clock.monotonic();
+      this.#expireIn(this.#timeouts.headMs);
+    }
+    const end = sliceEnd(this.#waiting, this.#request !== undefined);
+    const slice = this.#waiting.subarray(0, end);
+    this.#waiting = this.#waiting.subarray(end);
+    return slice;
   }
 }
 
-function failureOf({ code }: { readonly code?: string }): Answer {
-  switch (code) {
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return failureAnswer(408, "request timeout", "The request must arrive in less time");
-    case "HPE_HEADER_OVERFLOW":
-      return failureAnswer(431, "request header fields too large", "The request's headers must be smaller");
-    default:
-      return NOT_HTTP;
-  }
+/** Where requests end is guessed; a wrong guess costs a slice. */
+function sliceEnd(bytes: Buffer, isReadingBody: boolean): number {
+  const headEnd = bytes.indexOf(HEAD_END, isReadingBody ? LEAST_BODY_SLICE_BYTES : LEAST_HEAD_BYTES);
+  if (headEnd < 0) return bytes.length;
+  const end = headEnd + HEAD_END.length;
+  // Most bodies arrive together with their head, and one slice is cheaper than two. A JSON body doesn't begin like a method.
+  const isBody = !isUpperCase(bytes[end]) && bytes.indexOf(HEAD_END, end) < 0;
+  return isBody ? bytes.length : end;
+}
+
+function isUpperCase(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x41 && byte <= 0x5a;
 }

@@ -1,147 +1,225 @@
 /**
- * An HTTP server that slow and hostile clients can't wear out: everything that a client may take has a limit, in time,
- * in bytes and in number. What is answered is the app's concern.
+ * An HTTP server that slow and hostile clients can't exhaust: connections, requests and answers have limits in number, time
+ * and bytes.
  *
  * @module
  */
-import { createServer, type Server, type ServerOptions } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { Clock } from "../clock.ts";
+import type { Duplex } from "node:stream";
+import { type Clock, unlessAborted } from "../clock.ts";
 import { AppError } from "../errors.ts";
-import type { HttpApp } from "./adapter.ts";
+import {
+  type Answer,
+  encodeAnswer,
+  failureAnswer,
+  type HttpApp,
+  NOT_HTTP,
+  respond,
+  writeAnswer,
+} from "./adapter.ts";
 import { Connection } from "./connection.ts";
-import { Connections } from "./connections.ts";
 
 export type { HttpApp, HttpBindings } from "./adapter.ts";
 
 /** A running server. */
 export interface HttpServer {
-  /** The port that it listens on. */
   readonly port: number;
-  /** How many connections are open. */
+  /** Number of open connections. */
   readonly connections: number;
-  /** From now on each answer tells its client to open another connection, so that load balancers choose anew. */
+  /** Whether it accepts connections. */
+  readonly isListening: boolean;
+  /** Makes each answer close its connection, so that load balancers choose again. */
   beginDrain(): void;
   /**
-   * Takes no more connections, closes idle ones, and resolves when the requests in hand are answered, or when the signal
-   * aborts: what is unanswered then is cut off.
+   * Stops accepting, closes idle connections, and resolves when all requests are answered, also those whose clients have
+   * gone. When the signal aborts, it closes the rest unanswered.
    */
   stop(options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
-/** Where to listen, and what a client may take. */
+/** Where to listen, and the limits. */
 export interface ListenOptions {
-  /** Without it, all addresses, IPv4 and IPv6. */
+  /** @default all addresses, IPv4 and IPv6 */
   readonly hostname?: string | undefined;
   /** 0 for any free one. */
   readonly port: number;
-  /**
-   * Most connections that are open at the same time. For one more, the one is closed that has been without a whole
-   * request for longest.
-   *
-   * @default 64
-   */
+  /** @default 64 */
   readonly maxConnections?: number;
   /**
-   * How long the head of a request may take to arrive, a connection may be idle, and an answer may take to be read, in
-   * milliseconds. Idle connections get up to 1 second more.
+   * Limit on a request's head, on idle connections, and on reading an answer, in milliseconds.
    *
    * @default 5000
    */
   readonly headerTimeoutMs?: number;
   /**
-   * How long a whole request may take to arrive, in milliseconds.
+   * Limit on the arrival of a whole request, in milliseconds.
    *
    * @default 10000
    */
   readonly requestTimeoutMs?: number;
-  /**
-   * Puts TLS around a connection. A handshake takes from the time for the first head, and its connection is one of those
-   * that are open.
-   *
-   * @default none
-   */
+  /** Called when listening fails later. */
+  readonly onError?: (error: Error) => void;
+  /** Puts TLS around a connection. */
   readonly wrap?: (socket: Socket) => Socket;
 }
 
-/** Largest head of a request, in bytes. */
 const MAX_HEAD_BYTES = 16 * 1024;
 
-/**
- * Connections that wait in the kernel to be taken, each up to a millisecond. With fewer, a burst makes the kernel forget
- * clients, who try again after a second; with more, who comes last in a flood waits for longer.
- */
+/** Connections waiting in the kernel. With fewer, clients of a burst retry after a second; with more, the last ones wait long. */
 const BACKLOG = 1024;
 
-/** How much is read ahead of a connection that is not taken on, in bytes: with hundreds of them it adds up. */
+/** Read ahead for each connection, in bytes: with hundreds of them it adds up. */
 const READ_AHEAD_BYTES = 16 * 1024;
 
-/** How often node looks for requests that take too long, in milliseconds. */
-const CHECK_MS = 1000;
+/** Interval between checks for connections whose time is over, in milliseconds. */
+const SWEEP_MS = 250;
+
+const TOO_SLOW = failureAnswer(408, "request timeout", "The request must arrive in less time");
+const LARGE_HEAD = failureAnswer(
+  431,
+  "request header fields too large",
+  "The request's headers must be smaller",
+);
 
 /**
  * Starts a server.
  *
- * @throws {AppError} Code `cannot-listen`, when the port is taken or the address is not one of this machine.
+ * @throws {AppError} Code `cannot-listen`, when the port is in use or the address is not one of this machine.
  */
 export async function startHttpServer(
   options: ListenOptions,
   app: HttpApp,
   clock: Clock,
 ): Promise<HttpServer> {
-  const { maxConnections = 64, headerTimeoutMs = 5000, requestTimeoutMs = 10_000 } = options;
-  const connections = new Connections(app, clock, { maxConnections, answerTimeoutMs: headerTimeoutMs });
-  const server = createNodeServer(connections, options.wrap, {
-    headersTimeout: Math.min(headerTimeoutMs, requestTimeoutMs),
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: headerTimeoutMs,
-    connectionsCheckingInterval: Math.min(CHECK_MS, headerTimeoutMs),
+  const { maxConnections = 64, headerTimeoutMs = 5000, requestTimeoutMs = 10_000, wrap } = options;
+  const timeouts = { headMs: Math.min(headerTimeoutMs, requestTimeoutMs), requestMs: requestTimeoutMs };
+  /** The one that has gone longest without an answer comes first. */
+  const connections = new Set<Connection>();
+  let running = 0;
+  let isDraining = false;
+  let onChange = () => {};
+
+  const server = createServer({
+    // Connections expire by our own clock.
+    headersTimeout: 0,
+    requestTimeout: 0,
+    keepAliveTimeout: 0,
     maxHeaderSize: MAX_HEAD_BYTES,
-    // We look for it ourselves, to answer in our own shape.
+    highWaterMark: READ_AHEAD_BYTES,
+    // The adapter checks it, and answers in our own shape.
     requireHostHeader: false,
   });
+  // Node's own listener gets connections of ours instead of sockets.
+  const [serveConnection] = server.listeners("connection") as [(connection: Duplex) => void];
+  server.off("connection", serveConnection);
+  server.on("connection", accept);
+  server.on("request", serve);
+  server.on("checkExpectation", serve);
+  server.on("clientError", (error: Error & { code?: string }, connection) => {
+    const isTooLarge = error.code === "HPE_HEADER_OVERFLOW";
+    reject(connection as Connection, isTooLarge ? LARGE_HEAD : NOT_HTTP);
+  });
+
+  function accept(socket: Socket): void {
+    const connection = new Connection(wrap ? wrap(socket) : socket, clock, timeouts);
+    connection.once("close", () => {
+      connections.delete(connection);
+      onChange();
+    });
+    if (connections.size >= maxConnections && !evict()) return void connection.destroy();
+    connections.add(connection);
+    serveConnection.call(server, connection);
+  }
+
+  /** Closes the connection that has gone longest without a whole request; one whose body is being read goes last. */
+  function evict(): boolean {
+    const evicted = first(connections, ({ state }) => state !== "serving" && state !== "reading body") ??
+      first(connections, ({ state }) => state === "reading body");
+    if (evicted === undefined) return false;
+    connections.delete(evicted);
+    evicted.destroy();
+    return true;
+  }
+
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const connection = incoming.socket as unknown as Connection;
+    if (!connection.beginRequest(incoming)) return;
+    running++;
+    const answer = await respond(app, incoming);
+    running--;
+    onChange();
+    if (connection.writableEnded || connection.destroyed) return;
+    outgoing.once("finish", () => {
+      if (connections.delete(connection)) connections.add(connection);
+      connection.endAnswer();
+    });
+    const isLast = isDraining || connection.hasExtras || !incoming.complete;
+    connection.beginAnswer();
+    writeAnswer(outgoing, answer, isLast);
+  }
+
+  /** Answers what is no request, and closes the connection. */
+  function reject(connection: Connection, failure: Answer): void {
+    const { state } = connection;
+    if (state === "reading head" || state === "idle" || state === "reading body") {
+      connection.end(encodeAnswer(failure));
+    }
+  }
+
+  function sweep(): void {
+    const now = clock.monotonic();
+    for (const connection of connections) {
+      if (!connection.isExpired(now)) continue;
+      const { state } = connection;
+      if (state === "reading head" || state === "reading body") reject(connection, TOO_SLOW);
+      else connection.destroy();
+    }
+    cancelSweep = clock.setTimer(SWEEP_MS, sweep);
+  }
+
+  let cancelSweep = clock.setTimer(SWEEP_MS, sweep);
   try {
     await listen(server, options);
   } catch (error) {
-    await connections.stop(AbortSignal.abort());
+    cancelSweep();
     throw error;
   }
+  server.on("error", (error) => options.onError?.(error));
   return {
-    // A port, and no path of a Unix socket.
+    // It is no path of a Unix socket.
     port: (server.address() as AddressInfo).port,
     get connections() {
-      return connections.count;
+      return connections.size;
+    },
+    get isListening() {
+      return server.listening;
     },
     beginDrain() {
-      connections.draining = true;
+      isDraining = true;
     },
     async stop({ signal }) {
+      isDraining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await connections.stop(signal);
+      for (const connection of connections) {
+        if (connection.state === "reading head" || connection.state === "idle") connection.destroy();
+      }
+      const allAnswered = new Promise<void>((resolve) => {
+        onChange = () => (running === 0 && connections.size === 0) && resolve();
+        onChange();
+      });
+      await unlessAborted(allAnswered, signal).catch(() => {
+        for (const connection of connections) connection.destroy();
+      });
+      cancelSweep();
       await closed;
     },
   };
 }
 
-function createNodeServer(
-  connections: Connections,
-  wrap: ListenOptions["wrap"],
-  options: ServerOptions,
-): Server {
-  const server = createServer({ ...options, highWaterMark: READ_AHEAD_BYTES });
-  const [serveHttp] = server.listeners("connection") as [(socket: Socket) => void];
-  server.off("connection", serveHttp);
-  server.on("connection", (tcpSocket: Socket) => {
-    const socket = wrap ? wrap(tcpSocket) : tcpSocket;
-    Connection.prepare(socket);
-    serveHttp.call(server, socket);
-    connections.add(socket);
-  });
-  server.on("request", (incoming, outgoing) => connections.take({ incoming, outgoing }));
-  server.on("checkExpectation", (incoming, outgoing) => connections.take({ incoming, outgoing }));
-  // Node makes the sockets of its servers from its own class.
-  server.on("clientError", (error, socket) => connections.fail(socket as Socket, error));
-  return server;
+function first<T>(items: Iterable<T>, matches: (item: T) => boolean): T | undefined {
+  for (const item of items) if (matches(item)) return item;
+  return undefined;
 }
 
 /** `::` takes IPv4 as well, but a machine may have no IPv6 at all. */
@@ -149,7 +227,7 @@ async function listen(server: Server, { hostname, port }: ListenOptions): Promis
   try {
     await listenOn(server, hostname ?? "::", port);
   } catch (error) {
-    if (hostname !== undefined || isTaken(error)) throw cannotListen(hostname, port, error);
+    if (hostname !== undefined || isInUse(error)) throw cannotListen(hostname, port, error);
     await listenOn(server, "0.0.0.0", port).catch((cause) => {
       throw cannotListen(hostname, port, cause);
     });
@@ -166,12 +244,12 @@ function listenOn(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function isTaken(error: unknown): boolean {
+function isInUse(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 function cannotListen(hostname: string | undefined, port: number, cause: unknown): AppError {
   const where = hostname === undefined ? `port ${port}` : `${hostname}, port ${port}`;
-  const what = isTaken(cause) ? "it must not be in use" : "it must be an address of this machine";
+  const what = isInUse(cause) ? "it must not be in use" : "it must be an address of this machine";
   return new AppError("cannot-listen", `Cannot listen on ${where}, as ${what}`, { cause });
 }

@@ -10,7 +10,7 @@ import { createConsolePublisher } from "../broker/console.ts";
 import { createRabbitPublisher, type RabbitPublisher } from "../broker/rabbitmq.ts";
 import { deadline, delay, unlessAborted } from "../clock.ts";
 import type { Config } from "../config/config.ts";
-import { AppError } from "../errors.ts";
+import { AppError, describeError } from "../errors.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import type { Logger } from "../log.ts";
 import { createMetrics } from "../metrics.ts";
@@ -48,7 +48,7 @@ export async function serve(
   let web: HttpServer | undefined;
   const readiness = {
     running: () => !stop.aborted,
-    posts: () => web !== undefined || !config.web.enabled,
+    posts: () => web?.isListening ?? !config.web.enabled,
     broker: publisher.isReady,
     ...cluster.readiness,
   };
@@ -89,7 +89,9 @@ function startWeb(config: Config, dependencies: SharedDependencies): Promise<Htt
   const secrets = previousSecret ? [secret, previousSecret] : [secret];
   const verify = createVerifier({ secrets, clock: dependencies.clock });
   const app = createApp({ ...dependencies, verify, limits: config.web });
-  return startHttpServer(config.web, app, dependencies.clock);
+  const onError = (error: Error) =>
+    dependencies.log.error("Listening for posts failed", { error: describeError(error) });
+  return startHttpServer({ ...config.web, onError }, app, dependencies.clock);
 }
 
 function createBroker(

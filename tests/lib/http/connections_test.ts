@@ -44,6 +44,21 @@ Deno.test("a connection whose request is still arriving goes, one whose request 
   await third.until(/\/third$/);
 });
 
+Deno.test("an idle connection goes before one whose body is arriving", async () => {
+  const app = new HeldApp();
+  await using running = await startTestServer(app.fetch, { maxConnections: 2 });
+  using arriving = await RawClient.sending(running.port, postHead("/arriving", "Content-Length: 3"));
+  await app.untilAsked(1);
+  using idle = await RawClient.connect(running.port);
+  await untilConnections(running.server, 2);
+  using third = await RawClient.sending(running.port, get("/third"));
+  await idle.untilClosed();
+  for (const path of ["/arriving", "/third"]) app.release(path);
+  await third.until(/\/third$/);
+  await arriving.send("abc");
+  assert.match(await arriving.untilClosed(), /\/arriving$/);
+});
+
 Deno.test("after beginDrain(), connections are still taken, and each answer closes its own", async () => {
   await using running = await startTestServer(() => new Response("okay"));
   using before = await RawClient.sending(running.port, get("/"));

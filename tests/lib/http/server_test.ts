@@ -1,16 +1,16 @@
-/** Where the server listens, and its limits on what arrives. Times are node's own here, and therefore real. */
+/** Where the server listens, and its limits on what arrives. */
 import assert from "node:assert/strict";
+import { Server } from "node:http";
 import { systemClock } from "../../../lib/clock.ts";
 import { AppError } from "../../../lib/errors.ts";
 import { startHttpServer } from "../../../lib/http/server.ts";
 import { parseAnswers, RawClient } from "../../fixtures/raw_client.ts";
-import { get, HeldApp, postHead, startTestServer, textOf } from "./fixture.ts";
+import { get, HeldApp, postHead, startTestServer, textOf, untilConnections } from "./fixture.ts";
 
 const never = new AbortController().signal;
 const okay = { fetch: () => new Response("okay") };
 
-/** Short enough to wait for; node looks as often as the head's limit. */
-const SHORT = { headerTimeoutMs: 200, requestTimeoutMs: 400 };
+const LIMITS = { headerTimeoutMs: 2000, requestTimeoutMs: 4000 };
 
 Deno.test("startHttpServer() listens on all addresses, or on the one it is given", async () => {
   for (const hostname of [undefined, "127.0.0.1"]) {
@@ -48,18 +48,21 @@ Deno.test("the limit of a head may be larger than that of the whole request", as
 });
 
 Deno.test("a head that takes too long is answered with 408, whether bytes come or not", async () => {
-  await using running = await startTestServer(okay.fetch, SHORT);
+  await using running = await startTestServer(okay.fetch, LIMITS);
   using nothing = await RawClient.connect(running.port);
   using half = await RawClient.sending(running.port, "GET / HTTP/1.1\r\nHost: x\r\nX-A: b");
   using dripping = await RawClient.sending(running.port, "GET / HTTP/1.1\r\nHost: x\r\nX-A: b");
-  const drip = setInterval(() => dripping.send("b").catch(() => {}), 20);
+  await untilConnections(running.server, 3);
+  for (let second = 0; second < 3; second++) {
+    await dripping.send("b").catch(() => {});
+    await running.clock.advance(1000);
+  }
   for (const client of [nothing, half, dripping]) {
     const [answer] = parseAnswers(await client.untilClosed());
     assert.equal(answer?.status, 408);
     assert.equal(JSON.parse(answer!.body).status, "request timeout");
     assert.equal(answer?.headers.get("content-type"), "application/json");
   }
-  clearInterval(drip);
   await running.clock.advance(2000);
   assert.equal(running.server.connections, 0);
 });
@@ -69,11 +72,16 @@ Deno.test("a body that takes too long is answered with 408, and its reader gets 
   await using running = await startTestServer(async (_request, { body }) => {
     await textOf(body).catch(failure.resolve);
     return new Response("never seen");
-  }, SHORT);
+  }, LIMITS);
   using client = await RawClient.sending(running.port, postHead("/", "Content-Length: 1000"));
-  const drip = setInterval(() => client.send("b").catch(() => {}), 20);
+  await untilConnections(running.server, 1);
+  for (let second = 0; second < 3; second++) {
+    await client.send("b");
+    await running.clock.advance(1000);
+    assert.equal(client.text, "");
+  }
+  await running.clock.advance(2000);
   const answers = parseAnswers(await client.untilClosed());
-  clearInterval(drip);
   assert.deepEqual(answers.map(({ status, body }) => [status, JSON.parse(body).status]), [
     [408, "request timeout"],
   ]);
@@ -84,21 +92,54 @@ Deno.test("a body that takes too long is answered with 408, and its reader gets 
 
 Deno.test("a request that has arrived may be served for as long as it takes", async () => {
   const app = new HeldApp();
-  await using running = await startTestServer(app.fetch, SHORT);
+  await using running = await startTestServer(app.fetch, LIMITS);
   using served = await RawClient.sending(running.port, get("/served"));
   await app.untilAsked(1);
-  // Its limit comes after that of the first.
-  using half = await RawClient.sending(running.port, postHead("/half", "Content-Length: 3"));
-  await half.untilClosed();
+  await running.clock.advance(60_000);
   app.release("/served");
   await served.until(/\/served$/);
 });
 
-Deno.test("an idle connection is closed without a word", async () => {
-  await using running = await startTestServer(okay.fetch, SHORT);
+Deno.test("an idle connection is closed without an answer", async () => {
+  await using running = await startTestServer(okay.fetch, LIMITS);
   using client = await RawClient.sending(running.port, get("/"));
+  await client.until(/okay$/);
+  await running.clock.advance(1500);
+  assert.equal(client.isClosed, false);
+  await running.clock.advance(1000);
   const answers = parseAnswers(await client.untilClosed());
   assert.deepEqual(answers.map(({ body }) => body), ["okay"]);
+});
+
+Deno.test("the time of a head begins with its first byte, however long the connection was idle", async () => {
+  await using running = await startTestServer(okay.fetch, LIMITS);
+  using client = await RawClient.sending(running.port, get("/"));
+  await client.until(/okay$/);
+  await running.clock.advance(1500);
+  await client.send("GET / HTTP/1.1\r\n");
+  await running.clock.advance(1500);
+  await client.send("Host: x\r\n\r\n");
+  await client.until(/okay[^]*okay$/);
+});
+
+Deno.test("an error of the listener is reported, and isListening is true as long as it accepts", async () => {
+  const { listen } = Server.prototype;
+  let listener: Server | undefined;
+  Server.prototype.listen = function (this: Server, ...options: unknown[]) {
+    listener = this;
+    return Reflect.apply(listen, this, options);
+  };
+  using _ = { [Symbol.dispose]: () => void (Server.prototype.listen = listen) };
+  const errors: string[] = [];
+  await using running = await startTestServer(okay.fetch, {
+    onError: ({ message }) => void errors.push(message),
+  });
+  listener!.emit("error", new Error("accept failed"));
+  assert.deepEqual([errors, running.server.isListening], [["accept failed"], true]);
+  using client = await RawClient.sending(running.port, get("/"));
+  await client.until(/okay$/);
+  listener!.close();
+  assert.equal(running.server.isListening, false);
 });
 
 Deno.test("what is not HTTP is answered with 400, and the connection closed", async () => {
