@@ -1,21 +1,21 @@
 /**
- * Node's request as a request of the web, as far as routes look at one. A real one costs a small request a tenth of its time
- * and 10 kB of garbage, most of it for headers that nobody reads.
+ * Node's request as a web request, as far as the routes use one. A real one takes a tenth of a small request's time and 10 kB,
+ * most of it for headers that are never read.
  *
  * @module
  */
 import type { IncomingMessage } from "node:http";
 
-/** Which methods the web knows and does not allow. */
+/** Methods that a web request may not have. */
 const FORBIDDEN_METHODS: readonly string[] = ["CONNECT", "TRACE", "TRACK"];
 
-/** A path and query that are written as a URL would write them; dots may be segments that lead up. */
+/** A path and query that a URL would not change. Dots may be segments that lead up. */
 const PLAIN_TARGET = /^\/(?!\/)(?:[\w~!$&()*+,;=:@?-]|%(?!2e)[\da-f]{2}|(?<!\/)\.|\/(?!\.))*$/i;
 
 /**
- * Makes the request. It has method, URL, and `headers.get()`, and nothing else of a `Request`; its body goes another way.
+ * Makes a request that has only method, URL and `headers.get()`. Its body is passed separately.
  *
- * @throws {TypeError} For a method or a target that the web doesn't know.
+ * @throws {TypeError} For a method or a target that a web request can't have.
  */
 export function webRequest({ url = "", method = "", rawHeaders }: IncomingMessage): Request {
   if (FORBIDDEN_METHODS.includes(method)) throw new TypeError("Not a method");
@@ -31,7 +31,7 @@ export function webRequest({ url = "", method = "", rawHeaders }: IncomingMessag
 class RawHeaders {
   readonly #raw: readonly string[];
 
-  /** @param raw Names and values in turn. */
+  /** @param raw Names and values alternate. */
   constructor(raw: readonly string[]) {
     this.#raw = raw;
   }

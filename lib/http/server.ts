@@ -134,8 +134,9 @@ export async function startHttpServer(
 
   /** Closes the connection that has gone longest without a whole request; one whose body is being read goes last. */
   function evict(): boolean {
-    const evicted = first(connections, ({ state }) => state !== "serving" && state !== "reading body") ??
-      first(connections, ({ state }) => state === "reading body");
+    const evicted =
+      connections.values().find(({ state }) => state !== "serving" && state !== "reading body") ??
+        connections.values().find(({ state }) => state === "reading body");
     if (evicted === undefined) return false;
     connections.delete(evicted);
     evicted.destroy();
@@ -215,11 +216,6 @@ export async function startHttpServer(
       await closed;
     },
   };
-}
-
-function first<T>(items: Iterable<T>, matches: (item: T) => boolean): T | undefined {
-  for (const item of items) if (matches(item)) return item;
-  return undefined;
 }
 
 /** `::` takes IPv4 as well, but a machine may have no IPv6 at all. */

@@ -20,14 +20,14 @@ Deno.test({
       await test.step(kind, async () => {
         await using program = await startSender(node);
         const figures = await measureBodies(program, { kind, clients: 8, environments: 4, seconds: 5 });
-        const told = JSON.stringify(figures);
-        assert.ok((figures.statuses["200"] ?? 0) > 0, told);
+        const text = JSON.stringify(figures);
+        assert.ok((figures.statuses["200"] ?? 0) > 0, text);
         // Whoever is cut off while it still sends a large body may not see the answer.
         const others = Object.keys(figures.statuses).filter((status) =>
           !["200", "429", "reset"].includes(status)
         );
-        assert.deepEqual(others, [], told);
-        assert.ok(figures.peakMib < MOST_MIB, told);
+        assert.deepEqual(others, [], text);
+        assert.ok(figures.peakMib < MOST_MIB, text);
       });
     }
   },

@@ -53,7 +53,7 @@ const LEAST_POSTS = 200;
 
 const SECRET = "the-secret-of-the-hostile-clients";
 const TOKEN = tokenOf("proj-main");
-/** Of another environment: whoever takes all that there is for it takes it from itself. */
+/** Of another environment, whose limits are its own. */
 const HOSTILE_TOKEN = tokenOf("hostile-main");
 const FACTS = JSON.stringify([{ name: "a", value: "b", source: "client" }]);
 

@@ -119,7 +119,7 @@ Deno.test("a body that arrived but was not read doesn't close the connection", a
   assert.equal(client.isClosed, false);
 });
 
-Deno.test("a client that doesn't read its answers is cut", async () => {
+Deno.test("a client that doesn't read its answer is disconnected", async () => {
   const megabytes = "x".repeat(20_000_000);
   await using running = await startTestServer(() => new Response(megabytes), { headerTimeoutMs: 5000 });
   // It reads only when it is asked to.

@@ -1,4 +1,4 @@
-/** What all connections may do together, and how they end. */
+/** Limits on all connections together, and how they end. */
 import assert from "node:assert/strict";
 import { turn } from "../../fixtures/clock.ts";
 import { parseAnswers, RawClient } from "../../fixtures/raw_client.ts";
@@ -6,7 +6,7 @@ import { get, HeldApp, postHead, startTestServer, untilConnections } from "./fix
 
 const never = new AbortController().signal;
 
-Deno.test("for one connection too many, the one goes that has been without an answer for longest", async () => {
+Deno.test("a connection too many closes the one that has gone longest without an answer", async () => {
   await using running = await startTestServer(() => new Response("okay"), { maxConnections: 3 });
   const { server, port } = running;
   using first = await RawClient.sending(port, get("/"));
@@ -26,7 +26,7 @@ Deno.test("for one connection too many, the one goes that has been without an an
   assert.deepEqual([first.isClosed, fourth.isClosed, server.connections], [false, false, 3]);
 });
 
-Deno.test("a connection whose request is still arriving goes, one whose request is being served stays", async () => {
+Deno.test("a connection whose body is arriving is closed for another, and one that is served is not", async () => {
   const app = new HeldApp();
   await using running = await startTestServer(app.fetch, { maxConnections: 2 });
   using served = await RawClient.sending(running.port, get("/served"));
@@ -44,7 +44,7 @@ Deno.test("a connection whose request is still arriving goes, one whose request 
   await third.until(/\/third$/);
 });
 
-Deno.test("an idle connection goes before one whose body is arriving", async () => {
+Deno.test("an idle connection is closed before one whose body is arriving", async () => {
   const app = new HeldApp();
   await using running = await startTestServer(app.fetch, { maxConnections: 2 });
   using arriving = await RawClient.sending(running.port, postHead("/arriving", "Content-Length: 3"));
@@ -59,7 +59,7 @@ Deno.test("an idle connection goes before one whose body is arriving", async () 
   assert.match(await arriving.untilClosed(), /\/arriving$/);
 });
 
-Deno.test("after beginDrain(), connections are still taken, and each answer closes its own", async () => {
+Deno.test("after beginDrain(), connections are still accepted, and each answer closes its connection", async () => {
   await using running = await startTestServer(() => new Response("okay"));
   using before = await RawClient.sending(running.port, get("/"));
   await before.until(/okay/);
@@ -72,7 +72,7 @@ Deno.test("after beginDrain(), connections are still taken, and each answer clos
   }
 });
 
-Deno.test("stop() closes idle connections, answers the requests in hand, and takes no new ones", async () => {
+Deno.test("stop() closes idle connections, answers running requests, and accepts no more connections", async () => {
   const app = new HeldApp();
   await using running = await startTestServer(app.fetch);
   using idle = await RawClient.sending(running.port, get("/idle"));
@@ -92,7 +92,7 @@ Deno.test("stop() closes idle connections, answers the requests in hand, and tak
   assert.equal(running.clock.pending, 0);
 });
 
-Deno.test("stop() waits for a request whose client has gone, since it may be half done", async () => {
+Deno.test("stop() waits for a running request whose client has gone", async () => {
   const app = new HeldApp();
   await using running = await startTestServer(app.fetch);
   using client = await RawClient.sending(running.port, get("/begun"));
@@ -107,7 +107,7 @@ Deno.test("stop() waits for a request whose client has gone, since it may be hal
   await stopping;
 });
 
-Deno.test("stop() waits no longer than its signal allows, and closes what is left", async () => {
+Deno.test("stop() closes what is left when its signal aborts", async () => {
   const app = new HeldApp();
   await using running = await startTestServer(app.fetch);
   using client = await RawClient.sending(running.port, get("/late"));

@@ -6,7 +6,7 @@ import { webRequest } from "../../../lib/http/request.ts";
 const incoming = (parts: Partial<IncomingMessage>) =>
   webRequest({ method: "GET", url: "/", rawHeaders: [], ...parts } as IncomingMessage);
 
-Deno.test("A request says of itself what the web's own would say", () => {
+Deno.test("a request has the method and URL of a web request", () => {
   const target = fc.stringMatching(/^\/[!-~]{0,30}$/);
   const segments = fc.array(fc.constantFrom(".", "..", "%2e", "%2E%2e", "a.b", "é", "", "a%2Fb", "?", "\\"))
     .map((parts) => `/${parts.join("/")}`);
@@ -22,7 +22,7 @@ Deno.test("A request says of itself what the web's own would say", () => {
   );
 });
 
-Deno.test("Headers are found in any case, and joined when they come twice, as the web does", () => {
+Deno.test("headers are found in any case, and joined when repeated, as in a web request", () => {
   const header = fc.tuple(
     fc.constantFrom("A", "a", "Content-Length", "content-length", "Authorization", "X-B"),
     fc.stringMatching(/^[!-~]{0,8}$/),
@@ -36,7 +36,7 @@ Deno.test("Headers are found in any case, and joined when they come twice, as th
   }));
 });
 
-Deno.test("Methods and targets that the web refuses are refused", () => {
+Deno.test("methods and targets that a web request can't have are rejected", () => {
   for (const method of ["TRACE", "TRACK", "CONNECT"]) {
     assert.throws(() => new Request("http://localhost/", { method }), TypeError);
     assert.throws(() => incoming({ method }), TypeError);

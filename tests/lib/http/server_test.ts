@@ -21,7 +21,7 @@ Deno.test("startHttpServer() listens on all addresses, or on the one it is given
   }
 });
 
-Deno.test("startHttpServer() says so when the port is taken", async () => {
+Deno.test("startHttpServer() fails when the port is in use", async () => {
   const server = await startHttpServer({ port: 0 }, okay, systemClock);
   for (const hostname of [undefined, "127.0.0.1"]) {
     await assert.rejects(
@@ -34,14 +34,14 @@ Deno.test("startHttpServer() says so when the port is taken", async () => {
   await server.stop({ signal: never });
 });
 
-Deno.test("startHttpServer() says so when the address is somebody else's", async () => {
+Deno.test("startHttpServer() fails when the address is not one of this machine", async () => {
   await assert.rejects(
     startHttpServer({ hostname: "192.0.2.1", port: 0 }, okay, systemClock),
     /192\.0\.2\.1, port 0, as it must be an address of this machine/,
   );
 });
 
-Deno.test("the limit of a head may be larger than that of the whole request", async () => {
+Deno.test("the limit for a head may be larger than that for a whole request", async () => {
   await using running = await startTestServer(okay.fetch, { headerTimeoutMs: 2000, requestTimeoutMs: 1000 });
   using client = await RawClient.sending(running.port, get("/"));
   await client.until(/okay/);
@@ -90,7 +90,7 @@ Deno.test("a body that takes too long is answered with 408, and its reader gets 
   assert.equal(running.server.connections, 0);
 });
 
-Deno.test("a request that has arrived may be served for as long as it takes", async () => {
+Deno.test("there is no time limit for serving a request", async () => {
   const app = new HeldApp();
   await using running = await startTestServer(app.fetch, LIMITS);
   using served = await RawClient.sending(running.port, get("/served"));
@@ -142,7 +142,7 @@ Deno.test("an error of the listener is reported, and isListening is true as long
   assert.equal(running.server.isListening, false);
 });
 
-Deno.test("what is not HTTP is answered with 400, and the connection closed", async () => {
+Deno.test("what is not HTTP gets 400, and the connection closes", async () => {
   await using running = await startTestServer(okay.fetch);
   const both = "Content-Length: 3\r\nTransfer-Encoding: chunked";
   for (
@@ -167,7 +167,7 @@ Deno.test("what is not HTTP is answered with 400, and the connection closed", as
   assert.equal(running.server.connections, 0);
 });
 
-Deno.test("a head may have 16 KiB, and more is answered with 431 however much comes", async () => {
+Deno.test("a head may have 16 KiB, and a larger one gets 431", async () => {
   await using running = await startTestServer(({ headers }) => new Response(headers.get("x-a")?.slice(0, 1)));
   using largest = await RawClient.sending(running.port, get("/", `X-A: ${"y".repeat(16 * 1024 - 100)}`));
   await largest.until(/y$/);
