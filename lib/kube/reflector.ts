@@ -7,7 +7,7 @@
 import { backoff, type Clock, delay, nextTurn } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { KubeClient } from "./client.ts";
+import type { KubeClient, Selection } from "./client.ts";
 import { isGone, retryAfterOf } from "./errors.ts";
 import { formatKey, keyOf, type ObjectKey, parseKey, type PartialObject, type Resource } from "./objects.ts";
 
@@ -22,13 +22,9 @@ export interface ReflectorHandler {
 }
 
 /** Options of {@link createReflector}. */
-export interface ReflectorOptions {
+export interface ReflectorOptions extends Selection {
   readonly client: Pick<KubeClient, "list" | "watch">;
-  readonly resource: Resource<PartialObject>;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
-  /** Whole objects instead of metadata; for kinds whose objects are small. @default {false} */
-  readonly whole?: boolean;
+  readonly resource: Resource;
   readonly handler: ReflectorHandler;
   readonly clock: Clock;
   /** Source of jitter: a number in [0, 1). */
@@ -67,15 +63,14 @@ export function createReflector(options: ReflectorOptions): Reflector {
   let synced = false;
   let contactAt: number | undefined;
   let listedAt = 0;
+  /** Where the next watch starts; it needs a list first without it. */
+  let resourceVersion: string | undefined;
 
-  /** Reads all pages, and reports what has gone since the last list; returns the version to watch from. */
+  /** Reads all pages, and reports what has gone since the last list. */
   async function list(signal: AbortSignal): Promise<string> {
     const found = new Set<string>();
     const startedAt = clock.monotonic();
-    const resourceVersion = await readPages(signal, (object) => {
-      found.add(formatKey(keyOf(object)));
-      handler.onObject(object);
-    });
+    const version = await readPages(signal, (object) => found.add(pass(object)));
     const gone = known.difference(found);
     known = found;
     for (const key of gone) handler.onGone(parseKey(key));
@@ -84,11 +79,22 @@ export function createReflector(options: ReflectorOptions): Reflector {
     listedAt = clock.monotonic();
     const milliseconds = Math.round(listedAt - startedAt);
     log.info("Listed", { resource: resource.plural, objects: found.size, milliseconds });
-    return resourceVersion;
+    return version;
+  }
+
+  /** The object is known even if its list fails later: the next list may show that it has gone. */
+  function pass(object: PartialObject): string {
+    const key = formatKey(keyOf(object));
+    known.add(key);
+    handler.onObject(object);
+    return key;
   }
 
   /** Handles one page while the API server prepares the next. */
-  async function readPages(signal: AbortSignal, onObject: (object: PartialObject) => void): Promise<string> {
+  async function readPages(
+    signal: AbortSignal,
+    onObject: (object: PartialObject) => unknown,
+  ): Promise<string> {
     const read = (continueToken?: string) =>
       client.list(resource, { ...selection, limit: PAGE_SIZE, continueToken, signal });
     let page = await read();
@@ -108,12 +114,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
     }
   }
 
-  /** Watches until the watch ends; `onSeen` gets the version to resume from. */
-  async function watch(resourceVersion: string, signal: AbortSignal, onSeen: (version: string) => void) {
+  async function watch(from: string, signal: AbortSignal): Promise<void> {
     const timeoutSeconds = WATCH_SECONDS.least + Math.floor(options.random() * WATCH_SECONDS.spread);
     const events = client.watch(resource, {
       ...selection,
-      resourceVersion,
+      resourceVersion: from,
       timeoutSeconds,
       idleMs: WATCH_IDLE_MS,
       onOpen: () => contactAt = clock.monotonic(),
@@ -129,17 +134,13 @@ export function createReflector(options: ReflectorOptions): Reflector {
       if (type === "DELETED") {
         known.delete(formatKey(keyOf(object)));
         handler.onGone(keyOf(object));
-      } else if (type !== "BOOKMARK") {
-        known.add(formatKey(keyOf(object)));
-        handler.onObject(object);
-      }
+      } else if (type !== "BOOKMARK") pass(object);
       // After the handler, so that the object comes again if the handler throws.
-      onSeen(object.metadata.resourceVersion);
+      resourceVersion = object.metadata.resourceVersion;
     }
   }
 
   async function run({ signal }: { signal: AbortSignal }): Promise<void> {
-    let resourceVersion: string | undefined;
     let failures = 0;
     while (!signal.aborted) {
       const startedAt = clock.monotonic();
@@ -148,7 +149,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
         if (resourceVersion === undefined || clock.monotonic() - listedAt >= RELIST_MS) {
           resourceVersion = await list(signal);
         }
-        await watch(resourceVersion, signal, (version) => resourceVersion = version);
+        await watch(resourceVersion, signal);
         if (elapsedMs() >= SHORT_WATCH_MS) failures = 0;
         else await pause(failures++, undefined, signal);
       } catch (error) {

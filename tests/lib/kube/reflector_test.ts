@@ -163,6 +163,16 @@ Deno.test("a reflector restarts its list when a page's token has expired", async
   assert.deepEqual(story, ["list", "list page2", "+main/a", "list", "+main/a", "+main/b", "watch 10"]);
 });
 
+Deno.test("a reflector reports an object that went between a list that failed and the next one", async () => {
+  const { story } = await play([
+    { list: ["a"], next: "page2" },
+    { fail: broken },
+    { list: ["b"] },
+    silence,
+  ], [1000]);
+  assert.deepEqual(story, ["list", "list page2", "+main/a", "list", "+main/b", "-main/a", "watch 10"]);
+});
+
 Deno.test("a reflector honours Retry-After, and backs off after failures", async () => {
   const busy = new KubeError("busy", { status: 429, retryAfterMs: 7000 });
   const { log } = await play([{ fail: broken }, { fail: broken }, { fail: busy }, { list: [] }, silence], [
