@@ -53,33 +53,44 @@ interface CachedVerdict {
   readonly expiresAt: number;
 }
 
-/** Makes a reviewer. Its cache holds hashes of tokens, never tokens. */
+/**
+ * Makes a reviewer. Its cache holds hashes of tokens, never tokens. It logs when reviews start to fail, and when they
+ * work again.
+ */
 export function createAccessReviewer(options: AccessReviewerOptions): AccessReviewer {
-  const { clock } = options;
+  const { path, clock, log, signal } = options;
   // Two caches, so that no number of denied tokens evicts an allowed one.
   const allowed = new Map<string, CachedVerdict>();
   const denied = new Map<string, CachedVerdict>();
   const pending = new Map<string, Promise<Verdict>>();
   const isWithinRate = createRateLimit({ clock, ...RATE_LIMIT });
-  const ask = loggedReview(options);
+  let failing = false;
 
-  /** Tokens that were allowed before are exempt from the limits: there are few. */
-  function mayAsk(key: string): boolean {
-    return allowed.has(key) || pending.size < MAX_CONCURRENT && isWithinRate();
-  }
-
-  async function askAndCache(key: string, token: string): Promise<Verdict> {
+  async function ask(key: string, token: string): Promise<Verdict> {
     try {
-      const verdict = await ask(token);
-      const [cache, ttlMs] = verdict === "allowed" ? [allowed, ALLOWED_TTL_MS] : [denied, DENIED_TTL_MS];
-      allowed.delete(key);
-      cache.set(key, { verdict, expiresAt: clock.monotonic() + ttlMs });
-      const [oldest] = cache.keys();
-      if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
+      const verdict = await reviewToken(options, token);
+      if (failing) log.info("Token reviews work again", { path });
+      failing = false;
+      cache(key, verdict);
       return verdict;
+    } catch (error) {
+      if (!failing && !signal.aborted) {
+        const help = isForbidden(error) && { help: PERMISSIONS_HELP };
+        log.warn("Token review failed", { path, error: describeError(error), ...help });
+      }
+      failing = true;
+      throw new AppError("access-not-reviewed", "Cannot check who may read this", { cause: error });
     } finally {
       pending.delete(key);
     }
+  }
+
+  function cache(key: string, verdict: Verdict): void {
+    const [verdicts, ttlMs] = verdict === "allowed" ? [allowed, ALLOWED_TTL_MS] : [denied, DENIED_TTL_MS];
+    allowed.delete(key);
+    verdicts.set(key, { verdict, expiresAt: clock.monotonic() + ttlMs });
+    const [oldest] = verdicts.keys();
+    if (verdicts.size > MAX_CACHED && oldest !== undefined) verdicts.delete(oldest);
   }
 
   return {
@@ -89,34 +100,14 @@ export function createAccessReviewer(options: AccessReviewerOptions): AccessRevi
       if (cached !== undefined && clock.monotonic() < cached.expiresAt) return cached.verdict;
       let answer = pending.get(key);
       if (answer === undefined) {
-        if (!mayAsk(key)) throw new AppError("too-many-reviews", "Too many new tokens: retry later");
-        answer = askAndCache(key, token);
+        // Tokens that were allowed before are exempt from the limits: there are few.
+        const mayAsk = allowed.has(key) || pending.size < MAX_CONCURRENT && isWithinRate();
+        if (!mayAsk) throw new AppError("too-many-reviews", "Too many new tokens: retry later");
+        answer = ask(key, token);
         pending.set(key, answer);
       }
       return await answer;
     },
-  };
-}
-
-/** Reviews a token, and logs when reviews start to fail and when they work again. */
-function loggedReview(options: AccessReviewerOptions): (token: string) => Promise<Verdict> {
-  const { log, path, signal } = options;
-  let failing = false;
-
-  return async (token) => {
-    try {
-      const verdict = await reviewToken(options, token);
-      if (failing) log.info("Token reviews work again", { path });
-      failing = false;
-      return verdict;
-    } catch (error) {
-      if (!failing && !signal.aborted) {
-        const help = isForbidden(error) && { help: PERMISSIONS_HELP };
-        log.warn("Token review failed", { path, error: describeError(error), ...help });
-      }
-      failing = true;
-      throw new AppError("access-not-reviewed", "Cannot check who may read this", { cause: error });
-    }
   };
 }
 
@@ -126,26 +117,15 @@ const PERMISSIONS_HELP =
 
 interface TokenReviewStatus {
   readonly authenticated?: boolean;
-  readonly user?: {
-    readonly username?: string;
-    readonly uid?: string;
-    readonly groups?: readonly string[];
-    readonly extra?: Readonly<Record<string, readonly string[]>>;
-  };
+  /** But for the name, its fields are those of a SubjectAccessReview. */
+  readonly user?: { readonly username?: string; readonly [field: string]: unknown };
 }
 
 async function reviewToken({ client, path, signal }: AccessReviewerOptions, token: string): Promise<Verdict> {
-  const { authenticated, user } = await client.ask<TokenReviewStatus>(
-    RESOURCES.tokenReviews,
-    { token },
-    { signal },
-  );
-  if (authenticated !== true || user === undefined) return "unknown";
-  const { username, uid, groups, extra } = user;
-  const { allowed } = await client.ask<{ readonly allowed: boolean }>(
-    RESOURCES.subjectAccessReviews,
-    { user: username, uid, groups, extra, nonResourceAttributes: { path, verb: "get" } },
-    { signal },
-  );
-  return allowed === true ? "allowed" : "forbidden";
+  const identity = await client.ask<TokenReviewStatus>(RESOURCES.tokenReviews, { token }, { signal });
+  if (identity.authenticated !== true || identity.user === undefined) return "unknown";
+  const { username, ...rest } = identity.user;
+  const spec = { user: username, ...rest, nonResourceAttributes: { path, verb: "get" } };
+  const access = await client.ask<{ allowed: boolean }>(RESOURCES.subjectAccessReviews, spec, { signal });
+  return access.allowed === true ? "allowed" : "forbidden";
 }

@@ -39,15 +39,16 @@ export interface ControllerOptions {
 
 /** Runs until the signal aborts, and resolves when the last worker has finished; never throws. */
 export async function runController(options: ControllerOptions): Promise<void> {
-  await Promise.all(Array.from({ length: options.concurrency }, () => work(options)));
-}
+  const { queue, concurrency, signal } = options;
 
-async function work(options: ControllerOptions): Promise<void> {
-  const { queue, signal } = options;
-  for (let key = await queue.get(signal); key; key = await queue.get(signal)) {
-    await reconcileOne(key, options);
-    queue.done(key);
+  async function work(): Promise<void> {
+    for (let key = await queue.get(signal); key; key = await queue.get(signal)) {
+      await reconcileOne(key, options);
+      queue.done(key);
+    }
   }
+
+  await Promise.all(Array.from({ length: concurrency }, work));
 }
 
 async function reconcileOne(key: ObjectKey, options: ControllerOptions): Promise<void> {

@@ -19,13 +19,12 @@ export interface EventRecorder {
    * @param reason One word in CamelCase.
    * @param note What is wrong and what to do, for the site's developer; cut to 1,024 characters.
    */
-  warn(about: Subject, reason: string, note: string, options: { signal: AbortSignal }): Promise<void>;
-}
-
-/** What an Event is about. */
-export interface Subject {
-  readonly resource: Resource<PartialObject>;
-  readonly object: PartialObject;
+  warn(
+    about: { readonly resource: Resource; readonly object: PartialObject },
+    reason: string,
+    note: string,
+    options: { signal: AbortSignal },
+  ): Promise<void>;
 }
 
 /** Many bad ConfigMaps must not flood etcd. */
@@ -42,42 +41,36 @@ export function createEventRecorder(
 ): EventRecorder {
   const isWithinRate = createRateLimit({ clock, ...RATE_LIMIT });
   let forbidden = false;
-
-  async function warn(
-    { resource, object }: Subject,
-    reason: string,
-    note: string,
-    { signal }: { signal: AbortSignal },
-  ): Promise<void> {
-    if (forbidden || !isWithinRate()) return;
-    const { namespace, name } = keyOf(object);
-    const { uid, resourceVersion } = object.metadata;
-    const { apiVersion, kind } = resource;
-    const time = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
-    const event = {
-      metadata: { generateName: `${name}.` },
-      involvedObject: { apiVersion, kind, namespace, name, uid, resourceVersion },
-      type: "Warning",
-      reason,
-      message: note.slice(0, MAX_NOTE_CHARACTERS),
-      source: { component: "insights-remote" },
-      firstTimestamp: time,
-      lastTimestamp: time,
-      count: 1,
-    };
-    try {
-      await client.create(RESOURCES.events, { namespace, name: "" }, event, { signal });
-    } catch (error) {
-      // Another Event in flight may have been forbidden first.
-      if (signal.aborted || forbidden) return;
-      forbidden = isForbidden(error) && !isNamespaceTerminating(error);
-      log.warn(forbidden ? "Events are forbidden: no more are written" : "Event not written", {
-        object: formatKey({ namespace, name }),
+  return {
+    async warn({ resource, object }, reason, note, { signal }) {
+      if (forbidden || !isWithinRate()) return;
+      const { namespace, name } = keyOf(object);
+      const { uid, resourceVersion } = object.metadata;
+      const { apiVersion, kind } = resource;
+      const time = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
+      const event = {
+        metadata: { generateName: `${name}.` },
+        involvedObject: { apiVersion, kind, namespace, name, uid, resourceVersion },
+        type: "Warning",
         reason,
-        error: describeError(error),
-      });
-    }
-  }
-
-  return { warn };
+        message: note.slice(0, MAX_NOTE_CHARACTERS),
+        source: { component: "insights-remote" },
+        firstTimestamp: time,
+        lastTimestamp: time,
+        count: 1,
+      };
+      try {
+        await client.create(RESOURCES.events, { namespace, name: "" }, event, { signal });
+      } catch (error) {
+        // Another Event in flight may have been forbidden first.
+        if (signal.aborted || forbidden) return;
+        forbidden = isForbidden(error) && !isNamespaceTerminating(error);
+        log.warn(forbidden ? "Events are forbidden: no more are written" : "Event not written", {
+          object: formatKey({ namespace, name }),
+          reason,
+          error: describeError(error),
+        });
+      }
+    },
+  };
 }

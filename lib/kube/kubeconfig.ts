@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { dirname, resolve } from "node:path";
 import { type Cluster, KubeConfig, type User } from "@kubernetes/client-node";
-import { LineCounter, parseAllDocuments } from "yaml";
+import { parseAllDocuments } from "yaml";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import type { Credentials } from "./credentials.ts";
@@ -108,14 +108,12 @@ async function readFile(path: string): Promise<KubeconfigFile | undefined> {
     if (cause instanceof Deno.errors.NotFound) return undefined;
     throw problem(`Cannot read the kubeconfig ${path}`, { cause });
   }
-  const lineCounter = new LineCounter();
   // The first document counts, and the last of duplicate keys.
-  const leniently = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel: "error" } as const;
-  const [document] = parseAllDocuments(decode(bytes), { ...leniently, lineCounter });
+  const leniently = { merge: true, uniqueKeys: false, logLevel: "error" } as const;
+  const [document] = parseAllDocuments(decode(bytes), leniently);
   const [error] = document?.errors ?? [];
   if (error) {
-    const { line } = lineCounter.linePos(error.pos[0]);
-    throw problem(`Cannot read the kubeconfig ${path}: line ${line} is not valid YAML`);
+    throw problem(`Cannot read the kubeconfig ${path}: line ${error.linePos?.[0].line} is not valid YAML`);
   }
   try {
     const yaml = document?.toJS() ?? {};

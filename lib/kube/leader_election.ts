@@ -84,7 +84,7 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
       const sentAt = clock.monotonic();
       let waitMs = nextTryMs();
       try {
-        if (await lock.claim({ renewing: false, stop: signal })) return startTerm(clock, sentAt);
+        if (await lock.take(signal)) return startTerm(clock, sentAt);
         logOnce("info", "Waiting, another replica leads", { holder: lock.holder() });
       } catch (error) {
         if (!signal.aborted) logFailure(error);
@@ -103,7 +103,7 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
       if (isOver()) return;
       const sentAt = clock.monotonic();
       try {
-        if (await lock.claim({ renewing: true, stop, kill: term.signal })) {
+        if (await lock.renew(stop, term.signal)) {
           term.restart(sentAt);
           logged = "";
         } else term.lose(`the Lease names "${lock.holder()}" as its holder`);

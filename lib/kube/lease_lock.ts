@@ -19,25 +19,16 @@ export interface LeaseLockOptions {
   readonly clock: Clock;
 }
 
-/** Options of {@link LeaseLock.claim}. */
-export interface ClaimOptions {
-  /** A leader keeps only a Lease that is still its own; a candidate takes one that is free. */
-  readonly renewing: boolean;
-  /** Ends the claim before its write. It doesn't end the write, whose outcome would then be unknown. */
-  readonly stop: AbortSignal;
-  /** Ends the claim at once, even during its write. */
-  readonly kill?: AbortSignal;
-}
-
-/** A Lease as one candidate sees it. */
+/**
+ * A Lease as one candidate sees it. `take` and `renew` resolve with false when another candidate holds it. After an error,
+ * which is the client's, it is unknown whether the Lease is ours. `stop` ends them before their write, but not the write,
+ * whose outcome would then be unknown.
+ */
 export interface LeaseLock {
-  /**
-   * Takes or renews the Lease.
-   *
-   * @returns False when another candidate holds it.
-   * @throws What the client throws; it is then unknown whether the Lease is ours.
-   */
-  claim(options: ClaimOptions): Promise<boolean>;
+  /** Takes the Lease if it is free. */
+  take(stop: AbortSignal): Promise<boolean>;
+  /** Renews a Lease that is still ours. `kill` ends it at once, even during its write. */
+  renew(stop: AbortSignal, kill: AbortSignal): Promise<boolean>;
   /** Releases the Lease if it is ours, within the timeout of one request. */
   release(): Promise<void>;
   /** The holder when the Lease was last read; empty for none. */
@@ -114,7 +105,8 @@ export function createLeaseLock({ client, key, identity, clock }: LeaseLockOptio
   /** Writes the spec that `decide` makes of the current one; false when it makes none. */
   async function change(
     decide: (spec: LeaseSpec | undefined) => LeaseSpec | undefined,
-    { stop, kill }: Omit<ClaimOptions, "renewing">,
+    stop: AbortSignal,
+    kill?: AbortSignal,
   ): Promise<boolean> {
     const next = written && decide(written.spec);
     try {
@@ -134,9 +126,10 @@ export function createLeaseLock({ client, key, identity, clock }: LeaseLockOptio
   }
 
   return {
-    claim({ renewing, ...signals }) {
+    take: (stop) => change((spec) => isFree() ? claimed(spec) : undefined, stop),
+    renew(stop, kill) {
       const isOurs = (spec?: LeaseSpec) => spec === undefined || spec.holderIdentity === identity;
-      return change((spec) => (renewing ? isOurs(spec) : isFree()) ? claimed(spec) : undefined, signals);
+      return change((spec) => isOurs(spec) ? claimed(spec) : undefined, stop, kill);
     },
     async release() {
       using limit = deadline(clock, REQUEST_MS);
@@ -145,10 +138,8 @@ export function createLeaseLock({ client, key, identity, clock }: LeaseLockOptio
         holderIdentity: "",
         leaseDurationSeconds: 1,
       });
-      await change((spec) => spec?.holderIdentity === identity ? released(spec) : undefined, {
-        stop: limit.signal,
-        kill: limit.signal,
-      });
+      const release = (spec?: LeaseSpec) => spec?.holderIdentity === identity ? released(spec) : undefined;
+      await change(release, limit.signal, limit.signal);
     },
     holder: () => seen.holder,
   };

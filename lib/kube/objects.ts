@@ -49,15 +49,6 @@ export interface Secret extends NamespacedObject {
   readonly type?: string;
   /** In base64. */
   readonly data?: Readonly<Record<string, string>>;
-  readonly immutable?: boolean;
-}
-
-/** An entry of a container's `env`. */
-export interface EnvironmentVariable {
-  readonly name: string;
-  readonly value?: string;
-  /** Only passed on. */
-  readonly valueFrom?: unknown;
 }
 
 /** Part of a pod, or of a template for pods. */
@@ -66,6 +57,13 @@ export interface PodSpec {
     readonly image?: string;
     readonly env?: readonly EnvironmentVariable[];
   }[];
+}
+
+/** An entry of a container's `env`; `valueFrom` is only passed on. */
+export interface EnvironmentVariable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: unknown;
 }
 
 /** `v1/Pod`. */
@@ -93,7 +91,6 @@ export interface Lease extends NamespacedObject {
     readonly acquireTime?: string;
     readonly renewTime?: string;
     readonly leaseTransitions?: number;
-    readonly strategy?: string;
   };
 }
 
@@ -154,7 +151,7 @@ export function parseKey(text: string): ObjectKey {
  *
  * @param key Omit it for the collection across all namespaces; an empty name gives the collection of its namespace.
  */
-export function resourcePath(resource: Resource<PartialObject>, key?: ObjectKey): string {
+export function resourcePath(resource: Resource, key?: ObjectKey): string {
   const { apiVersion, plural, namespaced } = resource;
   const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const scope = namespaced && key ? `/namespaces/${encodeURIComponent(key.namespace)}` : "";

@@ -4,15 +4,8 @@
  *
  * @module
  */
-import { backoff, type Clock } from "../clock.ts";
+import { backoff, type Clock, unlessAborted } from "../clock.ts";
 import { formatKey, type ObjectKey } from "./objects.ts";
-
-/** Options of {@link WorkQueue}. */
-export interface WorkQueueOptions {
-  readonly clock: Clock;
-  /** Source of jitter: a number in [0, 1). */
-  readonly random: () => number;
-}
 
 /** Backoff of a key that failed. */
 const RETRY = { baseMs: 500, capMs: 60_000 };
@@ -37,13 +30,13 @@ export class WorkQueue {
   readonly #delayed = new Map<string, Timer>();
   /** Consecutive failures by key. */
   readonly #failures = new Map<string, number>();
-  /** Wakes each caller of get() that waits. */
-  readonly #waiters = new Set<() => void>();
+  /** Resolves when a key may have become ready. */
+  #change = Promise.withResolvers<void>();
   /** Until it fires, no key is handed out. */
   #hold: Timer | undefined;
 
-  /** Makes an empty queue. */
-  constructor({ clock, random }: WorkQueueOptions) {
+  /** Makes an empty queue; `random` is a source of jitter in [0, 1). */
+  constructor({ clock, random }: { readonly clock: Clock; readonly random: () => number }) {
     this.#clock = clock;
     this.#random = random;
   }
@@ -68,7 +61,7 @@ export class WorkQueue {
     const keys = this.#ready.get(key.namespace);
     if (keys) keys.set(id, key);
     else this.#ready.set(key.namespace, new Map([[id, key]]));
-    this.#waiters.values().next().value?.();
+    this.#wake();
   }
 
   /** Queues a key after a time; the earliest of several times counts. */
@@ -106,7 +99,7 @@ export class WorkQueue {
     this.#hold?.cancel();
     const cancel = this.#clock.setTimer(milliseconds, () => {
       this.#hold = undefined;
-      for (const wake of [...this.#waiters]) wake();
+      this.#wake();
     });
     this.#hold = { at, cancel };
   }
@@ -120,7 +113,8 @@ export class WorkQueue {
     while (!signal.aborted) {
       const key = this.#take();
       if (key) return key;
-      await this.#nextAdd(signal);
+      // Only an abort rejects, and that ends the loop.
+      await unlessAborted(this.#change.promise, signal).catch(() => {});
     }
     return undefined;
   }
@@ -156,15 +150,8 @@ export class WorkQueue {
     return key;
   }
 
-  #nextAdd(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#waiters.delete(wake);
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      this.#waiters.add(wake);
-      signal.addEventListener("abort", wake, { once: true });
-    });
+  #wake(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
   }
 }
