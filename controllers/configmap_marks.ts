@@ -104,9 +104,11 @@ export async function writeMarks(
   const left = all.flatMap(markNames).filter(({ kind, name }) =>
     object.metadata[kind]?.[name] !== undefined && marks[kind][name] === undefined
   );
-  // Apply removes what we applied before, but not marks that the Go remote or a person set.
-  const verb = left.every((mark) => isApplied(object.metadata, mark)) ? "apply" : "patch";
-  if (verb === "patch") { for (const { kind, name } of left) marks[kind][name] = null; }
+  // An apply removes what only we own, but not marks that the Go remote or a person set, too.
+  const verb = left.every((mark) => isOurs(object.metadata, mark)) ? "apply" : "patch";
+  if (verb === "patch") {
+    for (const { kind, name } of left) marks[kind][name] = null;
+  }
   const fields = { metadata: { uid, resourceVersion, ...marks } };
   await kube[verb](RESOURCES.configMaps, keyOf(object), fields, { signal });
 }
@@ -117,11 +119,12 @@ function markNames({ status, error, retries, stopped, retryAfter }: Destination)
   return [...annotations.map((name) => ({ kind: "annotations" as const, name })), retryAfter];
 }
 
-/** Whether our earlier applies own a label or annotation, by the FieldsV1 that the API server records. */
-function isApplied({ managedFields = [] }: ObjectMeta, { kind, name }: MarkName): boolean {
-  const entry = managedFields.find(({ manager, operation }) =>
-    manager === FIELD_MANAGER && operation === "Apply"
-  );
-  const fields = entry?.fieldsV1 as { "f:metadata"?: Record<string, object | undefined> } | undefined;
-  return `f:${name}` in (fields?.["f:metadata"]?.[`f:${kind}`] ?? {});
+/** Whether nobody but our earlier applies owns a label or annotation, by the FieldsV1 that the API server records. */
+function isOurs({ managedFields = [] }: ObjectMeta, { kind, name }: MarkName): boolean {
+  const owners = managedFields.filter(({ fieldsV1 }) => {
+    const fields = fieldsV1 as { "f:metadata"?: Record<string, object | undefined> } | undefined;
+    return `f:${name}` in (fields?.["f:metadata"]?.[`f:${kind}`] ?? {});
+  });
+  return owners.length > 0 &&
+    owners.every(({ manager, operation }) => manager === FIELD_MANAGER && operation === "Apply");
 }

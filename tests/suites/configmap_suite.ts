@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { ManualClock } from "../fixtures/clock.ts";
-import type { TestObject } from "../fixtures/cluster.ts";
+import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import {
   BUILD_ANNOTATIONS,
   REBUILT_DATA,
@@ -167,20 +167,24 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(processed?.metadata.annotations?.[STATUS_ERROR], undefined);
     });
 
+    test("a mark that someone else set and a write of ours kept is removed", async ({ cluster, namespace, run }) => {
+      const deferred = { [DEFERRED]: "1700000000" };
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbomConfigMap({ labels: { ...SBOM_LABELS, ...deferred } }),
+      );
+      await applyMarks(cluster, namespace, { labels: deferred });
+      await using _program = run();
+      const processed = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(processed?.metadata.labels?.[DEFERRED], undefined);
+    });
+
     test("marks of a destination that is turned off stay until it is turned on again", async ({ cluster, namespace, run }) => {
       const publisher = new RecordingPublisher();
       publisher.confirming = false;
       await cluster.create("configmaps", namespace, sbomConfigMap({ labels: {} }));
-      // As an earlier run wrote it.
-      const path = `/api/v1/namespaces/${namespace}/configmaps/${NAME}`;
-      await cluster.send("PATCH", `${path}?fieldManager=insights-remote`, {
-        type: "application/apply-patch+yaml",
-        body: {
-          apiVersion: "v1",
-          kind: "ConfigMap",
-          metadata: { name: NAME, annotations: { [TRACK_STATUS]: "success" } },
-        },
-      });
+      await applyMarks(cluster, namespace, { annotations: { [TRACK_STATUS]: "success" } });
       await using _program = run({ publisher });
       await cluster.mark("configmaps", namespace, NAME, { labels: { ...SBOM_LABELS } });
       const deferred = await cluster.until("configmaps", namespace, NAME, isDeferred);
@@ -423,6 +427,14 @@ export function configMapSuite(factory: ClusterFactory): void {
       assert.equal(processed?.metadata.labels?.[DEFERRED], undefined);
     });
   });
+}
+
+/** Sets marks as an earlier run of the program did. */
+async function applyMarks(cluster: TestCluster, namespace: string, marks: object): Promise<void> {
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${NAME}?fieldManager=insights-remote`;
+  const metadata = { name: NAME, ...marks };
+  const body = { apiVersion: "v1", kind: "ConfigMap", metadata };
+  await cluster.send("PATCH", path, { type: "application/apply-patch+yaml", body });
 }
 
 function without(labels: Readonly<Record<string, string>>, name: string): Record<string, string> {
