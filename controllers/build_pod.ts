@@ -79,11 +79,10 @@ export function createScanController(
   /** Counts a failure, and reports it in an Event if someone can fix it. Returns the error to throw, which is then logged. */
   async function report(build: Pod, cause: unknown, signal: AbortSignal): Promise<unknown> {
     const object = formatKey(keyOf(build));
-    const refusal = refusalOf(cause);
-    metrics.countScan("failed", refusal?.code ?? (cause instanceof AppError ? cause.code : "unknown"));
-    if (!refusal) return cause;
-    const { code, help } = refusal;
-    const text = `Cannot scan the images of build ${object}: ${help}`;
+    const code = refusalOf(cause);
+    metrics.countScan("failed", code ?? (cause instanceof AppError ? cause.code : "unknown"));
+    if (!code) return cause;
+    const text = `Cannot scan the images of build ${object}: ${HELP[code]}`;
     if (reported.get(object) !== code) {
       reported.set(object, code);
       const note = `${text} (${(cause as Error).message})`;
@@ -117,26 +116,21 @@ function isWaiting({ metadata: { labels = {} }, status }: Pod): boolean {
     status?.phase === "Succeeded";
 }
 
-/** Why a scan was refused, and what to do, if someone can fix it. */
-function refusalOf(error: unknown): { readonly code: string; readonly help: string } | undefined {
-  if (isOverQuota(error)) {
-    const help = "its namespace's quota leaves no room for the scanner's pod: raise it, or delete pods. " +
-      "The scan is retried";
-    return { code: "quota", help };
-  }
-  if (isForbidden(error)) {
-    const help = "the cluster forbids what a scan needs: have its operators grant the rights of " +
-      "manifests/components/build_scanner, or admit the scanner's pod. The scan is retried";
-    return { code: "forbidden", help };
-  }
-  if (isInvalid(error)) {
-    const help = "the API server refuses its scanner's pod as invalid: have the cluster's operators check " +
-      "BUILD_SCANNER_IMAGE and BUILD_SCANNER_EXTRA_ENV_VARS";
-    return { code: "invalid", help };
-  }
-  if (error instanceof AppError && error.code === "name-taken") {
-    const help = "a pod that is no scanner has its scanner's name: delete that pod. The scan is retried";
-    return { code: error.code, help };
-  }
-  return undefined;
+/** What to do about a refusal, by its code. */
+const HELP = {
+  "quota":
+    "its namespace's quota leaves no room for the scanner's pod: raise it, or delete pods. The scan is retried",
+  "forbidden": "the cluster forbids what a scan needs: have its operators grant the rights of " +
+    "manifests/components/build_scanner, or admit the scanner's pod. The scan is retried",
+  "invalid": "the API server refuses its scanner's pod as invalid: have the cluster's operators check " +
+    "BUILD_SCANNER_IMAGE and BUILD_SCANNER_EXTRA_ENV_VARS",
+  "name-taken": "a pod that is no scanner has its scanner's name: delete that pod. The scan is retried",
+} as const;
+
+/** Why a scan was refused, if someone can fix it. */
+function refusalOf(error: unknown): keyof typeof HELP | undefined {
+  if (isOverQuota(error)) return "quota";
+  if (isForbidden(error)) return "forbidden";
+  if (isInvalid(error)) return "invalid";
+  return error instanceof AppError && error.code === "name-taken" ? "name-taken" : undefined;
 }

@@ -24,12 +24,6 @@ import { createEnvironmentReader, type EnvironmentNames } from "./environment_re
 import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 
-/** Options of the controller. */
-export interface ConfigMapOptions extends OutcomeOptions {
-  /** Wait after a failure, in milliseconds. */
-  readonly retryDelayMs: number;
-}
-
 /**
  * How long a worker waits for the broker before it defers the ConfigMap. Each deferral makes the API server store the whole
  * ConfigMap again, so this also limits the writes of an outage to one per worker in this time.
@@ -40,7 +34,7 @@ const BROKER_WAIT_MS = 5_000;
 export function createConfigMapReconcile(
   parts: Pick<Parts, "kube" | "publisher" | "events" | "clock" | "metrics" | "log">,
   scope: DestinationScope,
-  options: ConfigMapOptions,
+  options: OutcomeOptions,
 ): Reconcile {
   const { kube, publisher, clock, metrics } = parts;
   const outcomes = createOutcomes({ ...parts, count: metrics.countConfigMap }, scope, REPORTING, options);
@@ -141,14 +135,10 @@ function messageId({ metadata, data = {}, binaryData = {} }: ConfigMap): string 
   const pieces = [
     metadata.uid,
     metadata.labels?.[LABELS.buildName] ?? "",
-    ...entries(data),
+    ...Object.entries(data).flat(),
     "",
-    ...entries(binaryData),
+    ...Object.entries(binaryData).flat(),
   ];
   for (const piece of pieces) hash.update(`${piece.length}:`).update(piece);
   return hash.digest("hex");
-}
-
-function entries(values: Readonly<Record<string, string>>): string[] {
-  return Object.entries(values).flat();
 }

@@ -9,22 +9,22 @@ import { Uploader } from "../lib/dependency_track/uploader.ts";
 import { LARGEST_CONFIG_MAP, RESOURCES } from "../lib/kube/objects.ts";
 import { createReflector } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
-import { type ConfigMapOptions, createConfigMapReconcile } from "./configmap.ts";
-import { type ConfigMapHandler, configMapHandler, type DestinationQueue } from "./configmap_handler.ts";
+import { createConfigMapReconcile } from "./configmap.ts";
+import { configMapHandler, type DestinationQueue } from "./configmap_handler.ts";
 import { createDependencyTrackReconcile, type DependencyTrackOptions } from "./dependency_track.ts";
 import { customTarget, defaultTarget, type DependencyTrackTarget } from "./dependency_track_targets.ts";
 import { configMapSelector, coreDestination, trackDestination } from "./destination.ts";
+import type { OutcomeOptions } from "./outcomes.ts";
 import type { Controller, Parts } from "./parts.ts";
 
 /** Options of all destinations. */
-export interface ConfigMapControllersOptions extends ConfigMapOptions {
-  /** ConfigMaps that are sent to Lagoon core at the same time. */
+export interface ConfigMapControllersOptions extends OutcomeOptions {
+  /** To Lagoon core. */
   readonly maxConcurrent: number;
   /** Payloads of ConfigMaps in memory at the same time, in bytes, for each destination. */
   readonly maxBytesInFlight: number;
   /** Send only ConfigMaps to core whose annotation asks for it. */
   readonly coreOptIn: boolean;
-  /** Dependency-Track; undefined for none. */
   readonly track?: DependencyTrackOptions | undefined;
 }
 
@@ -33,10 +33,7 @@ export function createConfigMapControllers(
   parts: Parts,
   options: ConfigMapControllersOptions,
 ): readonly Controller[] {
-  const core: DestinationQueue = {
-    destination: coreDestination(options.coreOptIn),
-    queue: new WorkQueue(parts),
-  };
+  const core = { destination: coreDestination(options.coreOptIn), queue: new WorkQueue(parts) };
   const tracks = options.track ? dependencyTrackQueues(parts, options.track) : [];
   const enabled = [core, ...tracks].map(({ destination }) => destination);
   // Those that are turned off want nothing, and their marks stay.
@@ -44,7 +41,15 @@ export function createConfigMapControllers(
     .filter(({ name }) => !enabled.some((destination) => destination.name === name));
   const all = [...enabled, ...disabled];
   const handler = configMapHandler([core, ...tracks], parts.clock, options);
-  registerGauges(parts, core, tracks, handler);
+  const byTrack = (read: (track: DependencyTrackQueue) => number) =>
+    Object.fromEntries(tracks.map((track) => [track.destination.name, read(track)]));
+  const waitingCount = ({ destination }: DestinationQueue) => {
+    const { pending, deferred } = handler.counts(destination);
+    return pending + deferred;
+  };
+  parts.metrics.registerGauge("configmaps", () => handler.counts(core.destination));
+  parts.metrics.registerGauge("sboms_waiting", () => byTrack(waitingCount));
+  parts.metrics.registerGauge("sboms_in_flight", () => byTrack(({ uploader }) => uploader.runningCount));
   const watch = createReflector({
     ...parts,
     client: parts.kube,
@@ -99,21 +104,4 @@ function dependencyTrackQueues(parts: Parts, track: DependencyTrackOptions): Dep
     uploader: new Uploader({ ...parts, ...track }),
     track,
   }));
-}
-
-function registerGauges(
-  { metrics }: Parts,
-  core: DestinationQueue,
-  tracks: readonly DependencyTrackQueue[],
-  handler: ConfigMapHandler,
-): void {
-  const byName = (read: (queue: DependencyTrackQueue) => number) =>
-    Object.fromEntries(tracks.map((queue) => [queue.destination.name, read(queue)]));
-  metrics.registerGauge("configmaps", () => ({ ...handler.counts(core.destination) }));
-  metrics.registerGauge("sboms_waiting", () =>
-    byName(({ destination }) => {
-      const { pending, deferred } = handler.counts(destination);
-      return pending + deferred;
-    }));
-  metrics.registerGauge("sboms_in_flight", () => byName(({ uploader }) => uploader.runningCount));
 }

@@ -45,13 +45,7 @@ export interface DependencyTrackOptions extends Omit<UploadOptions, "clock" | "n
   readonly maxConcurrent: number;
 }
 
-/** Options of {@link createDependencyTrackReconcile}. */
-export interface DependencyTrackReconcileOptions
-  extends OutcomeOptions, Pick<DependencyTrackOptions, "templates" | "pollMs"> {
-  /** Wait after the first failure; it doubles with each further one, up to an hour. */
-  readonly retryDelayMs: number;
-}
-
+/** The wait after a failure doubles up to this one. */
 const MAX_BACKOFF_MS = 60 * 60 * 1000;
 
 /** Makes the reconcile function for one kind of server, which is the destination of `scope`. */
@@ -59,7 +53,7 @@ export function createDependencyTrackReconcile(
   parts: Parts,
   scope: DestinationScope,
   { target, uploader }: { readonly target: DependencyTrackTarget; readonly uploader: Uploader },
-  options: DependencyTrackReconcileOptions,
+  options: OutcomeOptions & Pick<DependencyTrackOptions, "templates" | "pollMs">,
 ): Reconcile {
   const { kube, clock, metrics } = parts;
   const count = (outcome: Parameters<Metrics["countSbom"]>[1], code?: string) =>

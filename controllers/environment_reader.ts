@@ -12,9 +12,8 @@ import type { Parts } from "./parts.ts";
 export type EnvironmentNames = Pick<Environment, "projectName" | "environmentName">;
 
 /**
- * Reads a namespace's labels, or reuses a recent answer.
+ * Reads a namespace's labels, or reuses a recent answer. Without Lagoon's labels it is `undefined`, which is never reused.
  *
- * @returns `undefined` without Lagoon's labels. That answer is never reused.
  * @throws {KubeError} If the API server refuses, or the namespace does not exist.
  */
 export type ReadEnvironment = (

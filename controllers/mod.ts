@@ -14,11 +14,8 @@ import { createTokenController, type TokenSecretOptions } from "./token_secret.t
 
 /** Options of each controller; one without options doesn't run. */
 export interface ControllersOptions {
-  /** Ships insights ConfigMaps. */
   readonly configMaps?: ConfigMapControllersOptions | undefined;
-  /** Keeps token Secrets. */
   readonly tokens?: TokenSecretOptions | undefined;
-  /** Scans images after builds. */
   readonly scanner?: ScanPodOptions | undefined;
 }
 
@@ -38,7 +35,7 @@ export function createControllers(
   dependencies: ControllersDependencies,
   options: ControllersOptions,
 ): Controllers {
-  const { log } = dependencies;
+  const { log, metrics } = dependencies;
   const controllers: Controller[] = [];
   const events = createEventRecorder({ ...dependencies, client: dependencies.kube });
   const parts = { ...dependencies, events };
@@ -56,29 +53,23 @@ export function createControllers(
     for (const { queue } of controllers) queue.close();
   }
 
-  registerGauges(controllers, dependencies);
   const reflectors = controllers.flatMap((controller) => Object.entries(controller.reflectors));
+  const byName = (read: (controller: Controller) => number) =>
+    Object.fromEntries(controllers.map((controller) => [controller.name, read(controller)]));
+  metrics.registerGauge("queue_ready", () => byName(({ queue }) => queue.readyCount));
+  metrics.registerGauge("queue_waiting", () => byName(({ queue }) => queue.waitingCount));
+  metrics.registerGauge(
+    "watch_silence_seconds",
+    () =>
+      Object.fromEntries(reflectors.flatMap(([name, reflector]) => {
+        const silenceMs = reflector.silenceMs();
+        return silenceMs === undefined ? [] : [[name, silenceMs / 1000]];
+      })),
+  );
   const isAlive = (reflector: Reflector) =>
     reflector.isSynced() && (reflector.silenceMs() ?? Infinity) < SILENCE_LIMIT_MS;
   return {
     run,
     checks: Object.fromEntries(reflectors.map(([name, reflector]) => [name, () => isAlive(reflector)])),
   };
-}
-
-function registerGauges(controllers: readonly Controller[], { metrics }: ControllersDependencies): void {
-  const byName = <Item>(read: (controller: Controller) => readonly (readonly [string, Item])[]) =>
-    Object.fromEntries(controllers.flatMap(read));
-  metrics.registerGauge("queue_ready", () => byName(({ name, queue }) => [[name, queue.readyCount]]));
-  metrics.registerGauge("queue_waiting", () => byName(({ name, queue }) => [[name, queue.waitingCount]]));
-  metrics.registerGauge(
-    "watch_silence_seconds",
-    () =>
-      byName(({ reflectors }) =>
-        Object.entries(reflectors).flatMap(([name, reflector]) => {
-          const silenceMs = reflector.silenceMs();
-          return silenceMs === undefined ? [] : [[name, silenceMs / 1000]];
-        })
-      ),
-  );
 }

@@ -25,6 +25,8 @@ export interface OutcomeOptions {
   readonly deferredEnabled: boolean;
   /** Failures before a ConfigMap is given up; 0 for no limit. */
   readonly maxRetries: number;
+  /** Wait after a failure, in milliseconds. Dependency-Track's doubles with each further one. */
+  readonly retryDelayMs: number;
 }
 
 /** How a destination reports to a site's developers. */

@@ -6,10 +6,9 @@
 import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
-import type { Reconcile } from "../lib/kube/controller.ts";
+import type { ControllerOptions } from "../lib/kube/controller.ts";
 import type { EventRecorder } from "../lib/kube/events.ts";
 import type { Reflector } from "../lib/kube/reflector.ts";
-import type { WorkQueue } from "../lib/kube/work_queue.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 
@@ -37,13 +36,7 @@ export interface Parts extends ControllersDependencies {
 }
 
 /** A controller that is ready to run. */
-export interface Controller {
-  /** In log lines and metrics. */
-  readonly name: string;
-  readonly queue: WorkQueue;
+export interface Controller extends Pick<ControllerOptions, "name" | "queue" | "reconcile" | "concurrency"> {
   /** Fill the queue; the names are those of readiness checks. */
   readonly reflectors: Readonly<Record<string, Reflector>>;
-  readonly reconcile: Reconcile;
-  /** Keys that are reconciled at the same time. */
-  readonly concurrency: number;
 }

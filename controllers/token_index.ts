@@ -47,11 +47,11 @@ export class TokenIndex {
     this.#onBad = onBad;
   }
 
-  /** Lagoon namespaces, and how many of them hold a good Secret. */
-  get counts(): { readonly namespaces: number; readonly good: number } {
+  /** Lagoon namespaces, by whether they hold a good Secret. */
+  get counts(): { readonly current: number; readonly outstanding: number } {
     const environments = [...this.#entries.values()].filter(({ expected }) => expected !== undefined);
-    const good = environments.filter(({ expected, found }) => expected === found);
-    return { namespaces: environments.length, good: good.length };
+    const current = environments.filter(({ expected, found }) => expected === found).length;
+    return { current, outstanding: environments.length - current };
   }
 
   /** Sets what a namespace's Secret should hold: nothing if it is gone or not a Lagoon environment. */

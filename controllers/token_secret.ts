@@ -134,10 +134,7 @@ export function createTokenController(
     log.warn("Secret with the token Secret's name is not ours", { object: formatKey(key) });
   }
 
-  metrics.registerGauge("token_secrets", () => {
-    const { namespaces, good } = index.counts;
-    return { current: good, outstanding: namespaces - good };
-  });
+  metrics.registerGauge("token_secrets", () => index.counts);
   const common = { ...dependencies, client: kube };
   return {
     name: "namespace",

@@ -1,7 +1,8 @@
 /** Cases that no API server produces on demand. tests/suites/configmap_suite.ts has the others. */
 import assert from "node:assert/strict";
-import { type ConfigMapOptions, createConfigMapReconcile } from "../../controllers/configmap.ts";
+import { createConfigMapReconcile } from "../../controllers/configmap.ts";
 import { coreDestination } from "../../controllers/destination.ts";
+import type { OutcomeOptions } from "../../controllers/outcomes.ts";
 import type { KubeClient } from "../../lib/kube/client.ts";
 import { KubeError } from "../../lib/kube/errors.ts";
 import type { ConfigMap, PartialObject } from "../../lib/kube/objects.ts";
@@ -13,7 +14,7 @@ import { MemoryLogger, RecordingPublisher } from "../fixtures/recorders.ts";
 const KEY = { namespace: "main", name: "web" };
 const CORE = coreDestination(false);
 const { signal } = new AbortController();
-const OPTIONS: ConfigMapOptions = {
+const OPTIONS: OutcomeOptions = {
   burnAfterReading: false,
   deferredEnabled: true,
   maxRetries: 0,

@@ -52,7 +52,7 @@ Deno.test("nothing is bad before both lists are complete, in either order, and t
       index.setListed(kind);
     }
     assert.deepEqual(newBad().sort(), ["missing", "wrong"], order.join());
-    assert.deepEqual(index.counts, { namespaces: 3, good: 1 });
+    assert.deepEqual(index.counts, { current: 1, outstanding: 2 });
   }
 });
 
@@ -79,7 +79,7 @@ Deno.test("a namespace whose token changes, and a Secret that changes or is dele
   assert.deepEqual(newBad(), ["a"]);
   index.setSecret("a", undefined);
   assert.deepEqual(newBad(), ["a"]);
-  assert.deepEqual(index.counts, { namespaces: 1, good: 0 });
+  assert.deepEqual(index.counts, { current: 0, outstanding: 1 });
 });
 
 Deno.test("what is still bad is reported again by each new list", () => {
@@ -101,7 +101,7 @@ Deno.test("a namespace that is not an environment, or is gone, is never bad and 
   index.setSecret("kube-system", secret("b"));
   index.setNamespace("never-seen", undefined);
   assert.deepEqual(newBad(), []);
-  assert.deepEqual(index.counts, { namespaces: 0, good: 0 });
+  assert.deepEqual(index.counts, { current: 0, outstanding: 0 });
 });
 
 Deno.test("a namespace that becomes an environment again has the Secret that was seen before or meanwhile", () => {
@@ -113,7 +113,7 @@ Deno.test("a namespace that becomes an environment again has the Secret that was
   index.setNamespace("a", undefined);
   index.setNamespace("a", secret("a"));
   assert.deepEqual(newBad(), []);
-  assert.deepEqual(index.counts, { namespaces: 1, good: 1 });
+  assert.deepEqual(index.counts, { current: 1, outstanding: 0 });
   index.setNamespace("b", secret("b"));
   assert.deepEqual(newBad(), ["b"]);
 });
