@@ -13,7 +13,7 @@ import { createConfigMapReconcile } from "./configmap.ts";
 import { configMapHandler, type DestinationQueue } from "./configmap_handler.ts";
 import { createDependencyTrackReconcile, type DependencyTrackOptions } from "./dependency_track.ts";
 import { customTarget, defaultTarget, type DependencyTrackTarget } from "./dependency_track_targets.ts";
-import { configMapSelector, coreDestination, trackDestination } from "./destination.ts";
+import { configMapSelector, coreDestination, dependencyTrackDestination } from "./destination.ts";
 import type { OutcomeOptions } from "./outcomes.ts";
 import type { Controller, Parts } from "./parts.ts";
 
@@ -25,7 +25,7 @@ export interface ConfigMapControllersOptions extends OutcomeOptions {
   readonly maxBytesInFlight: number;
   /** Send only ConfigMaps to core whose annotation asks for it. */
   readonly coreOptIn: boolean;
-  readonly track?: DependencyTrackOptions | undefined;
+  readonly dependencyTrack?: DependencyTrackOptions | undefined;
 }
 
 /** Makes the controllers of all destinations. That of Lagoon core comes first, and its watch fills every queue. */
@@ -34,22 +34,24 @@ export function createConfigMapControllers(
   options: ConfigMapControllersOptions,
 ): readonly Controller[] {
   const core = { destination: coreDestination(options.coreOptIn), queue: new WorkQueue(parts) };
-  const tracks = options.track ? dependencyTrackQueues(parts, options.track) : [];
-  const enabled = [core, ...tracks].map(({ destination }) => destination);
+  const servers = options.dependencyTrack ? dependencyTrackQueues(parts, options.dependencyTrack) : [];
+  const enabled = [core, ...servers].map(({ destination }) => destination);
   // Those that are turned off want nothing, and their marks stay.
-  const disabled = (["default", "custom"] as const).map((kind) => trackDestination(kind, () => false))
+  const disabled = (["default", "custom"] as const).map((kind) =>
+    dependencyTrackDestination(kind, () => false)
+  )
     .filter(({ name }) => !enabled.some((destination) => destination.name === name));
   const all = [...enabled, ...disabled];
-  const handler = configMapHandler([core, ...tracks], parts.clock, options);
-  const byTrack = (read: (track: DependencyTrackQueue) => number) =>
-    Object.fromEntries(tracks.map((track) => [track.destination.name, read(track)]));
+  const handler = configMapHandler([core, ...servers], parts.clock, options);
+  const byServer = (read: (server: DependencyTrackQueue) => number) =>
+    Object.fromEntries(servers.map((server) => [server.destination.name, read(server)]));
   const waitingCount = ({ destination }: DestinationQueue) => {
     const { pending, deferred } = handler.counts(destination);
     return pending + deferred;
   };
   parts.metrics.registerGauge("configmaps", () => handler.counts(core.destination));
-  parts.metrics.registerGauge("sboms_waiting", () => byTrack(waitingCount));
-  parts.metrics.registerGauge("sboms_in_flight", () => byTrack(({ uploader }) => uploader.runningCount));
+  parts.metrics.registerGauge("sboms_waiting", () => byServer(waitingCount));
+  parts.metrics.registerGauge("sboms_in_flight", () => byServer(({ uploader }) => uploader.runningCount));
   const watch = createReflector({
     ...parts,
     client: parts.kube,
@@ -65,15 +67,15 @@ export function createConfigMapControllers(
       reconcile: createConfigMapReconcile(parts, { destination: core.destination, all }, options),
       concurrency: workers(options.maxConcurrent, options),
     },
-    ...tracks.map(({ destination, queue, target, uploader, track }): Controller => ({
+    ...servers.map(({ destination, queue, target, uploader, options: own }): Controller => ({
       name: destination.name,
       queue,
       reflectors: {},
       reconcile: createDependencyTrackReconcile(parts, { destination, all }, { target, uploader }, {
         ...options,
-        ...track,
+        ...own,
       }),
-      concurrency: workers(track.maxConcurrent, options),
+      concurrency: workers(own.maxConcurrent, options),
     })),
   ];
 }
@@ -86,13 +88,13 @@ function workers(maxConcurrent: number, { maxBytesInFlight }: ConfigMapControlle
 interface DependencyTrackQueue extends DestinationQueue {
   readonly target: DependencyTrackTarget;
   readonly uploader: Uploader;
-  readonly track: DependencyTrackOptions;
+  readonly options: DependencyTrackOptions;
 }
 
 /** Each kind of server has its own queue, so that sites' servers delay nobody else's SBOMs. */
-function dependencyTrackQueues(parts: Parts, track: DependencyTrackOptions): DependencyTrackQueue[] {
+function dependencyTrackQueues(parts: Parts, options: DependencyTrackOptions): DependencyTrackQueue[] {
   const { allowsAddress = isPublicAddress } = parts;
-  const { server, custom, prodOnly } = track;
+  const { server, custom, prodOnly } = options;
   const targets = [
     ...server ? [defaultTarget(server, prodOnly, parts)] : [],
     customTarget(parts, { ...custom, prodOnly, allowsAddress }),
@@ -101,7 +103,7 @@ function dependencyTrackQueues(parts: Parts, track: DependencyTrackOptions): Dep
     destination: target.destination,
     queue: new WorkQueue(parts),
     target,
-    uploader: new Uploader({ ...parts, ...track }),
-    track,
+    uploader: new Uploader({ ...parts, ...options }),
+    options,
   }));
 }

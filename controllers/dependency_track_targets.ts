@@ -10,7 +10,7 @@ import { DependencyTrackRefusedError } from "../lib/dependency_track/errors.ts";
 import { unlessNotFound } from "../lib/kube/errors.ts";
 import { type ConfigMap, type ObjectMeta, RESOURCES, type Secret } from "../lib/kube/objects.ts";
 import { ANNOTATIONS, LABELS, parseGoBoolean } from "../lib/lagoon.ts";
-import { type Destination, trackDestination } from "./destination.ts";
+import { dependencyTrackDestination, type Destination } from "./destination.ts";
 import type { OutcomeReporting } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 
@@ -56,7 +56,7 @@ export function defaultTarget(
     allowsAddress: () => true,
   };
   return {
-    destination: trackDestination("default", (metadata) => !prodOnly || isProduction(metadata)),
+    destination: dependencyTrackDestination("default", (metadata) => !prodOnly || isProduction(metadata)),
     reporting: { refusedReason: "DependencyTrackRefused", remembersRefusals: true, showsCauses: true },
     resolve: () => Promise.resolve(server),
   };
@@ -67,7 +67,8 @@ export function customTarget(
   { kube, log }: Pick<Parts, "kube" | "log">,
   options: CustomTargetOptions,
 ): DependencyTrackTarget {
-  const endpointOf = ({ annotations = {} }: ObjectMeta) => annotations[ANNOTATIONS.trackEndpoint] ?? "";
+  const endpointOf = ({ annotations = {} }: ObjectMeta) =>
+    annotations[ANNOTATIONS.dependencyTrackEndpoint] ?? "";
 
   function prodOnlyOf(secret: Secret | undefined, namespace: string): boolean {
     const text = valueOf(secret, SITE_SECRET.prodOnly);
@@ -80,7 +81,7 @@ export function customTarget(
   }
 
   return {
-    destination: trackDestination("custom", (metadata) => endpointOf(metadata) !== ""),
+    destination: dependencyTrackDestination("custom", (metadata) => endpointOf(metadata) !== ""),
     reporting: {
       refusedReason: "DependencyTrackRefused",
       failedReason: "DependencyTrackFailed",
@@ -128,7 +129,7 @@ function checkEndpoint(text: string, { allowedHosts, allowHttp }: CustomTargetOp
 function endpointError(what: string): DependencyTrackRefusedError {
   return new DependencyTrackRefusedError(
     "track-endpoint",
-    `Cannot send this SBOM because the annotation ${ANNOTATIONS.trackEndpoint} ${what}`,
+    `Cannot send this SBOM because the annotation ${ANNOTATIONS.dependencyTrackEndpoint} ${what}`,
   );
 }
 

@@ -69,7 +69,7 @@ export function coreDestination(optIn: boolean): Destination {
  *
  * @param wants Which SBOMs are for it.
  */
-export function trackDestination(
+export function dependencyTrackDestination(
   kind: "default" | "custom",
   wants: (metadata: ObjectMeta) => boolean,
 ): Destination {
@@ -152,7 +152,7 @@ export function refusalOf({ labels = {}, annotations = {} }: ObjectMeta): string
   const marks: readonly string[] = [LABELS.processed, LABELS.deferred, LABELS.givenUp];
   const described = Object.entries(labels).filter(([name]) => !marks.includes(name)).sort();
   const hash = createHash("sha256").update(
-    JSON.stringify([described, annotations[ANNOTATIONS.trackEndpoint]]),
+    JSON.stringify([described, annotations[ANNOTATIONS.dependencyTrackEndpoint]]),
   );
   return `refused-${hash.digest("hex").slice(0, 12)}`;
 }

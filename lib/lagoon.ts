@@ -43,7 +43,7 @@ export const ANNOTATIONS = {
   /** Number of failed attempts to send to core. */
   retries: "insights.lagoon.sh/retries",
   /** URL of a site's own Dependency-Track. */
-  trackEndpoint: "dependencytrack.insights.lagoon.sh/custom-endpoint",
+  dependencyTrackEndpoint: "dependencytrack.insights.lagoon.sh/custom-endpoint",
   /** On a build's pod: the host on which it builds images. */
   dockerHost: "dockerhost.lagoon.sh/name",
   /** On a scanner pod: the uid of its build's pod. */

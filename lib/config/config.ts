@@ -28,7 +28,7 @@ export function buildConfig(values: Values, readVariable: ReadVariable): Config 
   const { web, tokens } = values;
   const problems = [
     ...certificateProblems(values),
-    ...trackProblems(values.dependencyTrack),
+    ...dependencyTrackProblems(values.dependencyTrack),
     ...web.enabled || tokens.reconcilerEnabled ? secretProblems(values) : [],
   ];
   if (problems.length > 0) throw new ConfigError(problems);
@@ -87,11 +87,22 @@ function brokerSection(
 }
 
 function trackSection(
-  { enabled: _, endpoint, key, caFile, allowedHosts, allowHttp, root, parent, project, version, ...track }:
-    Values["dependencyTrack"],
+  {
+    enabled: _,
+    endpoint,
+    key,
+    caFile,
+    allowedHosts,
+    allowHttp,
+    root,
+    parent,
+    project,
+    version,
+    ...dependencyTrack
+  }: Values["dependencyTrack"],
 ) {
   return {
-    ...track,
+    ...dependencyTrack,
     server: endpoint === undefined ? undefined : { endpoint, key, caFile },
     custom: { allowedHosts, allowHttp },
     templates: { root, parent, project, version },
@@ -140,20 +151,20 @@ function certificateProblems(values: Values): string[] {
   });
 }
 
-function trackProblems(track: Values["dependencyTrack"]): string[] {
-  if (!track.enabled) return [];
+function dependencyTrackProblems(dependencyTrack: Values["dependencyTrack"]): string[] {
+  if (!dependencyTrack.enabled) return [];
   const { endpoint, key, caFile, allowedHosts } = OPTIONS.dependencyTrack;
-  if ((track.endpoint === undefined) !== (track.key === "")) {
+  if ((dependencyTrack.endpoint === undefined) !== (dependencyTrack.key === "")) {
     return [`${endpoint.env}, ${key.env}: expected both an address and its key, or neither`];
   }
-  if (!/^[\x21-\x7e]*$/.test(track.key)) {
+  if (!/^[\x21-\x7e]*$/.test(dependencyTrack.key)) {
     return [`${key.env}: expected ASCII letters, digits and punctuation`];
   }
   // Ignoring it would leave an operator with less verification than they asked for.
-  if (track.caFile !== "" && !track.endpoint?.startsWith("https:")) {
+  if (dependencyTrack.caFile !== "" && !dependencyTrack.endpoint?.startsWith("https:")) {
     return [`${caFile.env}: expected only where ${endpoint.env} begins with https://`];
   }
-  if (track.endpoint !== undefined || track.allowedHosts.length > 0) return [];
+  if (dependencyTrack.endpoint !== undefined || dependencyTrack.allowedHosts.length > 0) return [];
   return [
     `${endpoint.env}, ${allowedHosts.env}: expected at least one; otherwise there is no server to push to`,
   ];

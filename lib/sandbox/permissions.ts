@@ -10,7 +10,7 @@ import type { Cluster } from "./cluster.ts";
 /** Computes the permissions. */
 export function servicePermissions(config: Config, cluster: Cluster): Deno.PermissionOptionsObject {
   const { web, health, metrics, broker } = config;
-  const track = config.configMaps.enabled ? config.dependencyTrack : undefined;
+  const dependencyTrack = config.configMaps.enabled ? config.dependencyTrack : undefined;
   const net = [
     ...web.enabled ? listening({ hostname: undefined, port: web.port }) : [],
     ...health ? listening(health) : [],
@@ -18,12 +18,12 @@ export function servicePermissions(config: Config, cluster: Cluster): Deno.Permi
     ...broker.enabled ? [address(broker.host, broker.port)] : [],
     ...cluster?.kind === "service-account" ? [address(cluster.host, cluster.port)] : [],
     ...cluster?.kind === "kubeconfig" ? [addressOf(cluster.server)] : [],
-    ...track ? trackServers(track) : [],
+    ...dependencyTrack ? dependencyTrackHosts(dependencyTrack) : [],
   ];
   const { caFile = "", certFile = "", keyFile = "" } = broker.enabled && broker.tls || {};
   const { certFile: metricsCertFile = "", keyFile: metricsKeyFile = "" } = metrics?.tls ?? {};
   const read = [
-    ...[caFile, certFile, keyFile, metricsCertFile, metricsKeyFile, track?.server?.caFile ?? ""],
+    ...[caFile, certFile, keyFile, metricsCertFile, metricsKeyFile, dependencyTrack?.server?.caFile ?? ""],
     // The whole folder, in which the kubelet replaces the files.
     cluster?.kind === "service-account" ? cluster.directory : "",
   ].filter((file) => file !== "");
@@ -45,7 +45,7 @@ function listening({ hostname, port }: HostPort): string[] {
 }
 
 /** The operator's server, and the hosts that the operator allows sites to name. */
-function trackServers({ server, custom }: NonNullable<Config["dependencyTrack"]>): string[] {
+function dependencyTrackHosts({ server, custom }: NonNullable<Config["dependencyTrack"]>): string[] {
   const { allowedHosts, allowHttp } = custom;
   const ports = (port: number | undefined) => port === undefined ? allowHttp ? [443, 80] : [443] : [port];
   return [

@@ -55,7 +55,7 @@ export async function createClusterWork(
   const close = () => access.close();
   const kube = createKubeClient({ access, clock: dependencies.clock });
   const controllers = createControllers({ ...dependencies, kube }, {
-    configMaps: configMaps.enabled ? { ...configMaps, track: dependencyTrack } : undefined,
+    configMaps: configMaps.enabled ? { ...configMaps, dependencyTrack } : undefined,
     tokens: tokens.reconcilerEnabled ? tokens : undefined,
     scanner,
   });

@@ -21,7 +21,11 @@ function workers(options: { maxConcurrent: number; maxBytesInFlight: number }): 
     readTextFile: Deno.readTextFile,
   };
   const track = { ...TRACK, maxConcurrent: options.maxConcurrent };
-  const controllers = createConfigMapControllers(parts, { ...CONFIG_MAPS, ...options, track });
+  const controllers = createConfigMapControllers(parts, {
+    ...CONFIG_MAPS,
+    ...options,
+    dependencyTrack: track,
+  });
   return Object.fromEntries(controllers.map(({ name, concurrency }) => [name, concurrency]));
 }
 

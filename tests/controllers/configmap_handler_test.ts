@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { configMapHandler } from "../../controllers/configmap_handler.ts";
-import { coreDestination, trackDestination } from "../../controllers/destination.ts";
+import { coreDestination, dependencyTrackDestination } from "../../controllers/destination.ts";
 import type { PartialObject } from "../../lib/kube/objects.ts";
 import { WorkQueue } from "../../lib/kube/work_queue.ts";
 import { ManualClock } from "../fixtures/clock.ts";
@@ -8,7 +8,7 @@ import { SBOM_LABELS } from "../fixtures/objects.ts";
 
 const KEY = { namespace: "main", name: "web" };
 const CORE = coreDestination(false);
-const TRACK = trackDestination("default", () => true);
+const TRACK = dependencyTrackDestination("default", () => true);
 const OPTIONS = { burnAfterReading: false, deferredEnabled: true };
 
 function configMap(

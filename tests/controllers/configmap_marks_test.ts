@@ -3,19 +3,19 @@ import assert from "node:assert/strict";
 import { type Attempt, type Marks, marksAfter } from "../../controllers/configmap_marks.ts";
 import {
   coreDestination,
+  dependencyTrackDestination,
   type DestinationScope,
   GIVEN_UP,
   refusalOf,
-  trackDestination,
 } from "../../controllers/destination.ts";
 import type { PartialObject } from "../../lib/kube/objects.ts";
 import { SBOM_LABELS } from "../fixtures/objects.ts";
 
 const CORE = coreDestination(false);
-const TRACK = trackDestination("default", () => true);
+const TRACK = dependencyTrackDestination("default", () => true);
 const all = [CORE, TRACK];
 const ofCore = { destination: CORE, all };
-const ofTrack = { destination: TRACK, all };
+const ofDependencyTrack = { destination: TRACK, all };
 const LABEL = "insights.lagoon.sh/max-retry-exceeded";
 const DEFERRED = "lagoon.sh/insightsWriteDeferred";
 
@@ -37,7 +37,7 @@ Deno.test("giving up at one destination does not mark the whole ConfigMap while 
 
 Deno.test("when the last destination is done, a ConfigMap given up at another one is given up as a whole, and removing the label retries all", () => {
   const given = configMap(failure(configMap(), ofCore, "away", { stopped: GIVEN_UP }));
-  const { labels, annotations } = success(given, ofTrack);
+  const { labels, annotations } = success(given, ofDependencyTrack);
   assert.deepEqual(labels, { [LABEL]: "true" });
   assert.deepEqual([annotations[CORE.status], annotations[CORE.error], annotations[TRACK.status]], [
     "failure",
@@ -49,7 +49,7 @@ Deno.test("when the last destination is done, a ConfigMap given up at another on
 
 Deno.test("a refusal is recorded, and nothing waits for that destination", () => {
   const refused = configMap(
-    failure(configMap(), ofTrack, "no", { stopped: refusalOf(configMap().metadata) }),
+    failure(configMap(), ofDependencyTrack, "no", { stopped: refusalOf(configMap().metadata) }),
   );
   assert.deepEqual(failure(refused, ofCore, "away", { stopped: GIVEN_UP }).labels, { [LABEL]: "true" });
   assert.deepEqual(success(refused, ofCore).labels, {});
@@ -57,7 +57,7 @@ Deno.test("a refusal is recorded, and nothing waits for that destination", () =>
 
 Deno.test("each destination has its own retry time, and keeps the marks of the others", () => {
   const first = configMap(failure(configMap(), ofCore, "away", { retryAt: 5_000 }));
-  const { labels, annotations } = failure(first, ofTrack, "busy", { retryAt: 9_000 });
+  const { labels, annotations } = failure(first, ofDependencyTrack, "busy", { retryAt: 9_000 });
   assert.deepEqual(labels, { [DEFERRED]: "5" });
   assert.deepEqual([annotations[CORE.retries], annotations[CORE.error]], ["1", "away"]);
   assert.deepEqual([annotations[TRACK.retries], annotations[TRACK.retryAfter.name]], ["1", "9"]);

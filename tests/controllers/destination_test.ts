@@ -3,16 +3,16 @@ import {
   configMapSelector,
   configMapState,
   coreDestination,
+  dependencyTrackDestination,
   GIVEN_UP,
   isDone,
   refusalOf,
   retryCount,
-  trackDestination,
 } from "../../controllers/destination.ts";
 import type { PartialObject } from "../../lib/kube/objects.ts";
 
 const CORE = coreDestination(false);
-const TRACK = trackDestination("default", () => true);
+const TRACK = dependencyTrackDestination("default", () => true);
 const insights = { "lagoon.sh/insightsType": "sbom-gz" };
 
 function configMap(

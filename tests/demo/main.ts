@@ -30,7 +30,7 @@ import {
 import { type Inbox, lineInbox, queueInbox } from "./inbox.ts";
 import { type Post, POSTS } from "./posts.ts";
 import { Printer } from "./printer.ts";
-import { checkTrack, startTrack, trackVariables } from "./track.ts";
+import { checkDependencyTrack, dependencyTrackVariables, startDependencyTrack } from "./track.ts";
 
 const OWN_SBOM = new URL("sbom.cyclonedx.json", import.meta.url);
 
@@ -59,7 +59,7 @@ async function runDemo(options: Options): Promise<void> {
   await build(demo, inspectArtifact(), "the image inspection");
   const sbom = await sbomArtifact(options.sbom ?? OWN_SBOM);
   await build(demo, sbom, `the SBOM, with ${sbom.components} components`);
-  if (demo.track) checkTrack(printer, demo.track);
+  if (demo.track) checkDependencyTrack(printer, demo.track);
   await sendPosts(demo, token);
   using interrupt = listenForInterrupt();
   if (options.keep) await keepRunning(demo, token, interrupt.promise);
@@ -77,7 +77,7 @@ async function start(printer: Printer, options: Options): Promise<Demo> {
   parts.defer(() => Deno.remove(folder, { recursive: true }));
   await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfigText(api.url, token));
 
-  const track = options["dependency-track"] ? parts.use(startTrack()) : undefined;
+  const track = options["dependency-track"] ? parts.use(startDependencyTrack()) : undefined;
   const queue = options.broker ? parts.use(await queueInbox(options.broker)) : undefined;
   const [webPort = 0, healthPort = 0] = freePorts(2);
   const program = startProgram({
@@ -88,7 +88,7 @@ async function start(printer: Printer, options: Options): Promise<Demo> {
       KUBERNETES_SERVICE_HOST: "",
       INSIGHTS_TOKEN_SECRET: crypto.randomUUID(),
       ...brokerVariables(options.broker),
-      ...trackVariables(track),
+      ...dependencyTrackVariables(track),
     },
   });
   // The inbox ends with the program's output, so the program must stop first.

@@ -11,12 +11,12 @@ import type { Printer } from "./printer.ts";
 const KEY = "demo-key";
 
 /** Starts the fake server. Disposing stops it. */
-export function startTrack(): DependencyTrack {
+export function startDependencyTrack(): DependencyTrack {
   return new DependencyTrack({ key: KEY });
 }
 
 /** Environment variables that point the program to it. */
-export function trackVariables(track: DependencyTrack | undefined): Record<string, string> {
+export function dependencyTrackVariables(track: DependencyTrack | undefined): Record<string, string> {
   if (!track) return {};
   return {
     ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true",
@@ -26,7 +26,7 @@ export function trackVariables(track: DependencyTrack | undefined): Record<strin
 }
 
 /** Checks what Dependency-Track received. Call it once the SBOM's ConfigMap is processed. */
-export function checkTrack(printer: Printer, track: DependencyTrack): void {
+export function checkDependencyTrack(printer: Printer, track: DependencyTrack): void {
   printer.step("The program uploads the SBOM to Dependency-Track, too");
   const leaf = track.projects.find(({ boms }) => boms.length > 0);
   assert.ok(leaf);

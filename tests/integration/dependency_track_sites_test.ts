@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { needsCommands } from "../fixtures/commands.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";
-import { isProcessed, packedSbom, startTrackProgram } from "../fixtures/track_program.ts";
+import { isProcessed, packedSbom, startDependencyTrackProgram } from "../fixtures/track_program.ts";
 
 /** Set inside the network namespace. */
 const INSIDE = "INSIGHTS_REMOTE_TEST_NETWORK";
@@ -19,7 +19,7 @@ const SITE_KEY = "the-key-of-a-site";
 
 /** Starts a cluster with a site's key, and the program with these allowed hosts. */
 async function setUp(allowed: readonly string[]) {
-  const scene = await startTrackProgram({
+  const scene = await startDependencyTrackProgram({
     DEPENDENCY_TRACK_ALLOWED_HOSTS: allowed.join(),
     DEPENDENCY_TRACK_ALLOW_HTTP: "true",
   });

@@ -6,7 +6,12 @@ import { gzipSync } from "node:zlib";
 import { createCertificates } from "../fixtures/certificates.ts";
 import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { programMemory } from "../fixtures/process_memory.ts";
-import { isProcessed, packedSbom, startTrackProgram, TRACK_KEY } from "../fixtures/track_program.ts";
+import {
+  isProcessed,
+  packedSbom,
+  startDependencyTrackProgram,
+  TRACK_KEY,
+} from "../fixtures/track_program.ts";
 
 const PRODUCERS_LARGEST = 950_000;
 /** Uploading several at once takes long on a busy machine. */
@@ -25,7 +30,7 @@ function largeSbom(): Buffer {
 }
 
 Deno.test("the largest SBOMs that builds leave are uploaded whole, several at once, in little memory", async () => {
-  await using scene = await startTrackProgram({ DEPENDENCY_TRACK_MAX_CONCURRENT: "4" });
+  await using scene = await startDependencyTrackProgram({ DEPENDENCY_TRACK_MAX_CONCURRENT: "4" });
   const packed = largeSbom();
   assert.ok(packed.length > 0.8 * PRODUCERS_LARGEST && packed.length < PRODUCERS_LARGEST, `${packed.length}`);
   const names = Array.from({ length: 8 }, (_, index) => `service-${index}`);
@@ -80,7 +85,7 @@ Deno.test("once its private CA is mounted, a server gets SBOMs without a restart
   const [tls, other] = [await certificates(parts), await certificates(parts)];
   const ca = await mountCa(parts);
   await ca.write(other.caCertificate);
-  const scene = parts.use(await startTrackProgram({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
+  const scene = parts.use(await startDependencyTrackProgram({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
   const { cluster, track } = scene;
   await cluster.create("configmaps", "main", packedSbom("before", gzipSync("{}")));
   assert.match(
@@ -97,7 +102,7 @@ Deno.test("once its private CA is mounted, a server gets SBOMs without a restart
 
 Deno.test("without the CA a server gets nothing, and the error names the certificate", async () => {
   await using parts = new AsyncDisposableStack();
-  const { cluster, track } = parts.use(await startTrackProgram({}, await certificates(parts)));
+  const { cluster, track } = parts.use(await startDependencyTrackProgram({}, await certificates(parts)));
   await cluster.create("configmaps", "main", packedSbom("one", gzipSync("{}")));
   assert.match(
     await failure(cluster, "one"),
@@ -110,7 +115,9 @@ Deno.test("a missing CA file is logged at the start, and delays nothing else", a
   await using parts = new AsyncDisposableStack();
   const tls = await certificates(parts);
   const ca = await mountCa(parts);
-  const { cluster, program } = parts.use(await startTrackProgram({ DEPENDENCY_TRACK_CACERT: ca.path }, tls));
+  const { cluster, program } = parts.use(
+    await startDependencyTrackProgram({ DEPENDENCY_TRACK_CACERT: ca.path }, tls),
+  );
   const lines = program.log().split("\n").filter((line) => line.includes("gets nothing until"));
   assert.deepEqual(lines.length, 1);
   const why =
@@ -128,7 +135,7 @@ Deno.test("a missing CA file is logged at the start, and delays nothing else", a
 });
 
 Deno.test("a server's key is in no log line after any failure", async () => {
-  await using scene = await startTrackProgram({ CONFIGMAP_RECONCILER_MINS_BETWEEN_RETRIES: "1" });
+  await using scene = await startDependencyTrackProgram({ CONFIGMAP_RECONCILER_MINS_BETWEEN_RETRIES: "1" });
   for (const [name, status] of [["one", 401], ["two", 500], ["three", 302]] as const) {
     scene.track.fault = () => ({ status });
     await scene.cluster.create("configmaps", "main", packedSbom(name, gzipSync("{}")));
@@ -141,7 +148,7 @@ Deno.test("a server's key is in no log line after any failure", async () => {
 });
 
 Deno.test("a host that the operator does not allow is refused", async () => {
-  await using scene = await startTrackProgram();
+  await using scene = await startDependencyTrackProgram();
   const annotations = { "dependencytrack.insights.lagoon.sh/custom-endpoint": "https://127.0.0.1:1" };
   const { metadata, ...rest } = packedSbom("own", gzipSync("{}"));
   await scene.cluster.create("configmaps", "main", { ...rest, metadata: { ...metadata, annotations } });

@@ -152,7 +152,7 @@ export function startProgram(cluster: TestCluster, options: RunOptions): Program
       configMaps: {
         ...CONFIG_MAPS,
         ...options.configMaps,
-        track: options.track ? { ...TRACK, ...options.track } : undefined,
+        dependencyTrack: options.track ? { ...TRACK, ...options.track } : undefined,
       },
       tokens: options.tokens === false ? undefined : { secret: SECRET, ...options.tokens },
       scanner: options.scanner,

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { ManualClock } from "../fixtures/clock.ts";
 import type { TestObject } from "../fixtures/cluster.ts";
-import { DependencyTrack, type TrackFault } from "../fixtures/dependency_track.ts";
+import { DependencyTrack, type DependencyTrackFault } from "../fixtures/dependency_track.ts";
 import { type ClusterFactory, describeSuite } from "./harness.ts";
 import {
   BOM,
@@ -34,7 +34,7 @@ const TEMPLATES = {
 /** Registers the suite. */
 export function trackFaultSuite(factory: ClusterFactory): void {
   describeSuite(factory, (test) => {
-    const FAULTS: readonly (readonly [string, TrackFault | "dead", code: RegExp])[] = [
+    const FAULTS: readonly (readonly [string, DependencyTrackFault | "dead", code: RegExp])[] = [
       ["answers 500", { status: 500 }, /answered 500/],
       ["answers 503", { status: 503 }, /answered 503/],
       ["answers what is no JSON", "no-json", /did not answer as Dependency-Track does/],

@@ -5,7 +5,7 @@ import {
   DependencyTrackRefusedError,
   DependencyTrackUnavailableError,
 } from "../../../lib/dependency_track/errors.ts";
-import { DependencyTrack, type TrackFault } from "../../fixtures/dependency_track.ts";
+import { DependencyTrack, type DependencyTrackFault } from "../../fixtures/dependency_track.ts";
 
 const { signal } = new AbortController();
 const allowsAddress = () => true;
@@ -75,7 +75,7 @@ Deno.test("the API is below the endpoint's path, with or without a slash at its 
 });
 
 const ANSWERS: readonly (readonly [
-  TrackFault,
+  DependencyTrackFault,
   typeof DependencyTrackRefusedError | typeof DependencyTrackUnavailableError,
   RegExp,
 ])[] = [
