@@ -14,6 +14,7 @@ import {
   readManifest,
 } from "../fixtures/rbac.ts";
 import { type LogLine, MemoryLogger } from "../fixtures/recorders.ts";
+import { configMapMarksSuite } from "../suites/configmap_marks_suite.ts";
 import { configMapSuite } from "../suites/configmap_suite.ts";
 import {
   type ClusterFactory,
@@ -116,6 +117,7 @@ class WatchedLogger extends MemoryLogger {
 }
 
 configMapSuite(factory("with the ClusterRole"));
+configMapMarksSuite(factory("with the ClusterRole"));
 tokenSuite(factory("with the ClusterRole"));
 trackSuite(factory("with the ClusterRole"));
 trackFaultSuite(factory("with the ClusterRole"));

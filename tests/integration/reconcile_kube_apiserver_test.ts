@@ -1,6 +1,7 @@
 /** The reconcile suite on a real kube-apiserver. */
 import { TestCluster } from "../fixtures/cluster.ts";
 import { ignoredWithoutApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
+import { configMapMarksSuite } from "../suites/configmap_marks_suite.ts";
 import { configMapSuite } from "../suites/configmap_suite.ts";
 import type { ClusterFactory } from "../suites/harness.ts";
 import { scannerSuite } from "../suites/scanner_suite.ts";
@@ -26,6 +27,7 @@ const factory: ClusterFactory = {
 };
 
 configMapSuite(factory);
+configMapMarksSuite(factory);
 tokenSuite(factory);
 trackSuite(factory);
 trackFaultSuite(factory);
