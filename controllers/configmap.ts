@@ -47,7 +47,7 @@ export function createConfigMapReconcile(
       const unavailable = await publisher.waitUntilReady({ timeoutMs: BROKER_WAIT_MS, signal });
       if (unavailable) {
         const object = await kube.getMetadata(RESOURCES.configMaps, key, { signal });
-        return await whenDue(object, signal, () => defer(object, unavailable, signal));
+        return await whenDue(object, signal, () => outcomes.defer(object, unavailable, signal));
       }
       const [configMap, environment] = await Promise.all([
         kube.get(RESOURCES.configMaps, key, { signal }),
@@ -60,9 +60,6 @@ export function createConfigMapReconcile(
       return {};
     }
   }
-
-  const defer = (object: PartialObject, reason: AppError, signal: AbortSignal) =>
-    outcomes.defer(object, reason, options.retryDelayMs, signal);
 
   /** Calls `send` if the ConfigMap is due, and finishes one that needs no sending. */
   async function whenDue(
@@ -100,7 +97,7 @@ export function createConfigMapReconcile(
   ): Promise<Result> {
     const key = formatKey(keyOf(configMap));
     try {
-      if (!environment) return await defer(configMap, NO_ENVIRONMENT, signal);
+      if (!environment) return await outcomes.defer(configMap, NO_ENVIRONMENT, signal);
       const message = configMapMessage({ configMap, environment });
       const id = messageId(configMap);
       if (confirmed.get(key) !== id) {
@@ -108,7 +105,7 @@ export function createConfigMapReconcile(
       }
       confirmed.set(key, id);
     } catch (error) {
-      if (error instanceof UnavailableError) return await defer(configMap, error, signal);
+      if (error instanceof UnavailableError) return await outcomes.defer(configMap, error, signal);
       if (!(error instanceof TerminalError)) throw error;
       await outcomes.refuse(configMap, error, signal);
       return {};

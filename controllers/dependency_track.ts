@@ -130,7 +130,7 @@ export function createDependencyTrackReconcile(
     const latest = await kube.getMetadata(RESOURCES.configMaps, key, { signal });
     // A rebuild is queued already.
     if (buildOf(latest) !== buildOf(object)) return {};
-    if (!isRefused) return await outcomes.defer(latest, error, backoffOf(latest, error), signal);
+    if (!isRefused) return await outcomes.defer(latest, error, signal, backoffOf(latest, error));
     await outcomes.refuse(latest, error, signal);
     return {};
   }

@@ -45,8 +45,8 @@ export interface OutcomeReporting {
 export interface Outcomes {
   /** The destination has the ConfigMap or doesn't need it. Marks it, or burns it if this was the last destination. */
   done(object: PartialObject, status: "success" | "skipped", signal: AbortSignal): Promise<void>;
-  /** The attempt failed. Schedules the next one, or gives up. */
-  defer(object: PartialObject, reason: AppError, delayMs: number, signal: AbortSignal): Promise<Result>;
+  /** The attempt failed. Schedules the next one, by default after `retryDelayMs`, or gives up. */
+  defer(object: PartialObject, reason: AppError, signal: AbortSignal, delayMs?: number): Promise<Result>;
   /** The destination can't take the ConfigMap as it is. */
   refuse(object: PartialObject, error: TerminalError, signal: AbortSignal): Promise<void>;
   /** Deletes the ConfigMap if its version is still the one that was read. */
@@ -73,15 +73,16 @@ export function createOutcomes(
     const burned = options.burnAfterReading && LABELS.processed in marks.labels;
     if (burned) await burn(object, signal);
     else await writeMarks(kube, object, marks, all, signal);
-    count(status === "success" ? "sent" : "skipped");
-    log.info(status === "success" ? "ConfigMap sent" : "ConfigMap skipped", { ...about(object), burned });
+    const outcome = status === "success" ? "sent" : "skipped";
+    count(outcome);
+    log.info(`ConfigMap ${outcome}`, { ...about(object), burned });
   }
 
   async function defer(
     object: PartialObject,
     reason: AppError,
-    delayMs: number,
     signal: AbortSignal,
+    delayMs = options.retryDelayMs,
   ): Promise<Result> {
     const retries = retryCount(object, destination) + 1;
     const error = reporting.showsCauses ? describeError(reason) : reason.message;
