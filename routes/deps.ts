@@ -6,7 +6,7 @@
 import type { Publisher } from "../lib/broker/publisher.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HttpBindings } from "../lib/http/server.ts";
-import type { ListLimits } from "../lib/insights/item_reader.ts";
+import type { ListLimits } from "../lib/insights/posted_list.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";

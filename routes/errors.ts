@@ -6,7 +6,7 @@
 import type { Context, ErrorHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { AppError, describeError, UnavailableError } from "../lib/errors.ts";
-import { ENVIRONMENT_ID_CODE } from "../lib/insights/direct_messages.ts";
+import { ENVIRONMENT_ID_CODE } from "../lib/insights/messages.ts";
 import { BodyError } from "../lib/insights/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { TokenError } from "../lib/tokens.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import { deleteFactsMessage } from "../lib/insights/direct_messages.ts";
-import { encodeMessage } from "../lib/insights/messages.ts";
+import { deleteFactsMessage, encodeMessage } from "../lib/insights/messages.ts";
 import { createFactList } from "../lib/insights/posted_list.ts";
 import { repairFactSource } from "../lib/insights/repairs.ts";
 import type { Guard } from "./admission.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import { deleteProblemsMessage } from "../lib/insights/direct_messages.ts";
-import { encodeMessage } from "../lib/insights/messages.ts";
+import { deleteProblemsMessage, encodeMessage } from "../lib/insights/messages.ts";
 import { createProblemList } from "../lib/insights/posted_list.ts";
 import type { Guard } from "./admission.ts";
 import { deliver } from "./deliver.ts";

@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import { type Clock, deadline, nextTurn, unlessAborted } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { BodyError } from "../lib/insights/errors.ts";
-import type { ListLimits } from "../lib/insights/item_reader.ts";
+import type { ListLimits } from "../lib/insights/posted_list.ts";
 import type { PostedList } from "../lib/insights/posted_list.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { configMapMessage, type InsightsConfigMap, RefusedError } from "../lib/insights/configmap_message.ts";
-import { deleteFactsMessage, deleteProblemsMessage } from "../lib/insights/direct_messages.ts";
-import { encodeMessage, type InsightsMessage } from "../lib/insights/messages.ts";
+import {
+  deleteFactsMessage,
+  deleteProblemsMessage,
+  encodeMessage,
+  type InsightsMessage,
+} from "../lib/insights/messages.ts";
 import { assertAcceptable } from "./fixtures/handler_rules.ts";
 import { TestApp } from "./routes/fixture.ts";
 

@@ -6,7 +6,6 @@
  */
 import { TerminalError } from "../errors.ts";
 import { type Environment, LABELS, type Labels } from "../lagoon.ts";
-import type { ConfigMapMessage } from "./messages.ts";
 
 /** The parts of a ConfigMap that its message needs. */
 export interface InsightsConfigMap {
@@ -19,6 +18,23 @@ export interface InsightsConfigMap {
   readonly data?: Readonly<Record<string, string>>;
   /** In base64. */
   readonly binaryData?: Readonly<Record<string, string>>;
+}
+
+/** An SBOM or an image's metadata, from a ConfigMap. */
+export interface ConfigMapMessage {
+  /** Never `{}`: the handler drops such a message. */
+  readonly payload: Readonly<Record<string, string>> | null;
+  /** In base64, as Kubernetes returns it. */
+  readonly binaryPayload: Readonly<Record<string, string>> | null;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly namespace: string;
+  /** The environment's name, from the namespace. */
+  readonly environment: string;
+  readonly service: string;
+  /** The project's name, from the namespace. */
+  readonly project: string;
+  readonly type: "sbom" | "inspect";
 }
 
 /** A ConfigMap must not be sent until someone changes it; the message tells a site's developer how. */

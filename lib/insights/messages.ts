@@ -1,10 +1,13 @@
 /**
- * The messages that Lagoon core's insights-handler understands (docs/protocol.md, "Messages"), and their encoding.
+ * The messages of requests, as Lagoon core's insights-handler decodes them (docs/protocol.md, "Messages"), and the encoding of
+ * messages. The environment is always the caller's: no item can name another.
  *
  * @module
  */
-import { TerminalError } from "../errors.ts";
-import type { Fact, Problem } from "./fields.ts";
+import { AppError, TerminalError } from "../errors.ts";
+import type { Environment } from "../lagoon.ts";
+import type { ConfigMapMessage } from "./configmap_message.ts";
+import { type Fact, FACT_FIELDS, type Problem, PROBLEM_FIELDS } from "./fields.ts";
 
 /** A fact in a message: all fields are strings, and none is left out. */
 export interface FactEntry extends Fact {
@@ -40,21 +43,68 @@ export interface DeletionMessage {
   readonly service: string;
 }
 
-/** An SBOM or an image's metadata, from a ConfigMap. */
-export interface ConfigMapMessage {
-  /** Never `{}`: the handler drops such a message. */
-  readonly payload: Readonly<Record<string, string>> | null;
-  /** In base64, as Kubernetes returns it. */
-  readonly binaryPayload: Readonly<Record<string, string>> | null;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly namespace: string;
-  /** The environment's name, from the namespace. */
-  readonly environment: string;
-  readonly service: string;
-  /** The project's name, from the namespace. */
-  readonly project: string;
-  readonly type: "sbom" | "inspect";
+/** Error code of an environment id that is not a whole number. */
+export const ENVIRONMENT_ID_CODE = "environment-id";
+
+/**
+ * The environment of a list.
+ *
+ * @throws {AppError} Code `environment-id`, when the environment's id is not a whole number.
+ */
+export function listHeader(environment: Environment): ListHeader {
+  const { projectName, environmentName } = environment;
+  return { environment: environmentNumber(environment), projectName, environmentName };
+}
+
+/** A fact as the handler decodes it. */
+export function factEntry({ environment, ...names }: ListHeader, fact: Fact): FactEntry {
+  const entry: Record<string, string> = { environment: String(environment), ...names };
+  for (const { name } of FACT_FIELDS) entry[name] = fact[name];
+  return entry as unknown as FactEntry;
+}
+
+/** A problem as the handler decodes it, from one whose `identifier` and `data` are not empty. */
+export function problemEntry(environment: number, problem: Problem): ProblemEntry {
+  const entry: Record<string, string | number> = { environment };
+  for (const { name } of PROBLEM_FIELDS) {
+    if (problem[name] !== "") entry[name] = problem[name];
+  }
+  if (problem.severityScore !== 0) entry.severityScore = problem.severityScore;
+  return entry as unknown as ProblemEntry;
+}
+
+/**
+ * Deletes a source's facts; core ignores the service.
+ *
+ * @throws {AppError} Code `environment-id`, when the environment's id is not a whole number.
+ */
+export function deleteFactsMessage(environment: Environment, source: string, service = ""): DeletionMessage {
+  return { type: "direct.delete.facts", environment: environmentNumber(environment), source, service };
+}
+
+/**
+ * Deletes a source's problems of one service; without service, only those that have none.
+ *
+ * @throws {AppError} Code `environment-id`, when the environment's id is not a whole number.
+ */
+export function deleteProblemsMessage(
+  environment: Environment,
+  source: string,
+  service = "",
+): DeletionMessage {
+  return { type: "direct.delete.problems", environment: environmentNumber(environment), source, service };
+}
+
+/** The handler decodes the id as an integer, which JSON must not write in any other way. */
+function environmentNumber({ environmentId }: Environment): number {
+  const id = Number(environmentId);
+  if (!/^[0-9]+$/.test(environmentId) || !Number.isSafeInteger(id)) {
+    throw new AppError(
+      ENVIRONMENT_ID_CODE,
+      "Cannot tell the environment as its id must be a whole number in decimal digits",
+    );
+  }
+  return id;
 }
 
 /** A message that is encoded as a whole; list_writer.ts writes lists item by item. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { AppError } from "../../../lib/errors.ts";
-import { ItemReader, type ListOptions } from "../../../lib/insights/item_reader.ts";
+import { ItemReader, type ListOptions } from "../../../lib/insights/posted_list.ts";
 
 const LIMITS = { maxItems: 1000, maxItemBytes: 100_000, maxJsonDepth: 1000 };
 const FACTS: ListOptions = { name: "facts", mayBeWrapped: true, ...LIMITS };
