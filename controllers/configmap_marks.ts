@@ -77,11 +77,6 @@ export function marksAfter(
   return marks;
 }
 
-/** Whether a ConfigMap already has these annotations. */
-export function hasAnnotations({ metadata }: PartialObject, { annotations }: Marks): boolean {
-  return Object.entries(annotations).every(([name, value]) => metadata.annotations?.[name] === value);
-}
-
 /**
  * Writes marks in one request.
  *

@@ -8,7 +8,7 @@ import type { Result } from "../lib/kube/controller.ts";
 import { formatKey, keyOf, type PartialObject, RESOURCES } from "../lib/kube/objects.ts";
 import { LABELS } from "../lib/lagoon.ts";
 import type { ConfigMapOutcome } from "../lib/metrics.ts";
-import { type Attempt, hasAnnotations, marksAfter, writeMarks } from "./configmap_marks.ts";
+import { type Attempt, marksAfter, writeMarks } from "./configmap_marks.ts";
 import { type DestinationScope, GIVEN_UP, refusalOf, retryCount } from "./destination.ts";
 import type { Parts } from "./parts.ts";
 
@@ -107,7 +107,8 @@ export function createOutcomes(
       ...(reporting.remembersRefusals && { stopped: refusalOf(object.metadata) }),
     });
     // Already recorded on this version: writing it again would only trigger another reconcile.
-    if (hasAnnotations(object, marks)) return;
+    const { annotations = {} } = object.metadata;
+    if (Object.entries(marks.annotations).every(([name, value]) => annotations[name] === value)) return;
     await writeMarks(kube, object, marks, all, signal);
     count("refused", code);
     await warn(object, reporting.refusedReason, message, signal);
