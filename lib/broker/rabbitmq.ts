@@ -66,7 +66,7 @@ export function createRabbitPublisher(
   }
 
   function wakeWaiting(): void {
-    if (waiting.size > 0 && isReady()) { for (const wake of waiting) wake(); }
+    if (isReady()) waiting.forEach((wake) => wake());
   }
 
   async function run({ signal }: { signal: AbortSignal }): Promise<void> {

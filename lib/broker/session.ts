@@ -49,7 +49,6 @@ export class Session {
   #lastAnswer = 0;
   /** Size of all messages that the client library holds, including those that were given up. */
   #unconfirmedBytes = 0;
-  #isProbing = false;
   #cancelProbe = () => {};
 
   /** Begins a session on a connection that is open. */
@@ -180,20 +179,13 @@ export class Session {
     this.#dependencies.onReady();
   }
 
+  /** Asks a silent broker whether the queue is there. If not, it closes the channel, which ends the session. */
   #probeLater(): void {
     this.#cancelProbe = this.#dependencies.clock.setTimer(PROBE_AFTER_MS, () => {
       this.#probeLater();
-      if (this.#silenceMs() >= PROBE_AFTER_MS) this.#probe();
+      if (this.#state !== "open" || this.#silenceMs() < PROBE_AFTER_MS) return;
+      this.#connection.channel.checkQueue(TOPOLOGY.queue).then(() => this.#heard(), () => this.#end());
     });
-  }
-
-  /** Asks whether the queue is still there. If not, the broker closes the channel, which ends the session. */
-  #probe(): void {
-    if (this.#isProbing || this.#state !== "open") return;
-    this.#isProbing = true;
-    this.#connection.channel.checkQueue(TOPOLOGY.queue)
-      .then(() => this.#heard(), () => this.#end())
-      .finally(() => this.#isProbing = false);
   }
 
   /** The broker returns what it can't route, and confirms it afterwards. */

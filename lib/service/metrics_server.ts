@@ -29,15 +29,16 @@ export async function startMetricsServer(
   const options = { ...address, maxConnections: MAX_CONNECTIONS };
   if (tls === undefined) return await startHttpServer(options, createMetricsApp(metrics), clock);
   // Loaded only here, because no other part needs node's TLS server and certificates.
-  const { certificateFromFiles, createTlsServer, selfSignedCertificate } = await import(
-    "../tls/certificate.ts"
-  );
+  const { certificateFromFiles, createTlsServer } = await import("../tls/certificate.ts");
+  const { createSelfSigned } = await import("../tls/self_signed.ts");
   await using stack = new AsyncDisposableStack();
   const access = stack.adopt(await dependencies.openCluster(), (access) => access.close());
   const stopping = new AbortController();
   stack.defer(() => stopping.abort());
+  // Nobody can verify a self-signed one, so it need not be renewed.
+  const selfSigned = createSelfSigned(tls.hostname, clock.now());
   const readCertificate = tls.certFile === ""
-    ? selfSignedCertificate(tls.hostname, clock)
+    ? () => Promise.resolve(selfSigned)
     : certificateFromFiles(tls, readTextFile);
   const { wrap } = stack.adopt(await createTlsServer(readCertificate, { clock, log }), (tls) => tls.close());
   const client = createKubeClient({ access, clock, requestTimeoutMs: REVIEW_TIMEOUT_MS });

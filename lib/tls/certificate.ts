@@ -11,7 +11,7 @@ import { type Clock, delay } from "../clock.ts";
 import { AppError, describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { readPem } from "./pem.ts";
-import { createSelfSigned, SELF_SIGNED_VALID_MS, type ServerCertificate } from "./self_signed.ts";
+import type { ServerCertificate } from "./self_signed.ts";
 
 /** Returns the certificate to use now. */
 export type ReadCertificate = () => Promise<ServerCertificate>;
@@ -96,18 +96,4 @@ export function certificateFromFiles(
     certificate: await readPem(certificate, readTextFile),
     key: await readPem(key, readTextFile),
   });
-}
-
-/** Creates a function that returns a self-signed certificate, and another one after half of its lifetime. */
-export function selfSignedCertificate(hostname: string, clock: Clock): ReadCertificate {
-  let createdAt = clock.now();
-  let pair = createSelfSigned(hostname, createdAt);
-  return () => {
-    const now = clock.now();
-    if (now - createdAt > SELF_SIGNED_VALID_MS / 2) {
-      createdAt = now;
-      pair = createSelfSigned(hostname, now);
-    }
-    return Promise.resolve(pair);
-  };
 }

@@ -6,7 +6,6 @@ import {
   certificateFromFiles,
   createTlsServer,
   type ReadCertificate,
-  selfSignedCertificate,
   type TlsServer,
 } from "../../../lib/tls/certificate.ts";
 import { createSelfSigned } from "../../../lib/tls/self_signed.ts";
@@ -201,14 +200,4 @@ Deno.test("certificateFromFiles() rejects a chain whose further certificate is b
   const readTextFile = (path: string) => Promise.resolve(path === "/tls.crt" ? broken : PAIR.key);
   const read = certificateFromFiles({ certFile: "/tls.crt", keyFile: "/tls.key" }, readTextFile);
   await assert.rejects(read(), { message: /its certificate 2 of 2 is broken.*METRICS_CERT_FILE$/ });
-});
-
-Deno.test("selfSignedCertificate() returns another certificate after half a year", async () => {
-  const clock = new ManualClock();
-  const read = selfSignedCertificate("pod-1", clock);
-  const first = await read();
-  await clock.advance(182 * 24 * 60 * 60 * 1000);
-  assert.deepEqual(await read(), first);
-  await clock.advance(24 * 60 * 60 * 1000);
-  assert.notDeepEqual(await read(), first);
 });
