@@ -26,7 +26,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer(milliseconds, callback) {
-    const timer = setTimeout(callback, Math.min(Math.max(milliseconds, 0), LONGEST_TIMER_MS));
+    const timer = setTimeout(callback, Math.min(milliseconds, LONGEST_TIMER_MS));
     return () => clearTimeout(timer);
   },
 };
@@ -106,21 +106,18 @@ export function deadline(clock: Clock, milliseconds: number, parent?: AbortSigna
   };
 }
 
-/** Options of {@link backoff}. */
-export interface BackoffOptions {
-  readonly baseMs: number;
-  readonly capMs: number;
-  /** Source of jitter: a number in [0, 1). */
-  readonly random: () => number;
-}
-
 /**
  * Exponential backoff with jitter: between half and all of `base * 2^attempt`, at most the cap.
  *
  * @param attempt From 0.
+ * @param limits.random Source of jitter: a number in [0, 1).
  * @returns Milliseconds to wait.
  */
-export function backoff(attempt: number, { baseMs, capMs, random }: BackoffOptions): number {
+export function backoff(
+  attempt: number,
+  limits: { readonly baseMs: number; readonly capMs: number; readonly random: () => number },
+): number {
+  const { baseMs, capMs, random } = limits;
   const full = Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30));
   return full / 2 + random() * full / 2;
 }

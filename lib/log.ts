@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { configureSync, getJsonLinesFormatter, getLogger, getTextFormatter } from "@logtape/logtape";
-import type { FormattedValues, LogRecord } from "@logtape/logtape";
+import { configureSync, getJsonLinesFormatter, getLogfmtFormatter, getLogger } from "@logtape/logtape";
 
 /** Data of a log line. Never tokens, passwords or payloads. */
 export type LogFields = Record<string, unknown>;
@@ -23,7 +22,7 @@ export interface Logger {
 export interface LogOptions {
   /** The lowest level that is logged. */
   readonly level: "debug" | "info" | "warn" | "error";
-  /** `json`: one JSON object per line; `console`: for people. */
+  /** `json`: one JSON object per line; `console`: logfmt, for people. */
   readonly encoder: "json" | "console";
 }
 
@@ -37,7 +36,7 @@ const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" }
 export function createLogger(options: LogOptions, write: (line: string) => void): Logger {
   const format = options.encoder === "json"
     ? getJsonLinesFormatter({ properties: "flatten" })
-    : withFields(getTextFormatter({ timestamp: "time", format: consoleLine }));
+    : getLogfmtFormatter();
   configureSync({
     reset: true,
     sinks: { lines: (record) => write(format(record)) },
@@ -51,17 +50,4 @@ export function createLogger(options: LogOptions, write: (line: string) => void)
   const at = (level: keyof Logger) => (message: string, fields?: LogFields) =>
     logger[level](message.replaceAll("{", "{{").replaceAll("}", "}}"), fields ?? {});
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
-}
-
-function consoleLine({ timestamp, level, message }: FormattedValues): string {
-  return `${timestamp} ${level} ${message}`;
-}
-
-function withFields(format: (record: LogRecord) => string): (record: LogRecord) => string {
-  return (record) => {
-    const fields = Object.entries(record.properties).map(([name, value]) =>
-      `${name}=${JSON.stringify(value)}`
-    );
-    return `${[format(record).trimEnd(), ...fields].join(" ")}\n`;
-  };
 }

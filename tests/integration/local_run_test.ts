@@ -55,8 +55,8 @@ Deno.test("`deno task dev` prints messages, logs plain text and its URL, and lea
   assert.deepEqual((await run.untilPrinted(1)).map(({ type }) => type), ["sbom"]);
   const log = run.program.log();
   assert.match(log, /Watcher.*Process started/);
-  assert.match(log, /^\d\S* INF Started /m);
-  assert.ok(log.includes(`url="http://localhost:${new URL(run.program.webUrl).port}"`));
+  assert.match(log, /^time=\S+ level=info logger=insights-remote msg=Started /m);
+  assert.ok(log.includes(` url=http://localhost:${new URL(run.program.webUrl).port} `));
   const processes = await descendants(run.program.pid);
   assert.ok(processes.length >= 1);
   await run.program.stop();
@@ -82,9 +82,9 @@ Deno.test("`deno task dev` restarts when a file changes that only the Worker loa
     await using run = await startLocalRun({ task: "dev", kubeconfig: kubeconfigText(api.url, TOKEN), root });
     await run.program.untilReady();
     await Deno.writeTextFile(`${root}/routes/mod.ts`, "// Changed.\n", { append: true });
-    await until("it is started again", () => run.program.log().match(/ INF Started /g)?.length === 2);
+    await until("it is started again", () => run.program.log().match(/ msg=Started /g)?.length === 2);
     await run.program.untilReady();
-    assert.match(run.program.log(), / INF Stopped.*routes\/mod\.ts.* INF Started /s);
+    assert.match(run.program.log(), / msg=Stopped.*routes\/mod\.ts.* msg=Started /s);
   } finally {
     await Deno.remove(root, { recursive: true });
   }

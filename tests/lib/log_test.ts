@@ -45,5 +45,8 @@ Deno.test("createLogger() writes readable lines for the console", () => {
   const lines: string[] = [];
   const log = createLogger({ level: "debug", encoder: "console" }, (line) => lines.push(line));
   log.debug("Reconcile met a newer object", { object: "main/web" });
-  assert.match(lines[0]!, /^\d\d:\d\d:\d\d\.\d{3} DBG Reconcile met a newer object object="main\/web"\n$/);
+  assert.match(
+    lines[0]!,
+    /^time=\S+ level=debug logger=insights-remote msg="Reconcile met a newer object" object=main\/web\n$/,
+  );
 });
