@@ -3,15 +3,16 @@
  *
  * @module
  */
-import type { Publisher } from "./publisher.ts";
+import type { BrokerPublisher } from "./publisher.ts";
 
 /**
  * Creates a publisher that prints messages.
  *
  * @param write Takes a line with its line end, and has written all of it when it returns.
  */
-export function createConsolePublisher(write: (line: Uint8Array) => void): Publisher {
+export function createConsolePublisher(write: (line: Uint8Array) => void): BrokerPublisher {
   return {
+    run: () => Promise.resolve(),
     publish({ body }) {
       const line = new Uint8Array(body.length + 1);
       line.set(body);

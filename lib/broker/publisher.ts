@@ -36,3 +36,9 @@ export interface Publisher {
    */
   waitUntilReady(options: { timeoutMs: number; signal: AbortSignal }): Promise<UnavailableError | undefined>;
 }
+
+/** A publisher that has to be run. */
+export interface BrokerPublisher extends Publisher {
+  /** Connects, again and again, until the signal aborts; then closes in order. Never throws. */
+  run(options: { signal: AbortSignal }): Promise<void>;
+}

@@ -9,7 +9,7 @@ import type { Logger } from "../log.ts";
 import type { Metrics, PublishOutcome } from "../metrics.ts";
 import { type BrokerConnection, type BrokerOptions, openConnection } from "./connection.ts";
 import { describeBrokerError } from "./errors.ts";
-import type { OutgoingMessage, Publisher } from "./publisher.ts";
+import type { BrokerPublisher, OutgoingMessage } from "./publisher.ts";
 import { Session } from "./session.ts";
 
 /** What the publisher works with. */
@@ -21,12 +21,6 @@ export interface RabbitDependencies {
   readonly readTextFile: (path: string) => Promise<string>;
   readonly metrics: Pick<Metrics, "countPublish" | "countConnection" | "registerGauge">;
   readonly log: Logger;
-}
-
-/** A publisher with a connection. */
-export interface RabbitPublisher extends Publisher {
-  /** Connects, again and again, until the signal aborts; then closes in order. Never throws. */
-  run(options: { signal: AbortSignal }): Promise<void>;
 }
 
 const BACKOFF_BASE_MS = 500;
@@ -45,7 +39,7 @@ const OUTCOMES: Readonly<Record<string, PublishOutcome>> = {
 export function createRabbitPublisher(
   options: BrokerOptions,
   dependencies: RabbitDependencies,
-): RabbitPublisher {
+): BrokerPublisher {
   const { clock, random, readTextFile, metrics, log } = dependencies;
   const broker = `${options.host}:${options.port}`;
   const waiting = new Set<() => void>();

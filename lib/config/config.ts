@@ -60,7 +60,6 @@ function assemble(values: Values, readVariable: ReadVariable) {
       delayMs: serviceHost === undefined ? 0 : shutdown.delayMs,
     },
     leaderElection: { ...leaderElection, podName },
-    local: kubernetes.local,
     kubernetes: {
       serviceHost,
       servicePort: readVariable("KUBERNETES_SERVICE_PORT") || undefined,

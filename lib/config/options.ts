@@ -214,7 +214,7 @@ export const OPTIONS = {
       help: "Outside a pod: use the kubeconfig's current context even if the cluster is not local.",
     }),
     local: option("insights-local", boolean, "false", {
-      help: "For a developer's machine: the token secret may be weak or missing; the log shows how to post.",
+      help: "For a developer's machine: the token secret may be short, well-known or missing.",
     }),
   },
   shutdown: {

@@ -14,12 +14,9 @@ export interface ServiceDependencies {
   readonly clock: Clock;
   /** Source of jitter: a number in [0, 1). */
   readonly random: () => number;
-  /** Returns a unique id. */
   readonly newId: () => string;
   readonly log: Logger;
-  /** Opens access to the API server, for controllers and for secure metrics. */
   readonly openCluster: () => Promise<ClusterAccess>;
-  /** Reads certificates and keys. */
   readonly readTextFile: (path: string) => Promise<string>;
   /** Takes messages when there is no broker. */
   readonly writeMessage: (line: Uint8Array) => void;

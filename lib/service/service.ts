@@ -7,12 +7,11 @@
 import { createHealthApp } from "../../routes/health.ts";
 import { createApp } from "../../routes/mod.ts";
 import { createConsolePublisher } from "../broker/console.ts";
-import { createRabbitPublisher, type RabbitPublisher } from "../broker/rabbitmq.ts";
+import { createRabbitPublisher } from "../broker/rabbitmq.ts";
 import { deadline, delay, unlessAborted } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { AppError, describeError } from "../errors.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
-import type { Logger } from "../log.ts";
 import { createMetrics } from "../metrics.ts";
 import { createVerifier } from "../tokens.ts";
 import { createClusterWork } from "./cluster_work.ts";
@@ -34,7 +33,9 @@ export async function serve(
 ): Promise<void> {
   const { clock, log } = dependencies;
   const metrics = createMetrics();
-  const { publisher, run: runBroker } = createBroker(config, { ...dependencies, metrics });
+  const publisher = config.broker.enabled
+    ? createRabbitPublisher(config.broker, { ...dependencies, metrics })
+    : createConsolePublisher(dependencies.writeMessage);
   const shared = { ...dependencies, publisher, metrics };
   metrics.registerGauge("broker_ready", () => ({ rabbitmq: Number(publisher.isReady()) }));
   const cluster = await createClusterWork(config, shared);
@@ -56,14 +57,13 @@ export async function serve(
     servers.push(await startHttpServer(config.health, createHealthApp(readiness, cluster.liveness), clock));
   }
   if (config.metrics) servers.push(await startMetricsServer(config.metrics, shared));
-  const brokerStopped = runBroker({ signal: stopBroker.signal });
+  const brokerStopped = publisher.run({ signal: stopBroker.signal });
   const clusterStopped = cluster.run({ signal: stop, killSignal: killWork.signal });
   // The kubelet restarts this replica: half of its work would be worse than none.
   clusterStopped.then((outcome) => outcome === "lost" && leaseLost.abort());
   if (config.web.enabled) web = await startWeb(config, shared);
   metrics.registerGauge("http_connections", () => ({ web: web?.connections ?? 0 }));
   log.info("Started", { web: web?.port, health: config.health?.port, metrics: config.metrics?.address.port });
-  if (config.local) logHowToReach(log, web?.port);
 
   await unlessAborted(new Promise(() => {}), stop).catch(() => {});
   log.info("Stopping");
@@ -92,31 +92,4 @@ function startWeb(config: Config, dependencies: SharedDependencies): Promise<Htt
   const onError = (error: Error) =>
     dependencies.log.error("Listening for posts failed", { error: describeError(error) });
   return startHttpServer({ ...config.web, onError }, app, dependencies.clock);
-}
-
-function createBroker(
-  { broker }: Config,
-  dependencies: Omit<SharedDependencies, "publisher">,
-): Pick<SharedDependencies, "publisher"> & Pick<RabbitPublisher, "run"> {
-  if (!broker.enabled) {
-    return { publisher: createConsolePublisher(dependencies.writeMessage), run: () => Promise.resolve() };
-  }
-  const publisher = createRabbitPublisher(broker, dependencies);
-  return { publisher, run: publisher.run };
-}
-
-/**
- * Logs how developers can post to a program on their own machine. The command has no double quotes, so that it can be
- * copied from a log line.
- *
- * @param port Undefined when posts are off.
- */
-export function logHowToReach(log: Logger, port: number | undefined): void {
-  if (port === undefined) return;
-  const header = "kubectl get secret insights-token -n NAMESPACE " +
-    "-o go-template='Authorization: {{.data.INSIGHTS_TOKEN|base64decode}}'";
-  log.info("This run is outside of the cluster, and no port is forwarded; see docs/development.md", {
-    url: `http://localhost:${port}`,
-    post: `${header} | curl -H @- http://localhost:${port}/facts --data @docs/examples/facts.json`,
-  });
 }

@@ -44,7 +44,7 @@ Deno.test("a context that does not look local is used with ALLOW_REMOTE_CONTEXT"
   await run.program.untilReady();
 });
 
-Deno.test("`deno task dev` prints messages, logs plain text and its URL, and leaves no process after Ctrl-C", async () => {
+Deno.test("`deno task dev` prints messages, logs plain text and its port, and leaves no process after Ctrl-C", async () => {
   await using api = startApiServer({ token: TOKEN });
   using cluster = new TestCluster({ url: api.url, token: TOKEN });
   await cluster.createNamespace("proj-main", LAGOON_NAMESPACE_LABELS);
@@ -56,7 +56,7 @@ Deno.test("`deno task dev` prints messages, logs plain text and its URL, and lea
   const log = run.program.log();
   assert.match(log, /Watcher.*Process started/);
   assert.match(log, /^time=\S+ level=info logger=insights-remote msg=Started /m);
-  assert.ok(log.includes(` url=http://localhost:${new URL(run.program.webUrl).port} `));
+  assert.ok(log.includes(` web=${new URL(run.program.webUrl).port} `));
   const processes = await descendants(run.program.pid);
   assert.ok(processes.length >= 1);
   await run.program.stop();

@@ -70,7 +70,6 @@ Deno.test("buildConfig() has the documented defaults", () => {
       kubeconfigPaths: [],
       allowRemoteContext: false,
     },
-    local: false,
     log: { level: "info", encoder: "json" },
   });
 });

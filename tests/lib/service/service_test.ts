@@ -5,8 +5,11 @@ import { systemClock } from "../../../lib/clock.ts";
 import { buildConfig } from "../../../lib/config/config.ts";
 import { readValues } from "../../../lib/config/read.ts";
 import type { ClusterAccess } from "../../../lib/kube/credentials.ts";
-import { logHowToReach, serve } from "../../../lib/service/service.ts";
+import { serve } from "../../../lib/service/service.ts";
 import { freePorts } from "../../fixtures/ports.ts";
+=======
+import { serve } from "../../../lib/service/service.ts";
+>>>>>>> 8191492 (Drop the hint of a local run, and run both publishers alike)
 import { MemoryLogger } from "../../fixtures/recorders.ts";
 
 const VARIABLES: Readonly<Record<string, string>> = {
@@ -88,21 +91,4 @@ Deno.test("/readyz fails once the listener for posts is closed", async () => {
   assert.deepEqual(await ready(), { status: "failing", failing: ["posts"] });
   controller.abort();
   await serving;
-});
-
-Deno.test("logHowToReach() logs address and command in one line, and the command needs no escapes", () => {
-  const log = new MemoryLogger();
-  logHowToReach(log, 8888);
-  const [line, ...others] = log.lines;
-  assert.deepEqual([line?.level, others], ["info", []]);
-  assert.equal(line?.fields?.["url"], "http://localhost:8888");
-  const post = String(line?.fields?.["post"]);
-  assert.match(post, / http:\/\/localhost:8888\/facts /);
-  assert.equal(JSON.stringify(post), `"${post}"`);
-});
-
-Deno.test("logHowToReach() logs nothing when posts are off", () => {
-  const log = new MemoryLogger();
-  logHowToReach(log, undefined);
-  assert.deepEqual(log.lines, []);
 });
