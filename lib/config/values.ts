@@ -117,8 +117,9 @@ export const hostPort: ValueKind<Host> = kind(
   "HOST[:PORT]",
   "HOST or HOST:PORT, without a scheme, user or path",
   (text) => {
-    const { hostname, port } = splitHostPort(text);
-    return hostname === undefined ? undefined : { hostname, port };
+    const { hostname = "", port } = splitHostPort(text);
+    // Deno's permissions accept no other characters in a name.
+    return /^[\w.-]+$|:/.test(hostname) ? { hostname, port } : undefined;
   },
 );
 
@@ -129,9 +130,9 @@ export const hostPorts: ValueKind<readonly Host[]> = {
 };
 
 function urlHost(text: string): Host {
-  const { port } = hostPort.parse(text);
-  const hostname = URL.parse(`https://${text}`)?.hostname;
-  if (hostname !== undefined) return { hostname, port };
+  const { hostname: given, port } = splitHostPort(text);
+  const hostname = given && URL.parse(`https://${text}`)?.hostname;
+  if (hostname) return { hostname, port };
   throw new RangeError("expected the name or address of a host");
 }
 

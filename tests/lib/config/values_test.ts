@@ -69,7 +69,22 @@ Deno.test("hostPort parses a host with or without a port, and removes the bracke
   assert.deepEqual(kind.parse("10.0.0.1:99"), { hostname: "10.0.0.1", port: 99 });
   assert.deepEqual(kind.parse("[fe80::1]:99"), { hostname: "fe80::1", port: 99 });
   assert.deepEqual(kind.parse("[::1]"), { hostname: "::1", port: undefined });
-  for (const text of ["", "fe80::1", "a b", "a/b", "u@a", "[fe80::1", "a:", "a:x", "a:0", "a:65536"]) {
+  for (
+    const text of [
+      "",
+      "fe80::1",
+      "a b",
+      "a/b",
+      "u@a",
+      "a,b",
+      "bücher.example",
+      "[fe80::1",
+      "a:",
+      "a:x",
+      "a:0",
+      "a:65536",
+    ]
+  ) {
     assert.throws(() => kind.parse(text), RangeError, text);
   }
 });
