@@ -20,15 +20,6 @@ const { Counter, Gauge, Histogram, Registry } = {
 /** What became of a ConfigMap in one reconcile. */
 export type ConfigMapOutcome = "sent" | "skipped" | "burned" | "deferred" | "given_up" | "refused";
 
-/** What was done to a token Secret. */
-export type TokenOutcome = "created" | "repaired" | "foreign";
-
-/**
- * What became of a finished build: it got its scanner, had one already, is left to the scanner of a later build, or has
- * nothing to scan; its namespace went away; or the scan failed.
- */
-export type ScanOutcome = "created" | "found" | "superseded" | "nothing" | "gone" | "failed";
-
 /**
  * What became of a message. `confirmed` is delivered; `returned`: no queue took it; `refused`: the broker rejected it;
  * `not_sent`: the broker was not ready; `unknown`: it was sent and may arrive, but no confirm came, so that it may go
@@ -36,27 +27,20 @@ export type ScanOutcome = "created" | "found" | "superseded" | "nothing" | "gone
  */
 export type PublishOutcome = "confirmed" | "returned" | "refused" | "not_sent" | "unknown";
 
-/** What became of an attempt to connect to the broker. */
-export type ConnectionOutcome = "opened" | "failed";
-
-/** One answered request. */
-export interface AnsweredRequest {
-  /** The route's pattern, such as `/facts/:source`; `other` for unknown paths. */
-  readonly route: string;
-  /** `other` for methods that no route has. */
-  readonly method: string;
-  readonly code: number;
-}
-
 /** The metrics, as the parts of the program use them. The `code` of an outcome is the stable code of its error. */
 export interface Metrics {
   countConfigMap(outcome: ConfigMapOutcome, code?: string): void;
   countSbom(destination: string, outcome: ConfigMapOutcome, code?: string): void;
-  countToken(outcome: TokenOutcome): void;
-  countScan(outcome: ScanOutcome, code?: string): void;
+  countToken(outcome: "created" | "repaired" | "foreign"): void;
+  /**
+   * `found`: the build had its scanner already. `superseded`: it is left to the scanner of a later build. `nothing` is
+   * there to scan, or the namespace is `gone`.
+   */
+  countScan(outcome: "created" | "found" | "superseded" | "nothing" | "gone" | "failed", code?: string): void;
   countPublish(outcome: PublishOutcome, milliseconds: number): void;
-  countConnection(outcome: ConnectionOutcome): void;
-  countRequest(request: AnsweredRequest): void;
+  countConnection(outcome: "opened" | "failed"): void;
+  /** The route is a pattern such as `/facts/:source`; `other` stands for unknown routes and methods. */
+  countRequest(labels: { readonly route: string; readonly method: string; readonly code: number }): void;
   /** Registers a gauge whose values, by label value, `read` returns at each scrape. */
   registerGauge(gauge: GaugeName, read: () => Readonly<Record<string, number>>): void;
   render(): Promise<{ readonly text: string; readonly contentType: string }>;
@@ -103,9 +87,9 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const counters = new Map(
-    Object.entries(COUNTERS).map((
-      [name, [help, ...labelNames]],
-    ) => [name, new Counter({ name: `${PREFIX}${name}_total`, help, labelNames, registers })]),
+    Object.entries(COUNTERS).map(([name, [help, ...labelNames]]) =>
+      [name, new Counter({ name: `${PREFIX}${name}_total`, help, labelNames, registers })] as const
+    ),
   );
   const count = (name: keyof typeof COUNTERS, labels: Record<string, string | number>) =>
     counters.get(name)?.inc(labels);
@@ -125,7 +109,7 @@ export function createMetrics(): Metrics {
       if (outcome === "confirmed") publishSeconds.observe(milliseconds / 1000);
     },
     countConnection: (outcome) => count("broker_connections", { outcome }),
-    countRequest: ({ route, method, code }) => count("http_requests", { route, method, code }),
+    countRequest: (labels) => count("http_requests", labels),
     registerGauge: (name, read) => {
       const [label, help] = GAUGES[name];
       new Gauge({

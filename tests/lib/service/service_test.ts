@@ -7,9 +7,6 @@ import { readValues } from "../../../lib/config/read.ts";
 import type { ClusterAccess } from "../../../lib/kube/credentials.ts";
 import { serve } from "../../../lib/service/service.ts";
 import { freePorts } from "../../fixtures/ports.ts";
-=======
-import { serve } from "../../../lib/service/service.ts";
->>>>>>> 8191492 (Drop the hint of a local run, and run both publishers alike)
 import { MemoryLogger } from "../../fixtures/recorders.ts";
 
 const VARIABLES: Readonly<Record<string, string>> = {
