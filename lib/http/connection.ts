@@ -129,7 +129,9 @@ export class Connection extends Duplex {
     encoding: BufferEncoding,
     done: (error?: Error | null) => void,
   ): void {
-    this.#socket.write(chunk, encoding, done);
+    // Deno's TLS sockets don't report that nothing is written.
+    if (chunk.length === 0) done();
+    else this.#socket.write(chunk, encoding, done);
   }
 
   /** Called by node after the last answer: closes so that a client that is still sending can read it. */
