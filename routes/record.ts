@@ -17,8 +17,8 @@ export function createRecord(
     const request = newId();
     c.set("requestId", request);
     const startedAt = clock.monotonic();
-    c.header("X-Request-Id", request);
     await next();
+    c.res.headers.set("X-Request-Id", request);
     const { status } = c.res;
     const route = routeOf(c);
     const method = METHODS.includes(c.req.method) ? c.req.method : "other";

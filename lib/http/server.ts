@@ -20,7 +20,7 @@ import {
 } from "./adapter.ts";
 import { Connection } from "./connection.ts";
 
-export type { HttpApp, HttpBindings } from "./adapter.ts";
+export type { Answer, HttpApp, HttpBindings } from "./adapter.ts";
 
 /** A running server. */
 export interface HttpServer {

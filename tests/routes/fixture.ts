@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { HttpApp } from "../../lib/http/server.ts";
+import type { Answer, HttpApp } from "../../lib/http/server.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { createVerifier, issueToken } from "../../lib/tokens.ts";
 import type { RequestLimits, RouteDeps } from "../../routes/deps.ts";
@@ -99,9 +99,20 @@ export class TestApp {
     const raw = typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
     const sent = body === undefined ? null : raw ? body as BodyInit : JSON.stringify(body);
     const init = { method, headers: { ...(authorization === null ? {} : { authorization }), ...headers } };
-    // The server hands over the body beside the request.
-    return await this.#app.request(path, init, { body: new Response(sent).body ?? undefined });
+    // As the server does it.
+    let given: Answer | undefined;
+    const answer = (whole: Answer) => void (given = whole);
+    const bindings = { body: new Response(sent).body ?? undefined, answer };
+    const response = await this.#app.request(path, init, bindings);
+    return given === undefined ? response : responseOf(given);
   }
+}
+
+function responseOf({ status, headers, body }: Answer): Response {
+  const pairs = headers.flatMap((name, at) =>
+    at % 2 === 0 ? [[name, headers[at + 1]!] as [string, string]] : []
+  );
+  return new Response(body.slice(), { status, headers: pairs });
 }
 
 /** A valid token of another environment. */

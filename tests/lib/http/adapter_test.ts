@@ -48,6 +48,20 @@ Deno.test("a body arrives whole, with its length or in chunks, in one piece or i
   assert.equal((await exchange(postHead("/", "Content-Length: 2000000") + large, echo)).body, large);
 });
 
+Deno.test("an answer that the app gives whole takes the place of its response", async () => {
+  const body = new TextEncoder().encode("whole");
+  const { status, headers, body: text } = await exchange(get("/"), (_request, { answer }) => {
+    answer({ status: 203, headers: ["X-A", "1"], body });
+    return new Response("ignored", { headers: { "X-A": "2" } });
+  });
+  assert.deepEqual([status, headers.get("x-a"), headers.get("content-length"), text], [
+    203,
+    "1",
+    "5",
+    "whole",
+  ]);
+});
+
 Deno.test("a body that is cut ends with an error", async () => {
   for (const leave of ["dispose", "end"]) {
     const started = Promise.withResolvers<void>();
