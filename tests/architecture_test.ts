@@ -174,7 +174,6 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "lib/sandbox/process.ts": "tests/integration/program_test.ts",
   "lib/sandbox/worker.ts": "tests/integration/sandbox_test.ts",
   "lib/broker/publisher.ts": "tests/integration/broker_test.ts",
-  "lib/broker/topology.ts": "tests/integration/broker_test.ts",
   "lib/insights/errors.ts": "tests/lib/insights/posted_list_test.ts",
   "lib/insights/fields.ts": "tests/lib/insights/repairs_test.ts",
   "lib/insights/schemas.ts": "tests/lib/insights/posted_list_test.ts",

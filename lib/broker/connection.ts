@@ -1,11 +1,12 @@
 /**
- * Opens the TCP or TLS connection to RabbitMQ and logs in.
+ * Opens the TCP or TLS connection to RabbitMQ, logs in, and describes what goes wrong.
  *
  * @module
  */
-import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import { describeError } from "../errors.ts";
+import { certificateFix } from "../tls/client.ts";
 import { readPem } from "../tls/pem.ts";
-import { declareTopology } from "./topology.ts";
 
 /** Settings of TLS to the broker. An empty file or server name stands for none. */
 export interface BrokerTls {
@@ -36,6 +37,14 @@ export interface BrokerOptions extends BrokerAddress {
   /** Longest wait between two attempts to connect. */
   readonly reconnectCapMs: number;
 }
+
+/** The exchange and queue that this program and Lagoon core both declare (docs/protocol.md, "Messages"). */
+export const TOPOLOGY = {
+  exchange: "lagoon-insights",
+  queue: "lagoon-insights:items",
+  /** With any other key the broker drops the message, and confirms it all the same. */
+  routingKey: "",
+} as const;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -131,4 +140,60 @@ async function readTlsOptions(
     ...(certFile && { cert: await read(certFile, "RABBITMQ_CLIENTCERT", "CERTIFICATE") }),
     ...(keyFile && { key: await read(keyFile, "RABBITMQ_CLIENTKEY", "PRIVATE KEY") }),
   };
+}
+
+/**
+ * Declares exchange, queue and binding; changes nothing when they exist.
+ *
+ * @throws An error with code 406 when one exists with other properties.
+ */
+export async function declareTopology(channel: Channel): Promise<void> {
+  await channel.assertExchange(TOPOLOGY.exchange, "direct", { durable: true, autoDelete: false });
+  await channel.assertQueue(TOPOLOGY.queue, { durable: true, exclusive: false, autoDelete: false });
+  await channel.bindQueue(TOPOLOGY.queue, TOPOLOGY.exchange, TOPOLOGY.routingKey);
+}
+
+/** AMQP's class of what concerns messages, not exchanges and queues. */
+const BASIC_CLASS = 60;
+
+const CERTIFICATE_FIXES = {
+  untrusted: "set RABBITMQ_CACERT to the CA that signed it",
+  otherName: "set RABBITMQ_SERVER_NAME to a name in the certificate",
+  clientCertificate: "set RABBITMQ_CLIENTCERT and RABBITMQ_CLIENTKEY to ours",
+};
+
+/**
+ * Describes why a connection could not be opened, or ended, in one line that says what to do. The client library's own texts
+ * name protocol frames, which don't help an operator. Never holds the password.
+ *
+ * @param error What the socket or the client library raised.
+ */
+export function describeBrokerError(
+  error: unknown,
+  { host, port, username }: Pick<BrokerAddress, "host" | "port" | "username">,
+): string {
+  const broker = `${host}:${port}`;
+  const user = `user ${JSON.stringify(username)}`;
+  const text = describeError(error);
+  const fix = certificateFix(error, CERTIFICATE_FIXES);
+  if (fix) return `Cannot connect to ${broker} with TLS: ${text}: ${fix}`;
+  // During the handshake the library gives no codes, only these two texts; a test pins them.
+  if (/^Handshake terminated by server: 403/.test(text)) {
+    return `Cannot log in at ${broker} as ${user}: check RABBITMQ_USERNAME and RABBITMQ_PASSWORD`;
+  }
+  if (/ConnectionOpenOk; got <ConnectionClose/.test(text)) {
+    return `Cannot open virtual host / at ${broker}: it must exist, and ${user} needs permissions in it`;
+  }
+  const { code, classId } = Object(error) as { readonly code?: unknown; readonly classId?: unknown };
+  switch (code) {
+    case 403:
+      return `Cannot declare exchange and queue at ${broker}: ${user} needs configure, write and read ` +
+        `permissions for them: ${text}`;
+    case 406:
+      if (classId === BASIC_CLASS) return `${broker} closed the channel because of a message: ${text}`;
+      return `Cannot use the exchange or queue at ${broker}: it does not have Lagoon's properties; ` +
+        `delete it, or have Lagoon core declare it: ${text}`;
+    default:
+      return text;
+  }
 }

@@ -7,8 +7,12 @@ import { backoff, type Clock, deadline, delay, unlessAborted } from "../clock.ts
 import { UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics, PublishOutcome } from "../metrics.ts";
-import { type BrokerConnection, type BrokerOptions, openConnection } from "./connection.ts";
-import { describeBrokerError } from "./errors.ts";
+import {
+  type BrokerConnection,
+  type BrokerOptions,
+  describeBrokerError,
+  openConnection,
+} from "./connection.ts";
 import type { BrokerPublisher, OutgoingMessage } from "./publisher.ts";
 import { Session } from "./session.ts";
 

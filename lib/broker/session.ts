@@ -9,9 +9,8 @@ import { Buffer } from "node:buffer";
 import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { BrokerConnection, BrokerOptions } from "./connection.ts";
+import { type BrokerConnection, type BrokerOptions, declareTopology, TOPOLOGY } from "./connection.ts";
 import type { OutgoingMessage } from "./publisher.ts";
-import { declareTopology, TOPOLOGY } from "./topology.ts";
 
 /** What a session works with. */
 export interface SessionDependencies {

@@ -6,7 +6,7 @@
  */
 import { type ConfirmChannel, connect } from "amqplib";
 import { Buffer } from "node:buffer";
-import { declareTopology, TOPOLOGY } from "../../lib/broker/topology.ts";
+import { declareTopology, TOPOLOGY } from "../../lib/broker/connection.ts";
 import { percentile } from "./figure.ts";
 
 export interface BareDrainOptions {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { TOPOLOGY } from "../../lib/broker/topology.ts";
+import { TOPOLOGY } from "../../lib/broker/connection.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { createPod } from "../fixtures/pod.ts";
 import { withChannel } from "../fixtures/publisher_run.ts";

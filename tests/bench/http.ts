@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { TOPOLOGY } from "../../lib/broker/topology.ts";
+import { TOPOLOGY } from "../../lib/broker/connection.ts";
 import { issueToken } from "../../lib/tokens.ts";
 import { withChannel } from "../fixtures/publisher_run.ts";
 import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import { connect } from "amqplib";
-import { declareTopology, TOPOLOGY } from "../../lib/broker/topology.ts";
+import { declareTopology, TOPOLOGY } from "../../lib/broker/connection.ts";
 import { RESOURCES } from "../../lib/kube/objects.ts";
 import { LABELS } from "../../lib/lagoon.ts";
 import { SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";

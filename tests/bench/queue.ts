@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { declareTopology, TOPOLOGY } from "../../lib/broker/topology.ts";
+import { declareTopology, TOPOLOGY } from "../../lib/broker/connection.ts";
 import { withChannel } from "../fixtures/publisher_run.ts";
 
 const READ_LIMIT_MS = 120_000;

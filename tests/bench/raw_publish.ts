@@ -5,7 +5,7 @@
  */
 import { connect } from "amqplib";
 import { Buffer } from "node:buffer";
-import { declareTopology, TOPOLOGY } from "../../lib/broker/topology.ts";
+import { declareTopology, TOPOLOGY } from "../../lib/broker/connection.ts";
 import { percentile } from "./figure.ts";
 
 export interface RawPublishOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 import { connect } from "amqplib";
-import { declareTopology, TOPOLOGY } from "../../lib/broker/topology.ts";
+import { declareTopology, TOPOLOGY } from "../../lib/broker/connection.ts";
 
 /** A decoded message. */
 export type Message = Record<string, unknown>;

@@ -1,6 +1,6 @@
 /** The publisher and a RabbitMQ that restarts, is killed, has an alarm, or is misconfigured. */
 import assert from "node:assert/strict";
-import { TOPOLOGY } from "../../lib/broker/topology.ts";
+import { TOPOLOGY } from "../../lib/broker/connection.ts";
 import { message, type PublisherRun, runPublisher, withChannel } from "../fixtures/publisher_run.ts";
 import { needsPrivateNode, takeMessages } from "../fixtures/rabbitmq.ts";
 import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";

@@ -1,7 +1,7 @@
 /** The publisher against a real RabbitMQ. */
 import assert from "node:assert/strict";
 import type { GetMessage } from "amqplib";
-import { TOPOLOGY } from "../../lib/broker/topology.ts";
+import { TOPOLOGY } from "../../lib/broker/connection.ts";
 import { message, type PublisherRun, runPublisher, withChannel } from "../fixtures/publisher_run.ts";
 import { needsBroker, startBroker, takeMessages, type TestBroker } from "../fixtures/rabbitmq.ts";
 

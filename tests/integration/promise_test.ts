@@ -1,6 +1,6 @@
 /** The promise of docs/delivery.md, for each fault of the broker: the whole program against a private RabbitMQ. */
 import assert from "node:assert/strict";
-import { TOPOLOGY } from "../../lib/broker/topology.ts";
+import { TOPOLOGY } from "../../lib/broker/connection.ts";
 import { withChannel } from "../fixtures/publisher_run.ts";
 import { needsPrivateNode } from "../fixtures/rabbitmq.ts";
 import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { TOPOLOGY } from "../../lib/broker/topology.ts";
+import { TOPOLOGY } from "../../lib/broker/connection.ts";
 import { withChannel } from "../fixtures/publisher_run.ts";
 import { startPrivateNode } from "../fixtures/rabbitmq_node.ts";
 import { FULL_ATTACKS, measureAttack, startTarget } from "./hostile_clients.ts";

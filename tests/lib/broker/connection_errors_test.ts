@@ -1,6 +1,6 @@
 /** What the log says of a connection that could not be made; the texts come from the real client library. */
 import assert from "node:assert/strict";
-import { describeBrokerError } from "../../../lib/broker/errors.ts";
+import { describeBrokerError } from "../../../lib/broker/connection.ts";
 import { runPublisher } from "../../fixtures/publisher_run.ts";
 import { type Refusal, ScriptedBroker } from "../../fixtures/scripted_broker.ts";
 
@@ -42,6 +42,16 @@ for (
     assert.match(await logged(refusal), expected);
   });
 }
+
+Deno.test("a message that is too large is no reason to delete the queue", () => {
+  // What RabbitMQ answers to basic.publish with a message above its max_message_size.
+  const text = "PRECONDITION_FAILED - message size 2000 is larger than configured max size 1000";
+  const error = Object.assign(new Error(text), { code: 406, classId: 60, methodId: 40 });
+  assert.equal(
+    describeBrokerError(error, { host: "rabbit", port: 5672, username: "lagoon" }),
+    `rabbit:5672 closed the channel because of a message: ${text}`,
+  );
+});
 
 Deno.test("certificates that don't fit are named with the option that fixes it, and other errors as they are", () => {
   const identity = { host: "rabbit", port: 5671, username: "lagoon" };
