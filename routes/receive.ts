@@ -51,7 +51,7 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
     const list = createList(environment, limits);
     using resources = new DisposableStack();
     const body = new BodyReader(c, limits.maxBodyBytes);
-    const start = new ByteBuffer();
+    const start = new SmallBody();
     let chunk = await body.next();
     for (; chunk !== undefined && body.receivedBytes <= LARGE_BYTES; chunk = await body.next()) {
       start.add(chunk);
@@ -137,8 +137,8 @@ function tooSlow(): AppError {
   );
 }
 
-/** Bytes in memory of their own, since a chunk can be a small view of a large buffer. */
-class ByteBuffer {
+/** A small body, in memory of its own: a chunk can be a small view of a large buffer. */
+class SmallBody {
   #memory = new Uint8Array();
   #length = 0;
 
@@ -149,7 +149,7 @@ class ByteBuffer {
   add(chunk: Uint8Array): void {
     const length = this.#length + chunk.length;
     if (length > this.#memory.length) {
-      const larger = new Uint8Array(Math.max(length, 2 * this.#memory.length));
+      const larger = new Uint8Array(Math.max(length, Math.min(2 * this.#memory.length, LARGE_BYTES)));
       larger.set(this.bytes);
       this.#memory = larger;
     }
