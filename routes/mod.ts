@@ -8,9 +8,8 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { createGuard } from "./admission.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 import { answerFailure, createErrorHandler } from "./errors.ts";
-import { createFactsRoutes } from "./facts.ts";
+import { createInsightsRoutes } from "./insights.ts";
 import { createOpenApiRoutes } from "./openapi.ts";
-import { createProblemsRoutes } from "./problems.ts";
 import { createReceive } from "./receive.ts";
 import { createRecord } from "./record.ts";
 
@@ -29,10 +28,7 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
     return c.res;
   });
 
-  const guard = createGuard(deps);
-  const receive = createReceive(deps);
-  app.route("/facts", createFactsRoutes(deps, guard, receive));
-  app.route("/problems", createProblemsRoutes(deps, guard, receive));
+  app.route("/", createInsightsRoutes(deps, createGuard(deps), createReceive(deps)));
   app.route("/", createOpenApiRoutes());
   return app;
 }

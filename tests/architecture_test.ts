@@ -65,8 +65,8 @@ const modules = await readModules();
 
 Deno.test("the test sees the product's files and their imports", () => {
   assert.ok(modules.length > 30);
-  const { imports } = modules.find(({ path }) => path === "routes/deliver.ts")!;
-  assert.deepEqual(imports, ["lib/broker/publisher.ts", "routes/deps.ts"]);
+  const { imports } = modules.find(({ path }) => path === "routes/admission.ts")!;
+  assert.deepEqual(imports, ["lib/errors.ts", "routes/deps.ts", "routes/fair_limits.ts"]);
   assert.ok(modules.find(({ path }) => path === "main.ts")?.imports.includes("lib/sandbox/process.ts"));
 });
 
@@ -184,5 +184,6 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "controllers/outcomes.ts": "tests/suites/configmap_suite.ts",
   "controllers/parts.ts": "tests/suites/harness.ts",
   "lib/dependency_track/errors.ts": "tests/lib/dependency_track/client_test.ts",
+  "routes/insights.ts": "tests/routes/facts_test.ts",
   "routes/deps.ts": "tests/routes/mod_test.ts",
 };
