@@ -45,6 +45,10 @@ interface Waiting {
   enter(): void;
 }
 
+/** Most requests that wait at a gate, since each holds some 400 kB: its connection, and what has arrived of its body. */
+const MAX_WAITING = 40;
+const MAX_WAITING_PER_ENVIRONMENT = 4;
+
 /** Lets a few requests at a time do what takes much memory: one per environment, in order of arrival. */
 export class FairGate {
   readonly #capacity: number;
@@ -59,10 +63,15 @@ export class FairGate {
   /**
    * Waits to enter; dispose of the result to leave.
    *
+   * @throws {RangeError} At once, when too many are waiting.
    * @throws The signal's reason when it aborts first.
    */
   async enter(environment: string, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
+    const ofEnvironment = [...this.#waiting].filter((other) => other.environment === environment).length;
+    if (this.#waiting.size >= MAX_WAITING || ofEnvironment >= MAX_WAITING_PER_ENVIRONMENT) {
+      throw new RangeError("Too many requests are waiting");
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = { environment, enter: resolve };
     const giveUp = () => {
