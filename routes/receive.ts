@@ -63,7 +63,7 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
         list.push(chunk);
         await nextTurn();
       }
-    } else list.push(start.bytes);
+    } else list.pushWhole(start.bytes);
     const message = list.end();
     const held = resources.move();
     return { ...message, [Symbol.dispose]: () => held.dispose() };

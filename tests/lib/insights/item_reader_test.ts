@@ -203,3 +203,34 @@ Deno.test("a body is accepted exactly when JSON.parse() accepts it", () => {
     { numRuns: 5000 },
   );
 });
+
+/** Reads a body as a whole; undefined when it has to be pushed. */
+function readWhole(body: Uint8Array, options: ListOptions = FACTS): unknown[] | undefined {
+  const items: unknown[] = [];
+  const reader = new ItemReader(options, (item) => items.push(item));
+  if (!reader.readArray(body)) return undefined;
+  reader.end();
+  return items;
+}
+
+Deno.test("readArray() gives what pushing gives, and leaves every other body to be pushed", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  fc.assert(
+    fc.property(fc.array(fc.jsonValue({ maxDepth: 3 })), fc.integer({ min: 0, max: 3 }), (values, indent) => {
+      const body = bytes(JSON.stringify(values, null, indent));
+      assert.deepEqual(readWhole(body), read(body));
+    }),
+  );
+  const others = ["", "null", '{"facts":[]}', "[1", "[1]]", "[1,]", " [1]", "\ufeff[1]", "[".repeat(1001)];
+  for (const body of others) assert.equal(readWhole(bytes(body)), undefined, body.slice(0, 20));
+  assert.equal(readWhole(Uint8Array.from([0x5b, 0x22, 0xff, 0x22, 0x5d])), undefined);
+  assert.equal(readWhole(bytes("[12345678901]"), { ...FACTS, maxItemBytes: 12 }), undefined);
+});
+
+Deno.test("readArray() rejects one item too many", () => {
+  const body = new TextEncoder().encode("[1,2,3]");
+  assert.throws(
+    () => readWhole(body, { ...FACTS, maxItems: 2 }),
+    (error) => error instanceof AppError && error.code === "too-many-items",
+  );
+});
