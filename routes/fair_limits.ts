@@ -45,9 +45,9 @@ interface Waiting {
   enter(): void;
 }
 
-/** Most requests that wait at a gate, since each holds some 400 kB: its connection, and what has arrived of its body. */
+/** Most requests that wait at a gate, since each holds some 300 kB: its connection, and what has arrived of its body. */
 const MAX_WAITING = 40;
-const MAX_WAITING_PER_ENVIRONMENT = 4;
+const MAX_WAITING_PER_ENVIRONMENT = 8;
 
 /** Lets a few requests at a time do what takes much memory: one per environment, in order of arrival. */
 export class FairGate {
@@ -68,10 +68,7 @@ export class FairGate {
    */
   async enter(environment: string, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    const ofEnvironment = [...this.#waiting].filter((other) => other.environment === environment).length;
-    if (this.#waiting.size >= MAX_WAITING || ofEnvironment >= MAX_WAITING_PER_ENVIRONMENT) {
-      throw new RangeError("Too many requests are waiting");
-    }
+    if (this.isFull(environment)) throw new RangeError("Too many requests are waiting");
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = { environment, enter: resolve };
     const giveUp = () => {
@@ -88,6 +85,12 @@ export class FairGate {
         this.#admit();
       },
     };
+  }
+
+  /** Whether an environment's next request could not even wait. */
+  isFull(environment: string): boolean {
+    const ofEnvironment = [...this.#waiting].filter((other) => other.environment === environment).length;
+    return this.#waiting.size >= MAX_WAITING || ofEnvironment >= MAX_WAITING_PER_ENVIRONMENT;
   }
 
   #admit(): void {

@@ -39,10 +39,7 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
   async function enterGate(namespace: string): Promise<Disposable> {
     using limit = deadline(clock, limits.largeBodyWaitMs);
     return await gate.enter(namespace, limit.signal).catch(() => {
-      throw new AppError(
-        "too-many-large",
-        "Too many large bodies are being received, of all environments or of this one: send it again later",
-      );
+      throw tooManyLarge();
     });
   }
 
@@ -51,7 +48,9 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
     const list = createList(environment, limits);
     using resources = new DisposableStack();
     const body = new BodyReader(c, limits.maxBodyBytes);
-    const start = new SmallBody();
+    // Reading it first, to reject it then, would cost memory.
+    if (body.announcedBytes > LARGE_BYTES && gate.isFull(environment.namespace)) throw tooManyLarge();
+    using start = new BodyStart();
     let chunk = await body.next();
     for (; chunk !== undefined && body.receivedBytes <= LARGE_BYTES; chunk = await body.next()) {
       start.add(chunk);
@@ -73,13 +72,16 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
 /** Reads a request's body. */
 class BodyReader {
   receivedBytes = 0;
+  /** As the request says; 0 when it doesn't. */
+  readonly announcedBytes: number;
   readonly #maxBytes: number;
   readonly #chunks: AsyncIterator<Uint8Array> | undefined;
 
   constructor({ req, env }: Context<AppEnv>, maxBytes: number) {
     this.#maxBytes = maxBytes;
     this.#chunks = env.body?.[Symbol.asyncIterator]();
-    if (Number(req.header("Content-Length")) > maxBytes) throw this.#tooLarge();
+    this.announcedBytes = Number(req.header("Content-Length")) || 0;
+    if (this.announcedBytes > maxBytes) throw this.#tooLarge();
   }
 
   /**
@@ -130,6 +132,13 @@ class Pace implements Disposable {
   }
 }
 
+function tooManyLarge(): AppError {
+  return new AppError(
+    "too-many-large",
+    "Too many large bodies are being received, of all environments or of this one: send it again later",
+  );
+}
+
 function tooSlow(): AppError {
   return new AppError(
     "body-too-slow",
@@ -137,23 +146,27 @@ function tooSlow(): AppError {
   );
 }
 
-/** A small body, in memory of its own: a chunk can be a small view of a large buffer. */
-class SmallBody {
-  #memory = new Uint8Array();
+/**
+ * The start of a body, in memory of its own: a chunk can be a small view of a large buffer. Growing and disposing free the old memory
+ * at once; waiting for the garbage collector would let many rejected bodies fill the container.
+ */
+class BodyStart implements Disposable {
+  #buffer = new ArrayBuffer(0);
   #length = 0;
 
   get bytes(): Uint8Array {
-    return this.#memory.subarray(0, this.#length);
+    return new Uint8Array(this.#buffer, 0, this.#length);
   }
 
   add(chunk: Uint8Array): void {
     const length = this.#length + chunk.length;
-    if (length > this.#memory.length) {
-      const larger = new Uint8Array(Math.max(length, Math.min(2 * this.#memory.length, LARGE_BYTES)));
-      larger.set(this.bytes);
-      this.#memory = larger;
-    }
-    this.#memory.set(chunk, this.#length);
+    const doubled = Math.min(2 * this.#buffer.byteLength, LARGE_BYTES);
+    if (length > this.#buffer.byteLength) this.#buffer = this.#buffer.transfer(Math.max(length, doubled));
+    new Uint8Array(this.#buffer).set(chunk, this.#length);
     this.#length = length;
+  }
+
+  [Symbol.dispose](): void {
+    this.#buffer.transfer(0);
   }
 }

@@ -14,8 +14,11 @@ import { stopReading } from "./stop_reading.ts";
 /** How long a client may take to read its last answer, in ms. Closing at once would reset the connection and lose it. */
 const LINGER_MS = 250;
 
-/** Bytes that are read and discarded while a client reads its last answer. */
-const LINGER_BYTES = 16 * 1024;
+/**
+ * Bytes that are read and discarded while a client reads its last answer. Most clients finish sending, and close; the others hold
+ * their connection for the whole LINGER_MS, which under a flood of rejected bodies can fill the container.
+ */
+const LINGER_BYTES = 256 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 

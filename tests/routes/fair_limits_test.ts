@@ -100,9 +100,9 @@ Deno.test("FairGate skips a request that stopped waiting", async () => {
 Deno.test("FairGate rejects at once what exceeds the number that may wait, of one environment and of all", async () => {
   const { enter, leave, names } = requestsAt(1);
   enter("a 1");
-  for (let index = 2; index <= 5; index++) enter(`a ${index}`);
-  await assert.rejects(enter("a 6"), /Too many/);
-  for (let index = 1; index <= 36; index++) enter(`b${index} 1`);
+  for (let index = 2; index <= 9; index++) enter(`a ${index}`);
+  await assert.rejects(enter("a 10"), /Too many/);
+  for (let index = 1; index <= 32; index++) enter(`b${index} 1`);
   await assert.rejects(enter("c 1"), /Too many/);
   await leave("a 1");
   assert.deepEqual(names(), ["a 2"]);
