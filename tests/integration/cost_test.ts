@@ -188,7 +188,7 @@ async function createConfigMaps(cluster: TestCluster): Promise<number> {
   return bytes;
 }
 
-/** Pipelines posts over one connection, which the last post closes; returns their statuses. */
+/** Sends posts one after another over one connection, which the last post closes; returns their statuses. */
 async function sendPosts(port: number): Promise<number[]> {
   const head = [
     "POST /facts HTTP/1.1",
@@ -198,6 +198,10 @@ async function sendPosts(port: number): Promise<number[]> {
   ];
   const post = (...more: string[]) => `${[...head, ...more].join("\r\n")}\r\n\r\n${BODY}`;
   using client = await RawClient.connect(port);
-  await client.send(post().repeat(POSTS - 1) + post("Connection: close"));
+  for (let sent = 1; sent < POSTS; sent++) {
+    await client.send(post());
+    await client.until(new RegExp(`^(?:[^]*?"okay"){${sent}}`));
+  }
+  await client.send(post("Connection: close"));
   return parseAnswers(await client.untilClosed()).map(({ status }) => status);
 }
