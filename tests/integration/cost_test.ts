@@ -200,7 +200,7 @@ async function sendPosts(port: number): Promise<number[]> {
   using client = await RawClient.connect(port);
   for (let sent = 1; sent < POSTS; sent++) {
     await client.send(post());
-    await client.until(new RegExp(`^(?:[^]*?"okay"){${sent}}`));
+    await client.untilCount('"okay"', sent);
   }
   await client.send(post("Connection: close"));
   return parseAnswers(await client.untilClosed()).map(({ status }) => status);
