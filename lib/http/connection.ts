@@ -9,7 +9,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { Clock } from "../clock.ts";
-import { stopReading } from "./stop_reading.ts";
+import { stopReading } from "./node_internals.ts";
 
 /** How long a client may take to read its last answer, in ms. Closing at once would reset the connection and lose it. */
 const LINGER_MS = 250;

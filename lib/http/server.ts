@@ -6,7 +6,6 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { type Clock, unlessAborted } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import {
@@ -19,6 +18,7 @@ import {
   writeAnswer,
 } from "./adapter.ts";
 import { Connection } from "./connection.ts";
+import { takeConnections } from "./node_internals.ts";
 
 export type { Answer, HttpApp, HttpBindings } from "./adapter.ts";
 
@@ -110,10 +110,7 @@ export async function startHttpServer(
     // The adapter checks it, and answers in our own shape.
     requireHostHeader: false,
   });
-  // Node's own listener gets connections of ours instead of sockets.
-  const [serveConnection] = server.listeners("connection") as [(connection: Duplex) => void];
-  server.off("connection", serveConnection);
-  server.on("connection", accept);
+  const serveConnection = takeConnections(server, accept);
   server.on("request", serve);
   server.on("checkExpectation", serve);
   server.on("clientError", (error: Error & { code?: string }, connection) => {
@@ -129,7 +126,7 @@ export async function startHttpServer(
     });
     if (connections.size >= maxConnections && !evict()) return void connection.destroy();
     connections.add(connection);
-    serveConnection.call(server, connection);
+    serveConnection(connection);
   }
 
   /** Closes the connection that has gone longest without a whole request; one whose body is being read goes last. */
