@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { AppError, TerminalError, UnavailableError } from "../lib/errors.ts";
-import { configMapMessage } from "../lib/insights/configmap_message.ts";
+import { configMapMessage, type ConfigMapWarning } from "../lib/insights/configmap_message.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import type { Reconcile, Result } from "../lib/kube/controller.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
@@ -18,9 +18,9 @@ import {
   type PartialObject,
   RESOURCES,
 } from "../lib/kube/objects.ts";
-import { LABELS } from "../lib/lagoon.ts";
+import { type EnvironmentNames, LABELS } from "../lib/lagoon.ts";
 import { configMapState, type DestinationScope, isDone } from "./destination.ts";
-import { createEnvironmentReader, type EnvironmentNames } from "./environment_reader.ts";
+import { createEnvironmentReader } from "./environment_reader.ts";
 import { createOutcomes, type OutcomeOptions } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 
@@ -36,7 +36,7 @@ export function createConfigMapReconcile(
   scope: DestinationScope,
   options: OutcomeOptions,
 ): Reconcile {
-  const { kube, publisher, clock, metrics } = parts;
+  const { kube, publisher, events, clock, metrics } = parts;
   const outcomes = createOutcomes({ ...parts, count: metrics.countConfigMap }, scope, REPORTING, options);
   /** Ids of messages that are confirmed but not yet marked, by object: they are not sent again. */
   const confirmed = new Map<string, string>();
@@ -98,12 +98,13 @@ export function createConfigMapReconcile(
     const key = formatKey(keyOf(configMap));
     try {
       if (!environment) return await outcomes.defer(configMap, NO_ENVIRONMENT, signal);
-      const message = configMapMessage({ configMap, environment });
+      const { message, warnings } = await configMapMessage({ configMap, environment });
       const id = messageId(configMap);
       if (confirmed.get(key) !== id) {
         await publisher.publish({ id, type: message.type, body: encodeMessage(message) }, { signal });
+        confirmed.set(key, id);
+        await warn(configMap, warnings, signal);
       }
-      confirmed.set(key, id);
     } catch (error) {
       if (error instanceof UnavailableError) return await outcomes.defer(configMap, error, signal);
       if (!(error instanceof TerminalError)) throw error;
@@ -115,8 +116,19 @@ export function createConfigMapReconcile(
     return {};
   }
 
+  /** Tells the site's developer in one Event, and the operator by kind. */
+  async function warn(object: ConfigMap, warnings: readonly ConfigMapWarning[], signal: AbortSignal) {
+    if (warnings.length === 0) return;
+    for (const { code } of warnings) metrics.countFinding("warning", code);
+    const note = warnings.map(({ message }) => message).join(" ");
+    await events.warn({ resource: RESOURCES.configMaps, object }, WARNING_REASON, note, { signal });
+  }
+
   return reconcile;
 }
+
+/** Reason of the Event about a ConfigMap that was sent, but not as it is, or in vain. */
+const WARNING_REASON = "InsightsWarning";
 
 const REPORTING = { refusedReason: "InsightsRefused", remembersRefusals: false, showsCauses: false };
 

@@ -5,11 +5,8 @@
  * @module
  */
 import { RESOURCES } from "../lib/kube/objects.ts";
-import { type Environment, LABELS } from "../lib/lagoon.ts";
+import { type EnvironmentNames, LABELS } from "../lib/lagoon.ts";
 import type { Parts } from "./parts.ts";
-
-/** The names of an environment that a message carries. */
-export type EnvironmentNames = Pick<Environment, "projectName" | "environmentName">;
 
 /**
  * Reads a namespace's labels, or reuses a recent answer. Without Lagoon's labels it is `undefined`, which is never reused.

@@ -12,6 +12,7 @@ export const LABELS = {
   environmentType: "lagoon.sh/environmentType",
   service: "lagoon.sh/service",
   buildName: "lagoon.sh/buildName",
+  buildType: "lagoon.sh/buildType",
   /** Makes a ConfigMap an insights ConfigMap; its value is the type in the old spelling. */
   insightsType: "lagoon.sh/insightsType",
   /** The type in the new spelling; overrides {@link LABELS.insightsType}. */
@@ -32,6 +33,8 @@ export const LABELS = {
 
 /** Annotations of insights ConfigMaps and pods. */
 export const ANNOTATIONS = {
+  /** The branch of a build, or the number of its pull request. */
+  branch: "lagoon.sh/branch",
   /** RFC 3339 time at which the last destination confirmed; the Go remote's only mark. */
   processed: "lagoon.sh/insightsProcessed",
   /** Whether Lagoon core wants this ConfigMap. */
@@ -66,6 +69,9 @@ export interface Environment {
   readonly projectName: string;
   readonly environmentName: string;
 }
+
+/** The names of an environment that messages carry. */
+export type EnvironmentNames = Pick<Environment, "projectName" | "environmentName">;
 
 /**
  * Reads an environment from its namespace's labels.

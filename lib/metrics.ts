@@ -30,6 +30,8 @@ export type PublishOutcome = "confirmed" | "returned" | "refused" | "not_sent" |
 /** The metrics, as the parts of the program use them. The `code` of an outcome is the stable code of its error. */
 export interface Metrics {
   countConfigMap(outcome: ConfigMapOutcome, code?: string): void;
+  /** A `repair` is made in the message only; a `warning` is also an Event on the ConfigMap. */
+  countFinding(kind: "repair" | "warning", code: string): void;
   countSbom(destination: string, outcome: ConfigMapOutcome, code?: string): void;
   countToken(outcome: "created" | "repaired" | "foreign"): void;
   /**
@@ -66,6 +68,7 @@ export const GAUGES = {
 /** Help text and labels of every counter, by its name without prefix and suffix. */
 const COUNTERS = {
   configmaps: ["Insights ConfigMaps by outcome and error code.", "outcome", "code"],
+  configmap_findings: ["Repairs of ConfigMaps' messages, and warnings about sent ones.", "kind", "code"],
   sboms: ["SBOMs for Dependency-Track by outcome and error code.", "destination", "outcome", "code"],
   token_secrets: ["Token Secrets by what was done to them.", "outcome"],
   build_scans: ["Finished builds by outcome and error code of their scan.", "outcome", "code"],
@@ -101,6 +104,7 @@ export function createMetrics(): Metrics {
   });
   return {
     countConfigMap: (outcome, code = "") => count("configmaps", { outcome, code }),
+    countFinding: (kind, code) => count("configmap_findings", { kind, code }),
     countSbom: (destination, outcome, code = "") => count("sboms", { destination, outcome, code }),
     countToken: (outcome) => count("token_secrets", { outcome }),
     countScan: (outcome, code = "") => count("build_scans", { outcome, code }),

@@ -15,6 +15,7 @@ Deno.test("docs/metrics.md lists exactly the program's metrics, with types and l
   const metrics = createMetrics();
   for (const gauge of Object.keys(GAUGES) as GaugeName[]) metrics.registerGauge(gauge, () => ({ x: 1 }));
   metrics.countConfigMap("sent");
+  metrics.countFinding("warning", "data-left-out");
   metrics.countSbom("dependency-track", "sent");
   metrics.countToken("created");
   metrics.countScan("created");

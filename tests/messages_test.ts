@@ -26,7 +26,8 @@ const SHAPES = {
   deleteFacts: '{"type":"direct.delete.facts","environment":3,"source":"drush_pml","service":""}',
   deleteProblems: '{"type":"direct.delete.problems","environment":3,"source":"Shipshape","service":""}',
   configMap: '{"payload":null,"binaryPayload":{"nginx.cyclonedx.json.gz":"H4sI"},"annotations":{},"labels":' +
-    '{"lagoon.sh/insightsType":"sbom-gz","lagoon.sh/service":"nginx"},"namespace":"proj-main",' +
+    '{"lagoon.sh/insightsType":"sbom-gz","lagoon.sh/service":"nginx","lagoon.sh/project":"proj",' +
+    '"lagoon.sh/environment":"main"},"namespace":"proj-main",' +
     '"environment":"main","service":"nginx","project":"proj","type":"sbom"}',
 };
 
@@ -52,11 +53,11 @@ function assertRefused(rule: string, shape: string, before: string, after: strin
   assert.throws(() => assertAcceptable(encode(shape.replace(before, after))), { message });
 }
 
-Deno.test("messages have the documented format, byte for byte", () => {
+Deno.test("messages have the documented format, byte for byte", async () => {
   const messages: [InsightsMessage, string][] = [
     [deleteFactsMessage(ENVIRONMENT, "drush_pml"), SHAPES.deleteFacts],
     [deleteProblemsMessage(ENVIRONMENT, "Shipshape"), SHAPES.deleteProblems],
-    [configMapMessage({ configMap: CONFIG_MAP, environment: ENVIRONMENT }), SHAPES.configMap],
+    [(await configMapMessage({ configMap: CONFIG_MAP, environment: ENVIRONMENT })).message, SHAPES.configMap],
   ];
   for (const [message, shape] of messages) {
     assert.equal(new TextDecoder().decode(encodeMessage(message)), shape);
@@ -79,26 +80,23 @@ Deno.test("requests of every known client become messages of the documented form
   );
 });
 
-Deno.test("labels, annotations and data of a ConfigMap are sent unchanged", () => {
-  const labels = {
-    ...CONFIG_MAP.metadata.labels,
-    "lagoon.sh/project": "kit",
-    "insights.lagoon.sh/type": "inspect",
-  };
-  const annotations = { "lagoon.sh/branch": "feature/é", "core.insights.lagoon.sh/enabled": "true" };
-  const message = configMapMessage({
-    configMap: { metadata: { ...CONFIG_MAP.metadata, labels, annotations }, data: { "a.json": "{}" } },
+Deno.test("other labels, annotations and binary data of a ConfigMap are sent unchanged", async () => {
+  const labels = { ...CONFIG_MAP.metadata.labels, "insights.lagoon.sh/type": "inspect", note: "kept" };
+  const annotations = { "lagoon.sh/branch": "Main", "core.insights.lagoon.sh/enabled": "true", note: "é" };
+  const { message } = await configMapMessage({
+    configMap: { ...CONFIG_MAP, metadata: { ...CONFIG_MAP.metadata, labels, annotations } },
     environment: ENVIRONMENT,
   });
-  const text =
-    '{"payload":{"a.json":"{}"},"binaryPayload":null,"annotations":{"lagoon.sh/branch":"feature/é",' +
-    '"core.insights.lagoon.sh/enabled":"true"},"labels":{"lagoon.sh/insightsType":"sbom-gz",' +
-    '"lagoon.sh/service":"nginx","lagoon.sh/project":"kit","insights.lagoon.sh/type":"inspect"},' +
-    '"namespace":"proj-main","environment":"main","service":"nginx","project":"proj","type":"inspect"}';
+  const text = '{"payload":null,"binaryPayload":{"nginx.cyclonedx.json.gz":"H4sI"},"annotations":' +
+    '{"lagoon.sh/branch":"Main","core.insights.lagoon.sh/enabled":"true","note":"é"},"labels":' +
+    '{"lagoon.sh/insightsType":"sbom-gz","lagoon.sh/service":"nginx","insights.lagoon.sh/type":"inspect",' +
+    '"note":"kept","lagoon.sh/project":"proj","lagoon.sh/environment":"main"},"namespace":"proj-main",' +
+    '"environment":"main","service":"nginx","project":"proj","type":"inspect"}';
   assert.equal(new TextDecoder().decode(encodeMessage(message)), text);
+  assertAcceptable(encode(text));
 });
 
-Deno.test("poison 1, neither payload nor binaryPayload: the rules reject it, and the program never sends it", () => {
+Deno.test("poison 1, neither payload nor binaryPayload: the rules reject it, and the program never sends it", async () => {
   const rule = "poison 1";
   const binary = '"binaryPayload":{"nginx.cyclonedx.json.gz":"H4sI"}';
   assertRefused(rule, SHAPES.configMap, binary, '"binaryPayload":null');
@@ -106,18 +104,18 @@ Deno.test("poison 1, neither payload nor binaryPayload: the rules reject it, and
   assertRefused(rule, SHAPES.configMap, `"payload":null,${binary},`, "");
   for (const data of [{}, { data: {} }, { binaryData: {} }, { data: {}, binaryData: {} }]) {
     const configMap = { metadata: CONFIG_MAP.metadata, ...data };
-    assert.throws(() => configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
+    await assert.rejects(configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
   }
 });
 
-Deno.test("poison 2, the label insightsType: the rules reject it, and the program never sends it", () => {
+Deno.test("poison 2, the label insightsType: the rules reject it, and the program never sends it", async () => {
   for (const type of ["sbom", "image", "direct"]) {
     assertRefused("poison 2", SHAPES.configMap, '"sbom-gz"', `"${type}"`);
     assertRefused("poison 2", SHAPES.facts, "{", `{"labels":{"lagoon.sh/insightsType":"${type}"},`);
     for (const newType of [{}, { "insights.lagoon.sh/type": "sbom" }]) {
       const labels = { "lagoon.sh/insightsType": type, "lagoon.sh/service": "nginx", ...newType };
       const configMap = withLabels(labels as Record<string, string>);
-      assert.throws(() => configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
+      await assert.rejects(configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
     }
   }
 });
@@ -133,7 +131,7 @@ Deno.test("poison 3, an unknown type without payload: the rules reject it, and t
   // The handler would decode a ConfigMap of type `direct.…` as facts or problems.
   for (const type of ["direct.facts", "direct.delete.problems", "direct.", "other"]) {
     const configMap = withLabels({ ...CONFIG_MAP.metadata.labels, "insights.lagoon.sh/type": type });
-    assert.throws(() => configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
+    await assert.rejects(configMapMessage({ configMap, environment: ENVIRONMENT }), RefusedError);
   }
 });
 

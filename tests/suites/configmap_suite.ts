@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { ManualClock } from "../fixtures/clock.ts";
+import { assertAcceptable } from "../fixtures/handler_rules.ts";
 import {
   BUILD_ANNOTATIONS,
   REBUILT_DATA,
@@ -70,6 +71,54 @@ export function configMapSuite(factory: ClusterFactory): void {
       await cluster.create("configmaps", namespace, sbomConfigMap({ name: "d" }));
       await cluster.until("configmaps", namespace, "d", isProcessed);
       assert.equal(publisher.of(namespace).length, 4);
+    });
+
+    test("a ConfigMap that claims to be another environment's speaks for its own, and an Event says so", async ({ cluster, namespace: victim, bareNamespace, run }) => {
+      const names = { "lagoon.sh/project": "evil", "lagoon.sh/environment": "dev" };
+      const evil = await bareNamespace(names);
+      const binaryData = REBUILT_DATA;
+      await using program = run();
+      // A branch replaces the environment in Lagoon core.
+      await cluster.create("configmaps", evil, sbomConfigMap({ binaryData }));
+      await cluster.create("configmaps", victim, sbomConfigMap());
+      await cluster.until("configmaps", evil, NAME, isProcessed);
+      await cluster.until("configmaps", victim, NAME, isProcessed);
+      for (const { body } of program.publisher.messages) assertAcceptable(body);
+      const [message] = program.publisher.of(evil);
+      assert.deepEqual(message?.labels, { ...SBOM_LABELS, ...names });
+      const { "lagoon.sh/branch": _branch, ...annotations } = BUILD_ANNOTATIONS;
+      assert.deepEqual(message?.annotations, annotations);
+      const events = await cluster.list("events", evil);
+      assert.deepEqual(events.map(({ reason, involvedObject }) => [reason, involvedObject?.name]), [
+        ["InsightsWarning", NAME],
+      ]);
+      assert.match(
+        events[0]?.message ?? "",
+        /lagoon\.sh\/project .*lagoon\.sh\/environment .*lagoon\.sh\/branch was not sent/,
+      );
+      const metrics = (await program.metrics.render()).text;
+      assert.match(metrics, /_configmap_findings_total\{kind="warning",code="label-replaced"\} 2$/m);
+      assert.match(metrics, /_configmap_findings_total\{kind="warning",code="branch-left-out"\} 1$/m);
+      const [innocent] = program.publisher.of(victim);
+      assert.deepEqual([innocent?.labels, innocent?.annotations], [SBOM_LABELS, BUILD_ANNOTATIONS]);
+      assert.deepEqual(innocent?.binaryPayload, SBOM_DATA);
+      assert.deepEqual(await cluster.list("events", victim), []);
+    });
+
+    test("a ConfigMap with text under data, and without names of project and environment, reaches Lagoon core", async ({ cluster, namespace, run }) => {
+      await using program = run();
+      const labels = { "lagoon.sh/insightsType": "sbom-gz", "lagoon.sh/service": "cli" };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ labels, data: { "sbom.json": "{}" } }));
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assertAcceptable(program.publisher.messages[0]!.body);
+      const [message] = program.publisher.of(namespace);
+      assert.equal(message?.payload, null);
+      assert.deepEqual(Object.keys(message?.binaryPayload as object), ["sbom.json"]);
+      assert.deepEqual(message?.labels, {
+        ...labels,
+        "lagoon.sh/project": "proj",
+        "lagoon.sh/environment": "main",
+      });
     });
 
     test("without a confirm it is deferred for five minutes, and sent again at that time", async ({ cluster, namespace, run }) => {

@@ -38,8 +38,8 @@ export interface Scene {
   readonly cluster: TestCluster;
   /** The test's own namespace, a Lagoon environment. */
   readonly namespace: string;
-  /** Creates a namespace without labels. */
-  bareNamespace(): Promise<string>;
+  /** Creates another namespace, without labels by default. */
+  bareNamespace(labels?: Readonly<Record<string, string>>): Promise<string>;
   /** Starts the controllers; disposing of them stops them in order. */
   run(options?: RunOptions): Program;
 }
