@@ -1,0 +1,53 @@
+/**
+ * Attacks with objects in the cluster: too large, too many, or written too often.
+ *
+ * @module
+ */
+import { sbomConfigMap } from "../fixtures/objects.ts";
+import type { TenantScene } from "../fixtures/tenants.ts";
+import type { TenantAttack } from "./tenant_attacks.ts";
+
+/** JSON writes each of them as six characters. */
+const ESCAPED = "<";
+/** Nearly as large as etcd allows. */
+const LARGEST_NAME = ESCAPED.repeat(1_400_000);
+const TOKEN_LABELS = { "lagoon.sh/insights-token": "true", "lagoon.sh/dynamic-secret": "insights-token" };
+
+const owners = (name: string) => [{ apiVersion: "v1", kind: "ConfigMap", name, uid: "of-nobody" }];
+
+/** An insights ConfigMap of several megabytes, even without its data. */
+const ownedConfigMap = (name: string) => withOwners(sbomConfigMap({ name }));
+
+function withOwners(object: ReturnType<typeof sbomConfigMap>) {
+  return { ...object, metadata: { ...object.metadata, ownerReferences: owners(LARGEST_NAME) } };
+}
+
+/** Creates an environment that nobody else has. */
+function attackerIn(scene: TenantScene) {
+  return scene.createTenant(`attacker-${crypto.randomUUID()}`);
+}
+
+/** Makes an environment's token Secret as large as can be, and wrong. */
+async function growToken({ cluster }: TenantScene, namespace: string): Promise<void> {
+  await cluster.until("secrets", namespace, "insights-token", (secret) => secret !== undefined);
+  const metadata = { name: "insights-token", labels: TOKEN_LABELS, ownerReferences: owners(LARGEST_NAME) };
+  await cluster.replace("secrets", namespace, { metadata, data: { INSIGHTS_TOKEN: btoa("wrong") } });
+}
+
+export const clusterAttacks: readonly TenantAttack[] = [
+  {
+    name: "the watch of ConfigMaps goes on after one with an owner's name of 1.4 million escaped characters",
+    async run(scene) {
+      const { namespace } = await attackerIn(scene);
+      await scene.cluster.create("configmaps", namespace, ownedConfigMap("large"));
+    },
+  },
+  {
+    name:
+      "the watch of token Secrets goes on after one with an owner's name of 1.4 million escaped characters",
+    async run(scene) {
+      const { namespace } = await attackerIn(scene);
+      await growToken(scene, namespace);
+    },
+  },
+];
