@@ -4,18 +4,22 @@
  * @module
  */
 
+import { type Clock, unlessAborted } from "../lib/clock.ts";
+
 /**
  * Slots for requests. With n environments active, each may hold at most 1/(n + 1) of the slots, so that some stay free for
  * one more.
  */
 export class FairSlots {
   readonly #total: number;
+  readonly #mostEach: number;
   readonly #usedBy = new Map<string, number>();
   #used = 0;
 
-  /** Makes slots that are all free; `total` is their number for all environments. */
-  constructor(total: number) {
+  /** Makes slots that are all free; `total` is their number for all environments, `mostEach` for one. */
+  constructor(total: number, mostEach = total) {
     this.#total = total;
+    this.#mostEach = mostEach;
   }
 
   get used(): number {
@@ -24,12 +28,17 @@ export class FairSlots {
 
   /** Takes a slot until the result is disposed of, once; undefined when no slot is free for this environment. */
   take(environment: string): Disposable | undefined {
-    const used = this.#usedBy.get(environment) ?? 0;
-    const environments = this.#usedBy.size + (used === 0 ? 1 : 0);
-    const share = Math.max(1, Math.floor(this.#total / (environments + 1)));
-    if (used >= share || this.#used >= this.#total) return undefined;
+    if (!this.hasFree(environment)) return undefined;
     this.#add(environment, 1);
     return { [Symbol.dispose]: () => this.#add(environment, -1) };
+  }
+
+  /** Whether a slot is free for this environment. */
+  hasFree(environment: string): boolean {
+    const used = this.#usedBy.get(environment) ?? 0;
+    const environments = this.#usedBy.size + (used === 0 ? 1 : 0);
+    const share = Math.max(1, Math.min(this.#mostEach, Math.floor(this.#total / (environments + 1))));
+    return used < share && this.#used < this.#total;
   }
 
   #add(environment: string, change: number): void {
@@ -45,19 +54,36 @@ interface Waiting {
   enter(): void;
 }
 
-/** Most requests that wait at a gate, since each holds some 300 kB: its connection, and what has arrived of its body. */
-const MAX_WAITING = 40;
-const MAX_WAITING_PER_ENVIRONMENT = 8;
+/** Environments whose time is remembered at a gate. */
+const MAX_REMEMBERED = 1000;
 
-/** Lets a few requests at a time do what takes much memory: one per environment, in order of arrival. */
+/** Limits of a gate. */
+export interface GateLimits {
+  /** Number of environments that may be inside. */
+  readonly capacity: number;
+  /** Requests that may wait, of all environments and of one. @default any number */
+  readonly maxWaiting?: number;
+  readonly maxWaitingEach?: number;
+}
+
+/**
+ * Lets a few requests at a time do what takes much memory or time: one per environment. The environment that was inside for the
+ * shortest time comes first, then the request that came first.
+ */
 export class FairGate {
   readonly #capacity: number;
+  readonly #clock: Clock;
+  readonly #queue: FairSlots;
   readonly #inside = new Set<string>();
   readonly #waiting = new Set<Waiting>();
+  /** How long environments were inside since the gate was last empty, in milliseconds. */
+  readonly #used = new Map<string, number>();
 
-  /** Makes an empty gate; `capacity` is the number of environments that may be inside. */
-  constructor(capacity: number) {
+  /** Makes an empty gate. */
+  constructor({ capacity, maxWaiting = Infinity, maxWaitingEach = Infinity }: GateLimits, clock: Clock) {
     this.#capacity = capacity;
+    this.#clock = clock;
+    this.#queue = new FairSlots(maxWaiting, maxWaitingEach);
   }
 
   /**
@@ -68,38 +94,50 @@ export class FairGate {
    */
   async enter(environment: string, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    if (this.isFull(environment)) throw new RangeError("Too many requests are waiting");
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    using slot = this.#queue.take(environment);
+    if (slot === undefined) throw new RangeError("Too many requests are waiting");
+    const { promise, resolve } = Promise.withResolvers<void>();
     const waiting: Waiting = { environment, enter: resolve };
-    const giveUp = () => {
-      this.#waiting.delete(waiting);
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", giveUp, { once: true });
     this.#waiting.add(waiting);
     this.#admit();
-    await promise.finally(() => signal.removeEventListener("abort", giveUp));
-    return {
-      [Symbol.dispose]: () => {
-        this.#inside.delete(environment);
-        this.#admit();
-      },
-    };
+    await unlessAborted(promise, signal).finally(() => this.#waiting.delete(waiting));
+    const enteredAt = this.#clock.monotonic();
+    return { [Symbol.dispose]: () => this.#leave(environment, this.#clock.monotonic() - enteredAt) };
   }
 
   /** Whether an environment's next request could not even wait. */
   isFull(environment: string): boolean {
-    const ofEnvironment = [...this.#waiting].filter((other) => other.environment === environment).length;
-    return this.#waiting.size >= MAX_WAITING || ofEnvironment >= MAX_WAITING_PER_ENVIRONMENT;
+    return !this.#queue.hasFree(environment);
+  }
+
+  /** Whether an environment that is not inside is waiting. */
+  get isContended(): boolean {
+    return this.#waiting.values().some(({ environment }) => !this.#inside.has(environment));
+  }
+
+  #leave(environment: string, milliseconds: number): void {
+    this.#inside.delete(environment);
+    const used = (this.#used.get(environment) ?? 0) + milliseconds;
+    if (this.#inside.size + this.#waiting.size === 0 || this.#used.size >= MAX_REMEMBERED) this.#used.clear();
+    else this.#used.set(environment, used);
+    this.#admit();
   }
 
   #admit(): void {
+    if (this.#inside.size >= this.#capacity) return;
+    let next: Waiting | undefined;
     for (const waiting of this.#waiting) {
-      if (this.#inside.size >= this.#capacity) return;
       if (this.#inside.has(waiting.environment)) continue;
-      this.#waiting.delete(waiting);
-      this.#inside.add(waiting.environment);
-      waiting.enter();
+      if (next === undefined || this.#usedBy(waiting) < this.#usedBy(next)) next = waiting;
     }
+    if (next === undefined) return;
+    this.#waiting.delete(next);
+    this.#inside.add(next.environment);
+    next.enter();
+    this.#admit();
+  }
+
+  #usedBy({ environment }: Waiting): number {
+    return this.#used.get(environment) ?? 0;
   }
 }

@@ -17,8 +17,20 @@ import { FairGate } from "./fair_limits.ts";
 /** Bodies above this size are large. Only received bytes count: announcing many costs a client nothing. */
 const LARGE_BYTES = 64 * 1024;
 
-/** A large body that arrives more slowly than this, on average and after one second, is rejected. */
+/** Bodies above this size are parsed one at a time, so that those of one environment don't hold up the answers of others. */
+const SMALL_BYTES = 4 * 1024;
+
+/** Large bodies that may wait for their turn: each holds some 300 kB, its connection and what has arrived. */
+const WAITING = { maxWaiting: 40, maxWaitingEach: 8 };
+
+/** Interval between checks of a large body's pace. */
+const PACE_CHECK_MS = 250;
+
+/** A large body that arrives more slowly than this is rejected: on average, and after one second of waiting for its client. */
 const LEAST_BYTES_PER_SECOND = 256 * 1024;
+
+/** The same while another environment waits for the place. */
+const CONTENDED_BYTES_PER_SECOND = 4 * 1024 * 1024;
 
 /** A list that was received as a message; dispose of it when the message is confirmed, for then its memory is free. */
 export interface ReceivedList extends Disposable {
@@ -32,9 +44,12 @@ export type Receive = (
   createList: (environment: Environment, limits: ListLimits) => PostedList,
 ) => Promise<ReceivedList>;
 
+const NEVER = new AbortController().signal;
+
 /** Makes the function that all routes with a body share. */
 export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clock">): Receive {
-  const gate = new FairGate(limits.maxLargeBodies);
+  const gate = new FairGate({ capacity: limits.maxLargeBodies, ...WAITING }, clock);
+  const turns = new FairGate({ capacity: 1 }, clock);
 
   async function enterGate(namespace: string): Promise<Disposable> {
     using limit = deadline(clock, limits.largeBodyWaitMs);
@@ -57,11 +72,15 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
     }
     if (chunk !== undefined) {
       resources.use(await enterGate(environment.namespace));
-      using pace = new Pace(clock, () => body.receivedBytes);
-      for (list.push(start.bytes); chunk !== undefined; chunk = await body.next(pace.signal)) {
+      using pace = new Pace(clock, body, gate);
+      for (list.push(start.bytes); chunk !== undefined; chunk = await pace.next()) {
         list.push(chunk);
         await nextTurn();
       }
+    } else if (body.receivedBytes > SMALL_BYTES) {
+      using _turn = await turns.enter(environment.namespace, NEVER);
+      await nextTurn();
+      list.pushWhole(start.bytes);
     } else list.pushWhole(start.bytes);
     const message = list.end();
     const held = resources.move();
@@ -107,28 +126,47 @@ class BodyReader {
   }
 }
 
-/** Aborts its signal when bytes arrive more slowly than {@link LEAST_BYTES_PER_SECOND}. */
+/** Reads on, and fails when the client is too slow. Only the time spent waiting for the client counts. */
 class Pace implements Disposable {
+  readonly #clock: Clock;
+  readonly #body: BodyReader;
+  readonly #gate: FairGate;
   readonly #controller = new AbortController();
+  #waitedMs = 0;
+  #waitingSince: number | undefined;
   #cancel = () => {};
 
-  constructor(clock: Clock, receivedBytes: () => number) {
-    const startedAt = clock.monotonic();
-    const check = (): void => {
-      const allowedMs = 1000 * (1 + receivedBytes() / LEAST_BYTES_PER_SECOND);
-      const leftMs = startedAt + allowedMs - clock.monotonic();
-      if (leftMs > 0) this.#cancel = clock.setTimer(leftMs, check);
-      else this.#controller.abort(tooSlow());
-    };
-    check();
+  constructor(clock: Clock, body: BodyReader, gate: FairGate) {
+    this.#clock = clock;
+    this.#body = body;
+    this.#gate = gate;
+    this.#check();
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  /** The next bytes; undefined at the end. */
+  async next(): Promise<Uint8Array | undefined> {
+    this.#waitingSince = this.#clock.monotonic();
+    const chunk = await this.#body.next(this.#controller.signal);
+    this.#waitedMs = this.#waited;
+    this.#waitingSince = undefined;
+    return chunk;
   }
 
   [Symbol.dispose](): void {
     this.#cancel();
+  }
+
+  get #waited(): number {
+    const now = this.#clock.monotonic();
+    return this.#waitedMs + now - (this.#waitingSince ?? now);
+  }
+
+  #check(): void {
+    const isContended = this.#gate.isContended;
+    const bytesPerSecond = isContended ? CONTENDED_BYTES_PER_SECOND : LEAST_BYTES_PER_SECOND;
+    const allowedMs = 1000 * (1 + this.#body.receivedBytes / bytesPerSecond);
+    if (this.#waited >= allowedMs) this.#controller.abort(isContended ? tooManyLarge() : tooSlow());
+    else this.#cancel = this.#clock.setTimer(PACE_CHECK_MS, () => this.#check());
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { FairGate, FairSlots } from "../../routes/fair_limits.ts";
-import { turn } from "../fixtures/clock.ts";
+import { ManualClock, turn } from "../fixtures/clock.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -59,7 +59,8 @@ Deno.test("FairSlots never exceeds the total or half for one environment, and co
 
 /** Requests that enter a gate, named such as `a 1` after their environment. */
 function requestsAt(capacity: number) {
-  const gate = new FairGate(capacity);
+  const clock = new ManualClock();
+  const gate = new FairGate({ capacity, maxWaiting: 40, maxWaitingEach: 8 }, clock);
   const inside = new Map<string, Disposable>();
   const enter = (name: string, signal = NEVER) =>
     gate.enter(name.split(" ")[0]!, signal).then((entry) => void inside.set(name, entry));
@@ -68,7 +69,7 @@ function requestsAt(capacity: number) {
     inside.delete(name);
     await turn();
   };
-  return { enter, leave, names: () => [...inside.keys()] };
+  return { gate, clock, enter, leave, names: () => [...inside.keys()] };
 }
 
 Deno.test("FairGate admits one request per environment, in order of arrival", async () => {
@@ -82,6 +83,27 @@ Deno.test("FairGate admits one request per environment, in order of arrival", as
   assert.deepEqual(names(), ["c 1", "a 2"]);
   await leave("a 2");
   assert.deepEqual(names(), ["c 1", "a 3"]);
+});
+
+Deno.test("FairGate admits the environment first that was inside for the shortest time", async () => {
+  const { gate, clock, enter, leave, names } = requestsAt(1);
+  for (const name of ["a 1", "a 2", "b 1", "b 2"]) enter(name);
+  await turn();
+  assert.equal(gate.isContended, true);
+  for (const [name, milliseconds] of [["a 1", 3000], ["b 1", 10], ["b 2", 10]] as const) {
+    assert.deepEqual(names(), [name]);
+    await clock.advance(milliseconds);
+    await leave(name);
+  }
+  assert.deepEqual([names(), gate.isContended], [["a 2"], false]);
+  enter("c 1");
+  await leave("a 2");
+  await leave("c 1");
+  // Once it was empty, the time of each begins anew.
+  for (const name of ["c 2", "a 3", "b 3"]) enter(name);
+  await turn();
+  await leave("c 2");
+  assert.deepEqual(names(), ["a 3"]);
 });
 
 Deno.test("FairGate skips a request that stopped waiting", async () => {
@@ -100,6 +122,7 @@ Deno.test("FairGate skips a request that stopped waiting", async () => {
 Deno.test("FairGate rejects at once what exceeds the number that may wait, of one environment and of all", async () => {
   const { enter, leave, names } = requestsAt(1);
   enter("a 1");
+  await turn();
   for (let index = 2; index <= 9; index++) enter(`a ${index}`);
   await assert.rejects(enter("a 10"), /Too many/);
   for (let index = 1; index <= 32; index++) enter(`b${index} 1`);

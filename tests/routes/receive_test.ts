@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../lib/clock.ts";
 import { turn } from "../fixtures/clock.ts";
 import { assertTooMany, statusAndAnswer, TestApp, tokenOf, unreadable } from "./fixture.ts";
 
@@ -118,18 +119,18 @@ Deno.test("Large bodies are received one at a time, and 429 comes after the conf
   const app = new TestApp({ ...LIMITS, maxLargeBodies: 1, largeBodyWaitMs: 2000 });
   const first = new Body();
   const answer = app.send("POST /facts", { body: first.stream });
-  await first.write(LARGE.slice(0, 70_000));
+  await first.write("[".padEnd(70_000));
   const authorization = tokenOf("second");
   const second = app.send("POST /facts", { body: LARGE, authorization });
   // The pace of the first, and the wait of the second.
   await app.untilTimers(2);
   // Enough for the first to be fast enough.
-  for (let sent = 0; sent < 3; sent++) await first.write(" ".repeat(200_000));
+  for (let sent = 0; sent < 4; sent++) await first.write(" ".repeat(2_000_000));
   await app.clock.advance(1999);
   assert.equal((await app.send("POST /facts", { body: [], authorization })).status, 200);
   await app.clock.advance(1);
   await assertTooMany(await second);
-  await first.write(LARGE.slice(70_000));
+  await first.write(LARGE.slice(1));
   await first.close();
   assert.equal((await answer).status, 200);
   assert.equal(app.clock.pending, 0);
@@ -167,7 +168,7 @@ Deno.test("A large body that arrives too slowly gets 408, and the next one is re
     const slow = new Body();
     const first = app.send("POST /facts", { body: slow.stream });
     await slow.write(`[${" ".repeat(70_000)}`);
-    const second = app.send("POST /facts", { body: LARGE, authorization: tokenOf("second") });
+    const second = app.send("POST /facts", { body: LARGE });
     await app.untilTimers(2);
     for (let second = 0; second < 3; second++) {
       if (bytesPerSecond > 0) await slow.write(" ".repeat(bytesPerSecond));
@@ -179,6 +180,36 @@ Deno.test("A large body that arrives too slowly gets 408, and the next one is re
     }]);
     assert.equal((await second).status, 200);
   }
+});
+
+Deno.test("A large body that arrives below 4 MiB/s gets 429 once another environment waits for its place", async () => {
+  const app = new TestApp({ ...LIMITS, maxLargeBodies: 1 });
+  const slow = new Body();
+  const first = app.send("POST /facts", { body: slow.stream });
+  await slow.write(`[${" ".repeat(70_000)}`);
+  for (let second = 0; second < 4; second++) {
+    await slow.write(" ".repeat(300_000));
+    await app.clock.advance(1000);
+  }
+  assert.equal(app.publisher.messages.length, 0);
+  const second = app.send("POST /facts", { body: LARGE, authorization: tokenOf("second") });
+  await app.untilTimers(2);
+  await app.clock.advance(250);
+  await assertTooMany(await first);
+  assert.equal((await second).status, 200);
+});
+
+Deno.test("Bodies above 4 KiB are parsed one at a time, those of different environments in turns", async () => {
+  const app = new TestApp({ maxBodyBytes: 100_000, maxInFlight: 256 }, { clock: systemClock });
+  const medium = JSON.stringify([{ name: "n", description: "x".repeat(50_000) }]);
+  const answered: string[] = [];
+  const send = async (name: string, body: unknown) => {
+    await app.send("POST /facts", { body, authorization: tokenOf(name) });
+    answered.push(name);
+  };
+  const names = ["busy", "busy", "busy", "busy", "other"];
+  await Promise.all([...names.map((name) => send(name, medium)), send("small", [])]);
+  assert.deepEqual(answered, ["small", "busy", "other", "busy", "busy", "busy"]);
 });
 
 Deno.test("Large bodies that were announced or begun, but have not arrived, delay and reject no other post", async () => {

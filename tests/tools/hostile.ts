@@ -34,6 +34,8 @@ const LIMIT_MS = 20_000;
 const ATTACKS: Readonly<Record<string, Attack>> = {
   "half-heads": (connection) => send(connection, "POST /facts HTTP/1.1\r\nHost: x\r\nX-Half: "),
   "silence": () => Promise.resolve(),
+  // New connections, each of which takes the place of another one.
+  "rush": () => Promise.resolve(),
   "slow-bodies": async (connection, { token, closed }) => {
     await send(connection, head({ token, framing: "Content-Length: 1000" }));
     while (!closed.aborted) {
@@ -64,6 +66,29 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   },
   "huge-heads": (connection) =>
     send(connection, `GET / HTTP/1.1\r\nHost: x\r\nX-Huge: ${"x".repeat(1_000_000)}\r\n\r\n`),
+  // Bytes of two environments that are announced, and never sent.
+  "announced-bodies": async (connection, { index, token }) => {
+    const length = index % 2 === 0 ? 10_400_000 : 6_200_000;
+    await send(connection, head({ token, framing: `Content-Length: ${length}` }) + "[".padEnd(250));
+  },
+  "announced-heads": (connection, { token }) =>
+    send(connection, head({ token, framing: "Content-Length: 70000" })),
+  // Just above the least rate, which keeps the place of a large body for as long as a request may take.
+  "least-rate": async (connection, { token, closed }) => {
+    await send(connection, head({ token, framing: "Content-Length: 10000000" }) + "[");
+    await send(connection, " ".repeat(100_000));
+    while (!closed.aborted) {
+      await send(connection, " ".repeat(30_000));
+      await pause(100, closed);
+    }
+  },
+  "small-bodies": async (connection, { token }) => {
+    const body = JSON.stringify(
+      Array.from({ length: 900 }, (_, index) => ({ name: `fact-${index}`, value: "v" })),
+    );
+    const request = head({ token, framing: `Content-Length: ${body.length}\r\nConnection: close` });
+    await send(connection, request + body);
+  },
   "unread-bodies": async (connection) => {
     const piece = " ".repeat(1_000_000);
     await send(connection, head({ token: "none", framing: "Content-Length: 10000000" }));
@@ -72,7 +97,15 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
 };
 
 /** Attacks whose connections end by themselves need not be made all at once. */
-const AT_ONCE: Readonly<Record<string, number>> = { drops: 64, cuts: 64 };
+const AT_ONCE: Readonly<Record<string, number>> = {
+  drops: 64,
+  cuts: 64,
+  rush: 1000,
+  "announced-bodies": 2,
+  "announced-heads": 9,
+  "least-rate": 24,
+  "small-bodies": 64,
+};
 
 function head({ token, framing }: { token: string; framing: string }): string {
   return `POST /facts HTTP/1.1\r\nHost: x\r\nAuthorization: ${token}\r\n${framing}\r\n\r\n`;
@@ -91,7 +124,10 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Attacks with so many connections. */
-async function attack(name: string, { count, port, token }: { count: number; port: number; token: string }) {
+async function attack(
+  name: string,
+  { count, port, tokens }: { count: number; port: number; tokens: readonly string[] },
+) {
   const run = ATTACKS[name];
   if (run === undefined) throw new Error(`No such attack: ${name}`);
   const statuses: Record<string, number> = {};
@@ -104,6 +140,7 @@ async function attack(name: string, { count, port, token }: { count: number; por
     const openedAt = performance.now();
     opened++;
     const closed = new AbortController();
+    const token = tokens[index % tokens.length] ?? "";
     const attacking = run(connection, { index, token, closed: closed.signal }).catch(() => {});
     for (const status of await readToEnd(connection)) statuses[status] = (statuses[status] ?? 0) + 1;
     longestOpenMs = Math.max(longestOpenMs, Math.round(performance.now() - openedAt));
@@ -150,13 +187,13 @@ if (import.meta.main) {
       attack: { type: "string", default: "" },
       count: { type: "string", default: "1" },
       port: { type: "string", default: "0" },
-      token: { type: "string", default: "" },
+      token: { type: "string", multiple: true, default: [] },
     },
   });
   const figures = await attack(values.attack, {
     count: Number(values.count),
     port: Number(values.port),
-    token: values.token,
+    tokens: values.token,
   });
   Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(figures)}\n`));
   Deno.exit(0);

@@ -22,13 +22,17 @@ export interface HostileFigures extends AttackFigures {
   readonly posts: number;
   /** Those that were not answered 200. */
   readonly refused: number;
-  /** How long it waited for 99 of 100 answers at most, in milliseconds. */
+  /** How long it waited for half of the answers at most, and for 99 of 100, in milliseconds. */
+  readonly p50Ms: number;
   readonly p99Ms: number;
   /**
    * The longest that it waited. It posts one after the other, so that a standstill is a single wait among thousands of
    * others, and does not show in what 99 of 100 waited.
    */
   readonly longestMs: number;
+  /** Statuses of another client's uploads of 2.7 MB, and the longest that one took, in milliseconds. */
+  readonly uploads?: Readonly<Record<string, number>>;
+  readonly longestUploadMs?: number;
   /** Memory of the program at its highest so far, in MiB. */
   readonly peakMib: number;
   /** Processes that the kernel has killed for want of memory. */
@@ -48,13 +52,23 @@ export const FULL_ATTACKS: readonly AttackSize[] = [
   ["unread-bodies", 50],
 ];
 
+/** Attacks on the share of others, while another environment uploads large bodies. Some go on until a time is over. */
+export const UPLOAD_ATTACKS: readonly AttackSize[] = [
+  ["rush", 10_000],
+  ["announced-bodies", 2],
+  ["announced-heads", 9],
+  ["least-rate", 60],
+  ["small-bodies", 1500],
+];
+
 /** With fewer, the longest wait would be what 99 of 100 waited: an attack may be over in the blink of an eye. */
 const LEAST_POSTS = 200;
 
 const SECRET = "the-secret-of-the-hostile-clients";
 const TOKEN = tokenOf("proj-main");
-/** Of another environment, whose limits are its own. */
-const HOSTILE_TOKEN = tokenOf("hostile-main");
+/** Of other environments, whose limits are their own. */
+const HOSTILE_TOKENS = ["hostile-main", "hostile-dev", "hostile-test"].map(tokenOf);
+const UPLOAD_TOKEN = tokenOf("upload-main");
 const FACTS = JSON.stringify([{ name: "a", value: "b", source: "client" }]);
 
 function tokenOf(namespace: string): string {
@@ -77,16 +91,32 @@ export async function measureAttack(
   const port = Number(new URL(program.webUrl).port);
   const ended = new AbortController();
   const client = postUntil(port, ended.signal);
+  const uploader = UPLOAD_ATTACKS.some(([name]) => name === attack) && uploadUntil(port, ended.signal);
   const attacked = await runAttack(attack, count, port).finally(() => ended.abort());
   const { peak } = await programMemory(program);
-  return { attack, ...attacked, ...await client, peakMib: peak, kills: program.cgroup?.kills() ?? 0 };
+  return {
+    attack,
+    ...attacked,
+    ...await client,
+    ...await uploader,
+    peakMib: peak,
+    kills: program.cgroup?.kills() ?? 0,
+  };
 }
 
 async function runAttack(attack: string, count: number, port: number): Promise<AttackFigures> {
   const script = fileURLToPath(new URL("hostile.ts", import.meta.url));
   const { stdout, success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--allow-net=127.0.0.1", script]
-      .concat("--attack", attack, "--count", String(count), "--port", String(port), "--token", HOSTILE_TOKEN),
+      .concat(
+        "--attack",
+        attack,
+        "--count",
+        String(count),
+        "--port",
+        String(port),
+        ...HOSTILE_TOKENS.flatMap((token) => ["--token", token]),
+      ),
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -106,8 +136,34 @@ async function postUntil(port: number, ended: AbortSignal) {
     waits.push(performance.now() - startedAt);
   }
   waits.sort((a, b) => a - b);
-  const p99Ms = Math.round(waits[Math.floor(waits.length * 0.99)] ?? Infinity);
-  return { posts: waits.length, refused, p99Ms, longestMs: Math.round(waits.at(-1) ?? Infinity) };
+  const quantile = (part: number) => Math.round(waits[Math.floor(waits.length * part)] ?? Infinity);
+  return {
+    posts: waits.length,
+    refused,
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+    longestMs: Math.round(waits.at(-1) ?? Infinity),
+  };
+}
+
+/** Uploads one large body after the other, each over some 300 ms. */
+async function uploadUntil(port: number, ended: AbortSignal) {
+  const uploads: Record<string, number> = {};
+  let longestUploadMs = 0;
+  const piece = " ".repeat(90_000);
+  const head = `POST /facts HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: ${UPLOAD_TOKEN}`;
+  do {
+    const startedAt = performance.now();
+    using client = await RawClient.sending(port, `${head}\r\nContent-Length: 2700001\r\n\r\n[`);
+    for (let sent = 0; sent < 30; sent++) {
+      await client.send(sent < 29 ? piece : piece.replace(/ $/, "]")).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const { status = 0 } = parseAnswers(await client.untilClosed())[0] ?? {};
+    uploads[status] = (uploads[status] ?? 0) + 1;
+    longestUploadMs = Math.max(longestUploadMs, Math.round(performance.now() - startedAt));
+  } while (!ended.aborted);
+  return { uploads, longestUploadMs };
 }
 
 async function postOverKept(port: number): Promise<number> {

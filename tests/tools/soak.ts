@@ -7,7 +7,7 @@
 import { TOPOLOGY } from "../../lib/broker/connection.ts";
 import { withChannel } from "../fixtures/publisher_run.ts";
 import { startPrivateNode } from "../fixtures/rabbitmq_node.ts";
-import { FULL_ATTACKS, measureAttack, startTarget } from "./hostile_clients.ts";
+import { FULL_ATTACKS, measureAttack, startTarget, UPLOAD_ATTACKS } from "./hostile_clients.ts";
 import { BODY_KINDS, measureBodies, startSender } from "./large_bodies.ts";
 import { measureOutage } from "./outage.ts";
 import { type Fault, measurePromise } from "./promise.ts";
@@ -34,7 +34,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   clients: async function* () {
-    for (const size of FULL_ATTACKS) {
+    for (const size of [...FULL_ATTACKS, ...UPLOAD_ATTACKS]) {
       // A new program for each attack, which then has its own memory peak.
       await using program = await startTarget();
       yield await measureAttack(program, size);
