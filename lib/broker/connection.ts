@@ -51,6 +51,12 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Each side notices a dead connection within two to three of these. */
 const HEARTBEAT_SECONDS = 10;
 
+/**
+ * Largest frame in either direction, in bytes: RabbitMQ's default. The library accepts 64 MiB before the login, from anyone who
+ * answers at the broker's address.
+ */
+const MAX_FRAME_BYTES = 128 * 1024;
+
 /** An open connection with one channel, both as the client library gives them. */
 export interface BrokerConnection {
   readonly connection: ChannelModel;
@@ -124,6 +130,8 @@ async function connectSocket(
     password: address.password,
     vhost: "/",
     heartbeat: HEARTBEAT_SECONDS,
+    frameMax: MAX_FRAME_BYTES,
+    maxFrameSize: MAX_FRAME_BYTES,
   }, socketOptions);
 }
 

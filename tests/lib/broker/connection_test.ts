@@ -34,6 +34,19 @@ Deno.test("a connection that the broker closes while it is opened leaves no sock
   await until("no socket is open", () => broker.sockets === 0);
 });
 
+Deno.test("a broker that begins with a frame above 128 KiB is left before it has sent it", async () => {
+  await using broker = new ScriptedBroker();
+  broker.propertiesBytes = 60_000_000;
+  const { host, port, username, password } = broker;
+  const { signal } = new AbortController();
+  await assert.rejects(openConnection({ host, port, username, password }, readTextFile, signal), {
+    message: /^Frame size 600000\d\d exceeds maxFrameSize 131072$/,
+  });
+  await until("no socket is open", () => broker.sockets === 0);
+  // What the kernels hold on both sides.
+  assert.ok(broker.sentBytes < 20_000_000, `${broker.sentBytes} bytes`);
+});
+
 Deno.test("a certificate file that cannot be read is an error, and no connection is made", async () => {
   await using broker = new ScriptedBroker();
   const { host, port, username, password } = broker;
