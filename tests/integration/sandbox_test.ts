@@ -1,13 +1,16 @@
 /** Hostile code with the permissions of the service can do nothing else, and the service works with them. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { parseCommand } from "../../lib/config/cli.ts";
 import { servicePermissions } from "../../lib/sandbox/permissions.ts";
 import type { FromService, ToService } from "../../lib/sandbox/messages.ts";
 import { issueToken } from "../../lib/tokens.ts";
+import { flagsOf } from "../fixtures/bundle.ts";
 import { freePorts } from "../fixtures/ports.ts";
 
 const SECRET = "the-secret-of-the-sandbox-test";
-const ENTRY = new URL("../fixtures/hostile_service.ts", import.meta.url).href;
+const FIXTURES = new URL("../fixtures/", import.meta.url);
+const ENTRY = new URL("hostile_service.ts", FIXTURES).href;
 
 /**
  * What the service may do with a broker and a ServiceAccount. Links are followed, because Kubernetes mounts Secrets with
@@ -66,6 +69,41 @@ Deno.test("hostile code in the service reaches only what the service needs, and 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("from source, a Worker without permissions still reaches the package registry and writes to DENO_DIR", async () => {
+  // The fourth case is what docs/security.md advises. No folder can be made below a device.
+  for (const isCachedOnly of [false, true]) {
+    for (const isWritable of [true, false]) {
+      const { asked, wrote } = await tryImports({ isCachedOnly, isWritable });
+      assert.equal(wrote, isWritable, `--cached-only ${isCachedOnly}, writable ${isWritable}`);
+      if (isCachedOnly) assert.equal(asked, false);
+      else if (isWritable) assert.equal(asked, true);
+    }
+  }
+});
+
+/** Whether the registry was asked for a package, and the web's cache was written. */
+async function tryImports({ isCachedOnly, isWritable }: { isCachedOnly: boolean; isWritable: boolean }) {
+  const folder = await Deno.makeTempDir();
+  let asked = false;
+  await using registry = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+    asked = true;
+    return new Response(null, { status: 404 });
+  });
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-config", "--no-prompt", "--unstable-worker-options", ...flagsOf("start")]
+      .filter((flag) => !flag.startsWith("--v8-flags"))
+      .concat(isCachedOnly ? ["--cached-only"] : [], fileURLToPath(new URL("hostile_imports.ts", FIXTURES))),
+    env: {
+      DENO_DIR: isWritable ? folder : "/dev/null/deno",
+      NPM_CONFIG_REGISTRY: `http://127.0.0.1:${registry.addr.port}`,
+    },
+    stderr: "null",
+  }).output();
+  const { cache } = JSON.parse(new TextDecoder().decode(stdout));
+  await Deno.remove(folder, { recursive: true });
+  return { asked, wrote: cache === "done" };
+}
 
 /** Returns a function that waits for the Worker's next message. */
 function listen(worker: Worker): () => Promise<Report> {
