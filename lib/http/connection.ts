@@ -8,17 +8,24 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import type { Clock } from "../clock.ts";
+import { type Clock, nextTurn } from "../clock.ts";
 import { stopReading } from "./node_internals.ts";
 
 /** How long a client may take to read its last answer, in ms. Closing at once would reset the connection and lose it. */
 const LINGER_MS = 250;
 
-/**
- * Bytes that are read and discarded while a client reads its last answer. Most clients finish sending, and close; the others hold
- * their connection for the whole LINGER_MS, which under a flood of rejected bodies can fill the container.
- */
+/** Bytes that are read and discarded meanwhile. Most clients finish sending, and close. */
 const LINGER_BYTES = 256 * 1024;
+
+/**
+ * Connections that may finish sending a body which was answered early, within the time for a whole request and
+ * {@link LONG_LINGER_BYTES}: many clients read nothing before they have sent everything. With more of them, a flood of rejected bodies
+ * would take the program's time and memory.
+ */
+const MAX_LONG_LINGERING = 8;
+
+/** Twice the largest body that can be configured. */
+const LONG_LINGER_BYTES = 32 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -60,15 +67,22 @@ export class Connection extends Duplex {
   #waiting: Buffer = NOTHING;
   #hasExtras = false;
   #isAnswering = false;
-  #discardedBytes = 0;
+  /** Bytes that are still read once it lingers. */
+  #lingerBytes = LINGER_BYTES;
+  readonly #longLingering: Set<Connection>;
 
-  /** Takes over a socket. */
-  constructor(socket: Socket, clock: Clock, timeouts: ConnectionTimeouts) {
+  /**
+   * Takes over a socket.
+   *
+   * @param longLingering Connections of the same server that linger for long.
+   */
+  constructor(socket: Socket, clock: Clock, timeouts: ConnectionTimeouts, longLingering: Set<Connection>) {
     // Without a buffer, the parser has seen all of a slice before it gets the next one.
     super({ readableHighWaterMark: 0, decodeStrings: false });
     this.#socket = socket;
     this.#clock = clock;
     this.#timeouts = timeouts;
+    this.#longLingering = longLingering;
     this.#requestStartedAt = clock.monotonic();
     this.#expiresAt = this.#requestStartedAt + timeouts.headMs;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
@@ -142,6 +156,11 @@ export class Connection extends Duplex {
     const isAllRead = this.#request?.complete === true && !this.#hasExtras && this.#waiting.length === 0;
     this.#waiting = NOTHING;
     this.#expireIn(LINGER_MS);
+    if (this.#request?.complete === false && this.#longLingering.size < MAX_LONG_LINGERING) {
+      this.#longLingering.add(this);
+      this.#lingerBytes = LONG_LINGER_BYTES;
+      this.#expiresAt = Math.max(this.#expiresAt, this.#requestStartedAt + this.#timeouts.requestMs);
+    }
     this.#socket.resume();
     this.#socket.end(() => {
       done();
@@ -152,6 +171,7 @@ export class Connection extends Duplex {
   /** Called by node. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#waiting = NOTHING;
+    this.#longLingering.delete(this);
     this.#socket.destroy();
     done(error);
   }
@@ -161,13 +181,20 @@ export class Connection extends Duplex {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.writableEnded) {
-      this.#discardedBytes += chunk.length;
-      if (this.#discardedBytes > LINGER_BYTES) stopReading(this.#socket);
-      return;
-    }
+    if (this.writableEnded) return this.#discard(chunk);
     this.#waiting = this.#waiting.length === 0 ? chunk : Buffer.concat([this.#waiting, chunk]);
     this.#handOver();
+  }
+
+  /** A chunk a turn, and its memory is freed at once: bodies that nobody wants must not hold up or fill the program. */
+  #discard(chunk: Buffer): void {
+    this.#lingerBytes -= chunk.length;
+    const { buffer } = chunk;
+    // Not one that it shares with others.
+    if (buffer.byteLength === chunk.length) (buffer as ArrayBuffer).transfer(0);
+    if (this.#lingerBytes < 0) return stopReading(this.#socket);
+    this.#socket.pause();
+    nextTurn().then(() => this.#socket.resume());
   }
 
   #handOver(): void {

@@ -96,6 +96,7 @@ export async function startHttpServer(
   const timeouts = { headMs: Math.min(headerTimeoutMs, requestTimeoutMs), requestMs: requestTimeoutMs };
   /** The one that has gone longest without an answer comes first. */
   const connections = new Set<Connection>();
+  const longLingering = new Set<Connection>();
   let running = 0;
   let isDraining = false;
   let onChange = () => {};
@@ -119,7 +120,7 @@ export async function startHttpServer(
   });
 
   function accept(socket: Socket): void {
-    const connection = new Connection(wrap ? wrap(socket) : socket, clock, timeouts);
+    const connection = new Connection(wrap ? wrap(socket) : socket, clock, timeouts, longLingering);
     connection.once("close", () => {
       connections.delete(connection);
       onChange();

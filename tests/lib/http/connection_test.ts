@@ -9,6 +9,8 @@ import { ManualClock, turn } from "../../fixtures/clock.ts";
 import { parseAnswers, RawClient } from "../../fixtures/raw_client.ts";
 import { get, HeldApp, postHead, startTestServer, untilConnections } from "./fixture.ts";
 
+const TIMEOUTS = { headMs: 1000, requestMs: 1000 };
+
 const LARGE = "x".repeat(65536);
 
 Deno.test("of 1,000 pipelined requests the first is answered, and the connection closes", async () => {
@@ -26,7 +28,7 @@ Deno.test("of 1,000 pipelined requests the first is answered, and the connection
 Deno.test("node's parser sees one request at a time: if this fails, Deno no longer reads through Connection", async () => {
   const heads: number[] = [];
   const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-  const connection = new Connection(socket as Socket, new ManualClock(), { headMs: 1000, requestMs: 1000 });
+  const connection = new Connection(socket as Socket, new ManualClock(), TIMEOUTS, new Set());
   connection.on("data", (bytes: Buffer) => {
     heads.push(bytes.toString().split("\r\n\r\n").length - 1);
     connection.beginRequest({ complete: true } as IncomingMessage);
@@ -69,7 +71,7 @@ Deno.test("nonsense behind a request only closes the connection, after the answe
 Deno.test("a body full of empty lines is not handed over in thousands of slices", async () => {
   let slices = 0;
   const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-  const connection = new Connection(socket as Socket, new ManualClock(), { headMs: 1000, requestMs: 1000 });
+  const connection = new Connection(socket as Socket, new ManualClock(), TIMEOUTS, new Set());
   connection.on("data", () => {
     slices++;
     connection.beginRequest({ complete: false } as IncomingMessage);
@@ -90,11 +92,34 @@ Deno.test("an answer before the body has arrived reaches a client that goes on s
     assert.deepEqual([answer?.status, answer?.body], [413, "too large"]);
     assert.equal(answer?.headers.get("connection"), "close");
     assert.equal(running.server.connections, 1);
-    await running.clock.advance(2000);
+    await running.clock.advance(10_000);
     assert.equal(running.server.connections, 0);
     // What the kernels hold on both sides; reading it all would never end.
     assert.ok(await sending < 50_000_000);
   }
+});
+
+Deno.test("an early answer reaches a client that sends 30 MB before it reads", async () => {
+  await using running = await startTestServer(() => new Response("no token", { status: 401 }));
+  using client = await RawClient.connect(running.port);
+  await client.send(postHead("/", "Content-Length: 30000000") + "x".repeat(30_000_000));
+  const [answer] = parseAnswers(await client.untilClosed());
+  assert.deepEqual([answer?.status, answer?.body], [401, "no token"]);
+  await untilConnections(running.server, 1);
+});
+
+Deno.test("at most eight connections may finish sending, within the time for a request", async () => {
+  await using running = await startTestServer(() => new Response("no token", { status: 401 }));
+  using stack = new DisposableStack();
+  for (let index = 0; index < 10; index++) {
+    const client = await RawClient.sending(running.port, postHead("/", "Content-Length: 30000000"));
+    await stack.use(client).untilClosed();
+  }
+  assert.equal(running.server.connections, 10);
+  await running.clock.advance(1000);
+  assert.equal(running.server.connections, 8);
+  await running.clock.advance(9000);
+  assert.equal(running.server.connections, 0);
 });
 
 Deno.test("an answer while the body is being read closes the connection as well", async () => {
@@ -106,7 +131,7 @@ Deno.test("an answer while the body is being read closes the connection as well"
   const sending = client.sendUntilRefused(LARGE);
   const [answer] = parseAnswers(await client.untilClosed());
   assert.deepEqual([answer?.status, answer?.headers.get("connection")], [413, "close"]);
-  await running.clock.advance(2000);
+  await running.clock.advance(10_000);
   await sending;
 });
 
