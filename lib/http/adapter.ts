@@ -74,16 +74,17 @@ async function readResponse(response: Response): Promise<Answer> {
   return { status: response.status, headers: [...response.headers].flat(), body };
 }
 
-/** Writes an answer; the last one announces that the connection closes. */
+/** Writes an answer; without a value for its header `Keep-Alive` it announces that the connection closes. */
 export function writeAnswer(
   outgoing: ServerResponse,
   { status, headers, body }: Answer,
-  isLast: boolean,
+  keepAlive: string | undefined,
 ): void {
   const all = [...headers];
   const hasBody = outgoing.req.method !== "HEAD" && status !== 204 && status !== 304;
   if (hasBody) all.push("Content-Length", String(body.length));
-  if (isLast) all.push("Connection", "close");
+  if (keepAlive === undefined) all.push("Connection", "close");
+  else if (outgoing.shouldKeepAlive) all.push("Keep-Alive", keepAlive);
   outgoing.writeHead(status, all);
   // Text is written together with the head, and bytes are not. Latin-1 has a character for each byte.
   if (hasBody) outgoing.end(Buffer.from(body).toString("latin1"), "latin1");

@@ -27,6 +27,9 @@ const MAX_LONG_LINGERING = 8;
 /** Twice the largest body that can be configured. */
 const LONG_LINGER_BYTES = 32 * 1024 * 1024;
 
+/** How much longer than announced an idle connection is kept: a client's last request may be on its way. */
+const KEEP_ALIVE_GRACE_MS = 1000;
+
 const NOTHING = Buffer.alloc(0);
 
 const HEAD_END = Buffer.from("\r\n\r\n");
@@ -126,7 +129,7 @@ export class Connection extends Duplex {
     if (this.writableEnded) return;
     this.#request = undefined;
     this.#isAnswering = false;
-    this.#expireIn(this.#timeouts.headMs);
+    this.#expireIn(this.#timeouts.headMs + KEEP_ALIVE_GRACE_MS);
     this.#handOver();
   }
 

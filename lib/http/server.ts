@@ -94,6 +94,7 @@ export async function startHttpServer(
 ): Promise<HttpServer> {
   const { maxConnections = 64, headerTimeoutMs = 5000, requestTimeoutMs = 10_000, wrap } = options;
   const timeouts = { headMs: Math.min(headerTimeoutMs, requestTimeoutMs), requestMs: requestTimeoutMs };
+  const keepAlive = `timeout=${Math.floor(timeouts.headMs / 1000)}`;
   /** The one that has gone longest without an answer comes first. */
   const connections = new Set<Connection>();
   const longLingering = new Set<Connection>();
@@ -155,7 +156,7 @@ export async function startHttpServer(
     });
     const isLast = isDraining || connection.hasExtras || !incoming.complete;
     connection.beginAnswer();
-    writeAnswer(outgoing, answer, isLast);
+    writeAnswer(outgoing, answer, isLast ? undefined : keepAlive);
   }
 
   /** Answers what is no request, and closes the connection. */
