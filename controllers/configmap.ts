@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { AppError, TerminalError, UnavailableError } from "../lib/errors.ts";
-import { configMapMessage, type ConfigMapWarning } from "../lib/insights/configmap_message.ts";
+import { configMapMessage, type Findings } from "../lib/insights/configmap_message.ts";
 import { encodeMessage } from "../lib/insights/messages.ts";
 import type { Reconcile, Result } from "../lib/kube/controller.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
@@ -98,12 +98,12 @@ export function createConfigMapReconcile(
     const key = formatKey(keyOf(configMap));
     try {
       if (!environment) return await outcomes.defer(configMap, NO_ENVIRONMENT, signal);
-      const { message, warnings } = await configMapMessage({ configMap, environment });
       const id = messageId(configMap);
       if (confirmed.get(key) !== id) {
+        const { message, findings } = await configMapMessage({ configMap, environment });
         await publisher.publish({ id, type: message.type, body: encodeMessage(message) }, { signal });
         confirmed.set(key, id);
-        await warn(configMap, warnings, signal);
+        await report(configMap, findings, signal);
       }
     } catch (error) {
       if (error instanceof UnavailableError) return await outcomes.defer(configMap, error, signal);
@@ -117,9 +117,10 @@ export function createConfigMapReconcile(
   }
 
   /** Tells the site's developer in one Event, and the operator by kind. */
-  async function warn(object: ConfigMap, warnings: readonly ConfigMapWarning[], signal: AbortSignal) {
-    if (warnings.length === 0) return;
+  async function report(object: ConfigMap, { repairs, warnings }: Findings, signal: AbortSignal) {
+    for (const code of repairs) metrics.countFinding("repair", code);
     for (const { code } of warnings) metrics.countFinding("warning", code);
+    if (warnings.length === 0) return;
     const note = warnings.map(({ message }) => message).join(" ");
     await events.warn({ resource: RESOURCES.configMaps, object }, WARNING_REASON, note, { signal });
   }

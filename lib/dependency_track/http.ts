@@ -13,7 +13,7 @@ import { type Clock, deadline, unlessAborted } from "../clock.ts";
 import { AppError, describeError } from "../errors.ts";
 import { certificateFix } from "../tls/client.ts";
 import { DependencyTrackRefusedError, DependencyTrackUnavailableError } from "./errors.ts";
-import { freePiece } from "./sbom.ts";
+import { freePiece } from "../insights/gzip.ts";
 
 /** A request. */
 export interface DependencyTrackRequest {

@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createGunzip } from "node:zlib";
+import { freePiece, gunzip, isGzip } from "../insights/gzip.ts";
 import { DependencyTrackRefusedError } from "./errors.ts";
 
 /**
@@ -17,9 +17,8 @@ import { DependencyTrackRefusedError } from "./errors.ts";
  */
 export async function* unpackSbom(base64: string, maxBytes: number): AsyncGenerator<Uint8Array> {
   const packed = Buffer.from(base64, "base64");
-  const isGzip = packed[0] === 0x1f && packed[1] === 0x8b;
   let length = 0;
-  for await (const piece of isGzip ? unzip(packed) : [packed]) {
+  for await (const piece of isGzip(packed) ? unzip(packed) : [packed]) {
     length += piece.length;
     if (length > maxBytes) {
       throw new DependencyTrackRefusedError(
@@ -45,20 +44,11 @@ export async function checkSbom(base64: string, maxBytes: number): Promise<void>
   if (length === 0) throw broken("it is empty");
 }
 
-/** Frees the memory of a piece that is no longer used, unless it is shared: garbage collections come too late. */
-export function freePiece({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
-}
-
 async function* unzip(packed: Buffer): AsyncGenerator<Uint8Array> {
-  const gunzip = createGunzip();
-  gunzip.end(packed);
   try {
-    yield* gunzip;
+    yield* gunzip(packed);
   } catch (cause) {
     throw broken("it is not a whole gzip stream", cause);
-  } finally {
-    gunzip.destroy();
   }
 }
 

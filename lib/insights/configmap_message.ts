@@ -4,9 +4,14 @@
  *
  * @module
  */
-import { TerminalError } from "../errors.ts";
+import { Buffer } from "node:buffer";
 import { ANNOTATIONS, type EnvironmentNames, LABELS, type Labels } from "../lagoon.ts";
+import { sendableDocument } from "./documents.ts";
 import { isBranchOf } from "./environment_name.ts";
+import { RefusedError } from "./errors.ts";
+import { gzip } from "./gzip.ts";
+
+export { RefusedError };
 
 /** The parts of a ConfigMap that its message needs. */
 export interface InsightsConfigMap {
@@ -39,16 +44,12 @@ export interface ConfigMapMessage {
   readonly type: "sbom" | "inspect";
 }
 
-/** Something about a sent ConfigMap that its site's developer should know. */
-export interface ConfigMapWarning {
-  /** In kebab-case, for metrics. */
-  readonly code: string;
-  readonly message: string;
-}
-
-/** A ConfigMap must not be sent until someone changes it; the message tells a site's developer how. */
-export class RefusedError extends TerminalError {
-  override name = "RefusedError";
+/** Where a message differs from its ConfigMap, or is useless. */
+export interface Findings {
+  /** Codes of repairs of documents. */
+  readonly repairs: string[];
+  /** What the site's developer should know, with codes for metrics. */
+  readonly warnings: { readonly code: string; readonly message: string }[];
 }
 
 /** Values of the label `lagoon.sh/insightsType` that stop the handler. */
@@ -63,21 +64,20 @@ const TYPE_BY_OLD_SPELLING: ReadonlyMap<string, string> = new Map([
  * Makes the message of a ConfigMap. Whoever wrote the ConfigMap can speak for no other namespace's environment.
  *
  * @param options.environment The environment of the ConfigMap's namespace, from the namespace's labels.
- * @returns The message, and a warning for each thing that differs from the ConfigMap and that its author may not expect.
- * @throws {RefusedError} Codes `insights-type-poisonous`, `insights-type-unknown`, `insights-service-missing` and
- * `insights-payload-empty`.
+ * @throws {RefusedError} Codes `insights-type-poisonous`, `insights-type-unknown`, `insights-service-missing`,
+ * `insights-payload-empty`, `insights-document-damaged` and `insights-document-too-large`.
  */
 export async function configMapMessage(
   { configMap, environment }: { configMap: InsightsConfigMap; environment: EnvironmentNames },
-): Promise<{ readonly message: ConfigMapMessage; readonly warnings: readonly ConfigMapWarning[] }> {
+): Promise<{ readonly message: ConfigMapMessage; readonly findings: Findings }> {
   const { metadata } = configMap;
   const { projectName: project, environmentName } = environment;
   const type = messageType(metadata.labels);
   const service = serviceName(metadata.labels);
-  const warnings: ConfigMapWarning[] = [];
-  const labels = messageLabels(metadata.labels, environment, warnings);
-  const annotations = messageAnnotations(metadata, environment, warnings);
-  const binaryPayload = await documents(configMap, warnings);
+  const findings: Findings = { repairs: [], warnings: [] };
+  const labels = messageLabels(metadata.labels, environment, findings);
+  const annotations = messageAnnotations(metadata, environment, findings);
+  const binaryPayload = await messagePayload(configMap, service, findings);
   const { namespace } = metadata;
   const message = {
     payload: null,
@@ -90,13 +90,13 @@ export async function configMapMessage(
     project,
     type,
   };
-  return { message, warnings };
+  return { message, findings };
 }
 
 function messageLabels(
   labels: Labels = {},
   { projectName, environmentName }: EnvironmentNames,
-  warnings: ConfigMapWarning[],
+  { warnings }: Findings,
 ): Labels {
   // A ConfigMap that is sent is no longer deferred.
   const { [LABELS.deferred]: _deferred, ...others } = labels;
@@ -116,7 +116,7 @@ function messageLabels(
 function messageAnnotations(
   { labels = {}, annotations = {} }: InsightsConfigMap["metadata"],
   environment: EnvironmentNames,
-  warnings: ConfigMapWarning[],
+  { warnings }: Findings,
 ): InsightsConfigMap["metadata"]["annotations"] & object {
   const { [ANNOTATIONS.branch]: branch, ...others } = annotations;
   if (branch === undefined || isBranchOf(branch, environment)) return annotations;
@@ -131,37 +131,55 @@ function messageAnnotations(
   return others;
 }
 
-async function documents(
-  { data, binaryData }: InsightsConfigMap,
-  warnings: ConfigMapWarning[],
+async function messagePayload(
+  { metadata, data = {}, binaryData = {} }: InsightsConfigMap,
+  service: string,
+  { repairs, warnings }: Findings,
 ): Promise<Readonly<Record<string, string>>> {
-  const texts = Object.entries(data ?? {});
-  if (binaryData && Object.keys(binaryData).length > 0) {
-    if (texts.length > 0) {
-      warnings.push({
-        code: "data-left-out",
-        message: "What is under data was not sent, because there are documents under binaryData, too: " +
-          "put one document into each ConfigMap.",
-      });
-    }
-    return binaryData;
-  }
-  if (texts.length === 0) {
+  const texts = Object.entries(data);
+  const binaries = Object.entries(binaryData);
+  const isBinary = binaries.length > 0;
+  const sources = isBinary ? binaries : texts;
+  if (sources.length === 0) {
     throw new RefusedError(
       "insights-payload-empty",
       "Cannot send this ConfigMap as it has no data: put the insights under data or binaryData, " +
         "or delete the ConfigMap",
     );
   }
-  const packed: Record<string, string> = {};
-  for (const [key, text] of texts) packed[key] = await gzip(text);
-  return packed;
+  if (isBinary && texts.length > 0) warnings.push(DATA_LEFT_OUT);
+  if (sources.length > 1) warnings.push(SEVERAL_DOCUMENTS);
+  const insightsType = metadata.labels?.[LABELS.insightsType];
+  const sent: [key: string, base64: string][] = [];
+  for (const [key, source] of sources) {
+    const bytes = Buffer.from(source, isBinary ? "base64" : "utf8");
+    const document = await sendableDocument(bytes, { insightsType, service });
+    repairs.push(...document.repairs);
+    if (document.unreadable) warnings.push(unreadable(key, document.unreadable));
+    if (document.bytes !== bytes) sent.push([key, document.bytes.toString("base64")]);
+    else sent.push([key, isBinary ? source : (await gzip([bytes])).toString("base64")]);
+  }
+  return Object.fromEntries(sent);
 }
 
-/** Gzipped, in base64. */
-async function gzip(text: string): Promise<string> {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer()).toBase64();
+const DATA_LEFT_OUT = {
+  code: "data-left-out",
+  message:
+    "What is under data was not sent, because there are documents under binaryData, too: put one document into " +
+    "each ConfigMap.",
+};
+
+const SEVERAL_DOCUMENTS = {
+  code: "several-documents",
+  message:
+    "Lagoon core reads only one of the documents, whichever it finds first: put one document into each ConfigMap.",
+};
+
+function unreadable(key: string, why: string) {
+  return {
+    code: "unreadable",
+    message: `Lagoon core can't read the document "${key}", because ${why}: build it again.`,
+  };
 }
 
 function messageType(labels: Labels = {}): "sbom" | "inspect" {

@@ -12,6 +12,7 @@ import { TestCluster } from "../fixtures/cluster.ts";
 import { inParallel } from "../fixtures/in_parallel.ts";
 import { type KubeApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { sbomOf } from "../fixtures/sboms.ts";
 import { createPod } from "../fixtures/pod.ts";
 import type { RunningProgram } from "../fixtures/program.ts";
 import { type PrivateNode, startPrivateNode } from "../fixtures/rabbitmq_node.ts";
@@ -69,7 +70,7 @@ export async function createClusterScene(): Promise<ClusterScene> {
 }
 
 export function dataOf({ kilobytes }: Pick<Fill, "kilobytes">): Record<string, string> {
-  return { "nginx.cyclonedx.json.gz": "H4sI".repeat(kilobytes * 250) };
+  return { "nginx.cyclonedx.json.gz": sbomOf(kilobytes) };
 }
 
 /** Creates pending ConfigMaps. */

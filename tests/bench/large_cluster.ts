@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { LABELS, TOKEN_SECRET } from "../../lib/lagoon.ts";
+import { ANNOTATIONS, LABELS, TOKEN_SECRET } from "../../lib/lagoon.ts";
 import { issueToken } from "../../lib/tokens.ts";
 import { type ApiServer, type RequestRecord, startApiServer } from "../fixtures/api_server/mod.ts";
 import { createCertificates } from "../fixtures/certificates.ts";
 import type { TestCluster } from "../fixtures/cluster.ts";
 import { inParallel } from "../fixtures/in_parallel.ts";
 import { startKubeApiserver } from "../fixtures/kube_apiserver.ts";
-import { sbomConfigMap } from "../fixtures/objects.ts";
+import { BUILD_ANNOTATIONS, SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { sbomOf } from "../fixtures/sboms.ts";
 import { SECRET } from "./scene.ts";
 
 /** An API server for one measurement. */
@@ -98,10 +99,17 @@ export async function createConfigMaps(
   cluster: TestCluster,
   { count, namespaces, bytes }: { count: number; namespaces: number; bytes: number },
 ): Promise<void> {
-  const binaryData = { "nginx.cyclonedx.json.gz": "H4sI".repeat(bytes / 4) };
+  const binaryData = { "nginx.cyclonedx.json.gz": sbomOf(bytes / 1000) };
   await inParallel(count, async (index) => {
-    const { namespace } = environmentOf(index % namespaces);
-    await cluster.create("configmaps", namespace, sbomConfigMap({ name: `sbom-${index}`, binaryData }));
+    const { namespace, projectName, environmentName } = environmentOf(index % namespaces);
+    const labels = {
+      ...SBOM_LABELS,
+      [LABELS.project]: projectName,
+      [LABELS.environment]: environmentName,
+    };
+    const annotations = { ...BUILD_ANNOTATIONS, [ANNOTATIONS.branch]: environmentName };
+    const configMap = sbomConfigMap({ name: `sbom-${index}`, labels, annotations, binaryData });
+    await cluster.create("configmaps", namespace, configMap);
   });
 }
 

@@ -7,6 +7,7 @@ import { createCertificates } from "../fixtures/certificates.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { needsCommands } from "../fixtures/commands.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import { sbomOf } from "../fixtures/sboms.ts";
 import { createPod } from "../fixtures/pod.ts";
 import { freePorts } from "../fixtures/ports.ts";
 import { type RunningProgram, startProgram } from "../fixtures/program.ts";
@@ -179,7 +180,7 @@ function brokerVariables(
 /** Returns their size as JSON. */
 async function createConfigMaps(cluster: TestCluster): Promise<number> {
   await cluster.createNamespace(ENVIRONMENT.namespace, LAGOON_NAMESPACE_LABELS);
-  const binaryData = { "nginx.cyclonedx.json.gz": "H4sI".repeat(CONFIG_MAP_BYTES / 4) };
+  const binaryData = { "nginx.cyclonedx.json.gz": sbomOf(CONFIG_MAP_BYTES / 1000) };
   let bytes = 0;
   for (let index = 0; index < CONFIG_MAPS; index++) {
     const object = sbomConfigMap({ name: `sbom-${index}`, binaryData });

@@ -8,6 +8,7 @@ import { ManualClock } from "../fixtures/clock.ts";
 import type { TestCluster } from "../fixtures/cluster.ts";
 import { BUILD_ANNOTATIONS, REBUILT_DATA, SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
 import { RecordingPublisher } from "../fixtures/recorders.ts";
+import { sbom } from "../fixtures/sboms.ts";
 import {
   DEFERRED,
   GIVEN_UP,
@@ -24,6 +25,9 @@ import {
 import { type ClusterFactory, describeSuite } from "./harness.ts";
 
 const TRACK_STATUS = "dependencytrack.insights.lagoon.sh/default-status";
+
+/** A gzipped SBOM with other bytes in its middle. */
+const DAMAGED = sbom({ components: 50 }).fill(0xff, 400, 500).toString("base64");
 
 /** Registers the suite. */
 export function configMapMarksSuite(factory: ClusterFactory): void {
@@ -108,6 +112,7 @@ export function configMapMarksSuite(factory: ClusterFactory): void {
         { labels: without(SBOM_LABELS, "lagoon.sh/service") },
         /does not name its service/,
       ],
+      ["whose document is damaged", { binaryData: { "sbom.json.gz": DAMAGED } }, /is damaged/],
     ] as const;
     for (const [what, parts, why] of POISON) {
       test(`a ConfigMap ${what} is refused with an Event, and sent once it is fixed`, async ({ cluster, namespace, run }) => {

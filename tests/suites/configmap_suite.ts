@@ -13,6 +13,7 @@ import {
   SBOM_LABELS,
   sbomConfigMap,
 } from "../fixtures/objects.ts";
+import { OLD_METADATA, sbom } from "../fixtures/sboms.ts";
 import { RecordingPublisher } from "../fixtures/recorders.ts";
 import {
   DEFERRED,
@@ -119,6 +120,34 @@ export function configMapSuite(factory: ClusterFactory): void {
         "lagoon.sh/project": "proj",
         "lagoon.sh/environment": "main",
       });
+    });
+
+    test("a document that would end Lagoon core's consumer is repaired in the message only", async ({ cluster, namespace, run }) => {
+      await using program = run();
+      const binaryData = { "sbom.json.gz": sbom({ metadata: OLD_METADATA }).toString("base64") };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ binaryData }));
+      const marked = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assertAcceptable(program.publisher.messages[0]!.body);
+      assert.notDeepEqual(program.publisher.of(namespace)[0]?.binaryPayload, binaryData);
+      assert.deepEqual(marked?.binaryData, binaryData);
+      assert.deepEqual(await cluster.list("events", namespace), []);
+      const metrics = (await program.metrics.render()).text;
+      assert.match(metrics, /_configmap_findings_total\{kind="repair",code="tools"\} 1$/m);
+    });
+
+    test("documents that Lagoon core can't read, and several at once, are sent, and one Event says so", async ({ cluster, namespace, run }) => {
+      await using program = run();
+      const binaryData = { ...SBOM_DATA, "other.gz": btoa("neither") };
+      await cluster.create("configmaps", namespace, sbomConfigMap({ binaryData, data: { README: "x" } }));
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assertAcceptable(program.publisher.messages[0]!.body);
+      assert.deepEqual(program.publisher.of(namespace)[0]?.binaryPayload, binaryData);
+      const events = await cluster.list("events", namespace);
+      assert.deepEqual(events.map(({ type, reason }) => [type, reason]), [["Warning", "InsightsWarning"]]);
+      assert.match(
+        events[0]?.message ?? "",
+        /under data was not sent.*reads only one of the documents.*can't read the document "other.gz"/,
+      );
     });
 
     test("without a confirm it is deferred for five minutes, and sent again at that time", async ({ cluster, namespace, run }) => {

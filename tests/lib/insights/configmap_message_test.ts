@@ -5,6 +5,7 @@ import {
   type InsightsConfigMap,
   RefusedError,
 } from "../../../lib/insights/configmap_message.ts";
+import { SBOM_DATA } from "../../fixtures/objects.ts";
 
 const ENVIRONMENT = {
   namespace: "proj-main",
@@ -13,7 +14,7 @@ const ENVIRONMENT = {
   environmentName: "main",
 };
 const SBOM = { "lagoon.sh/insightsType": "sbom-gz" };
-const BINARY_DATA = { "nginx.cyclonedx.json.gz": "H4sI" };
+const BINARY_DATA = SBOM_DATA;
 
 function configMap(
   labels: Record<string, string>,
@@ -69,12 +70,12 @@ Deno.test("configMapMessage() takes the type from the new label, otherwise from 
 Deno.test("configMapMessage() takes project and environment from the namespace, whatever the ConfigMap's labels say", async () => {
   const own = { "lagoon.sh/project": "proj", "lagoon.sh/environment": "main" };
   for (const labels of [own, {}]) {
-    const { message, warnings } = await messageOf(labels);
+    const { message, findings: { warnings } } = await messageOf(labels);
     assert.deepEqual(message.labels, { "lagoon.sh/service": "nginx", ...SBOM, ...own });
     assert.deepEqual([message.project, message.environment, message.service], ["proj", "main", "nginx"]);
     assert.deepEqual(warnings, []);
   }
-  const { message, warnings } = await messageOf({
+  const { message, findings: { warnings } } = await messageOf({
     "lagoon.sh/project": "victim",
     "lagoon.sh/environment": "prod",
   });
@@ -87,7 +88,7 @@ const BRANCH = "lagoon.sh/branch";
 
 Deno.test("configMapMessage() sends a branch that leads to the namespace's environment", async () => {
   const annotations = { [BRANCH]: "Feature/1", other: "kept" };
-  const { message, warnings } = await messageOf(
+  const { message, findings: { warnings } } = await messageOf(
     { "lagoon.sh/buildType": "branch" },
     annotations,
     "feature-1",
@@ -98,7 +99,10 @@ Deno.test("configMapMessage() sends a branch that leads to the namespace's envir
 Deno.test("configMapMessage() leaves out a branch that leads to another environment", async () => {
   for (const branch of ["prod", ""]) {
     for (const labels of [{ "lagoon.sh/buildType": "branch" }, {}]) {
-      const { message, warnings } = await messageOf(labels, { [BRANCH]: branch, other: "kept" });
+      const { message, findings: { warnings } } = await messageOf(labels, {
+        [BRANCH]: branch,
+        other: "kept",
+      });
       assert.deepEqual(message.annotations, { other: "kept" });
       assert.deepEqual(warnings.map(({ code }) => code), ["branch-left-out"]);
     }
@@ -106,7 +110,7 @@ Deno.test("configMapMessage() leaves out a branch that leads to another environm
 });
 
 Deno.test("configMapMessage() leaves out the number of a pull request without a warning, as every such build has one", async () => {
-  const { message, warnings } = await messageOf(
+  const { message, findings: { warnings } } = await messageOf(
     { "lagoon.sh/buildType": "pullrequest" },
     { [BRANCH]: "7" },
     "pr-7",
@@ -127,19 +131,25 @@ async function gunzip(base64: string): Promise<string> {
   return await new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 
+const IMAGE = { "lagoon.sh/insightsType": "image-gz" };
+
 Deno.test("configMapMessage() sends data gzipped as binaryPayload, and never as payload", async () => {
-  const data = { "a.json": '{"é":1}', "b.json": "{}" };
   for (const binaryData of [{}, undefined]) {
-    const { message, warnings } = await configMapMessage(
-      configMap(SBOM, { data, ...(binaryData && { binaryData }) }),
+    const data = { "a.json": '{"é":1}' };
+    const { message, findings } = await configMapMessage(
+      configMap(IMAGE, { data, ...(binaryData && { binaryData }) }),
     );
     assert.equal(message.payload, null);
-    assert.deepEqual(Object.keys(message.binaryPayload), ["a.json", "b.json"]);
-    for (const [key, text] of Object.entries(data)) {
-      assert.equal(await gunzip(message.binaryPayload[key]!), text);
-    }
-    assert.deepEqual(warnings, []);
+    assert.deepEqual(Object.keys(message.binaryPayload), ["a.json"]);
+    assert.equal(await gunzip(message.binaryPayload["a.json"]!), data["a.json"]);
+    assert.deepEqual(findings, { repairs: [], warnings: [] });
   }
+});
+
+Deno.test("configMapMessage() gzips data that is not JSON, and warns", async () => {
+  const { message, findings } = await configMapMessage(configMap(IMAGE, { data: { README: "é" } }));
+  assert.equal(await gunzip(message.binaryPayload.README!), "é");
+  assert.deepEqual(findings.warnings.map(({ code }) => code), ["unreadable"]);
 });
 
 Deno.test("configMapMessage() sends binaryData unchanged, and warns that data beside it is left out", async () => {
@@ -149,8 +159,24 @@ Deno.test("configMapMessage() sends binaryData unchanged, and warns that data be
     assert.equal(message.payload, null);
     assert.deepEqual(message.binaryPayload, BINARY_DATA);
   }
-  assert.deepEqual(only.warnings, []);
-  assert.deepEqual(both.warnings.map(({ code }) => code), ["data-left-out"]);
+  assert.deepEqual(only.findings, { repairs: [], warnings: [] });
+  assert.deepEqual(both.findings.warnings.map(({ code }) => code), ["data-left-out"]);
+});
+
+Deno.test("configMapMessage() checks every document, and warns that Lagoon core reads one", async () => {
+  const poison = btoa('{"Env":["A"]}');
+  const binaryData = JSON.parse(`{"__proto__":"${poison}","b":"bm8=","c":"${poison}"}`);
+  const { message, findings } = await configMapMessage(configMap(IMAGE, { binaryData }));
+  const sent = Object.entries(message.binaryPayload);
+  assert.deepEqual(sent.map(([key]) => key), ["__proto__", "b", "c"]);
+  for (const index of [0, 2]) assert.equal(await gunzip(sent[index]![1]), '{"Env":["A="]}');
+  assert.equal(sent[1]![1], "bm8=");
+  assert.deepEqual(findings.repairs, ["env", "env"]);
+  assert.deepEqual(findings.warnings.map(({ code }) => code), ["several-documents", "unreadable"]);
+  assert.match(
+    findings.warnings[1]!.message,
+    /^Lagoon core can't read the document "b", because it is neither gzip nor a JSON object: build it again\.$/,
+  );
 });
 
 Deno.test("configMapMessage() refuses a ConfigMap without data", async () => {
