@@ -10,6 +10,7 @@ import { configMapMessage, type Findings } from "../lib/insights/configmap_messa
 import { encodeMessage } from "../lib/insights/messages.ts";
 import type { Reconcile, Result } from "../lib/kube/controller.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
+import { ObjectTooLargeError } from "../lib/kube/large_objects.ts";
 import {
   type ConfigMap,
   formatKey,
@@ -55,10 +56,20 @@ export function createConfigMapReconcile(
       ]);
       return await whenDue(configMap, signal, () => ship(configMap, environment, signal));
     } catch (error) {
+      if (error instanceof ObjectTooLargeError) return await refuseUnread(key, error, signal);
       if (!isNotFound(error)) throw error;
       confirmed.delete(formatKey(key));
       return {};
     }
+  }
+
+  /** Refuses a ConfigMap that is too large to be read. */
+  async function refuseUnread(key: ObjectKey, error: TerminalError, signal: AbortSignal): Promise<Result> {
+    const object = await kube.getMetadata(RESOURCES.configMaps, key, { signal });
+    return await whenDue(object, signal, async () => {
+      await outcomes.refuse(object, error, signal);
+      return {};
+    });
   }
 
   /** Calls `send` if the ConfigMap is due, and finishes one that needs no sending. */

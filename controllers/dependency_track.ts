@@ -13,6 +13,7 @@ import { type NameTemplates, projectNames } from "../lib/dependency_track/naming
 import type { Uploader, UploadOptions } from "../lib/dependency_track/uploader.ts";
 import type { Reconcile, Result } from "../lib/kube/controller.ts";
 import { isNotFound } from "../lib/kube/errors.ts";
+import { ObjectTooLargeError } from "../lib/kube/large_objects.ts";
 import {
   type ConfigMap,
   formatKey,
@@ -122,7 +123,7 @@ export function createDependencyTrackReconcile(
 
   /** Records a failure of Dependency-Track; throws any other again. */
   async function fail(object: PartialObject, error: unknown, signal: AbortSignal): Promise<Result> {
-    const isRefused = error instanceof DependencyTrackRefusedError;
+    const isRefused = error instanceof DependencyTrackRefusedError || error instanceof ObjectTooLargeError;
     if (signal.aborted || !isRefused && !(error instanceof DependencyTrackUnavailableError)) throw error;
     const key = keyOf(object);
     uploader.forget(formatKey(key));

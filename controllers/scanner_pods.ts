@@ -4,7 +4,7 @@
  * @module
  */
 import { AppError } from "../lib/errors.ts";
-import type { KubeClient, ListOptions } from "../lib/kube/client.ts";
+import type { KubeClient, ListOptions, ListPage } from "../lib/kube/client.ts";
 import { isConflict, unlessNotFound } from "../lib/kube/errors.ts";
 import {
   type Deployment,
@@ -28,10 +28,17 @@ export async function readImages(
   namespace: string,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const deployments = await listAll(kube, RESOURCES.deployments, { namespace, whole: true, signal });
-  return deployments.flatMap((deployment) =>
-    (deployment as Deployment).spec.template.spec.containers.flatMap(({ image }) => image ? [image] : [])
-  );
+  const images: string[] = [];
+  await listAll(kube, RESOURCES.deployments, {
+    namespace,
+    whole: true,
+    onObject: (object) => {
+      const { containers } = (object as Deployment).spec.template.spec;
+      images.push(...containers.flatMap(({ image }) => image ? [image] : []));
+    },
+    signal,
+  });
+  return images;
 }
 
 /**
@@ -50,9 +57,11 @@ export async function ensureScanner(
   signal: AbortSignal,
 ): Promise<"created" | "found" | "superseded"> {
   const { namespace, name } = pod.metadata;
-  const scanners = await listAll(kube, RESOURCES.pods, {
+  const scanners: PartialObject[] = [];
+  await listAll(kube, RESOURCES.pods, {
     namespace,
     labelSelector: SCANNER_SELECTOR,
+    onObject: (scanner) => scanners.push(scanner),
     signal,
   });
   if (scanners.some((scanner) => isScannerOf(scanner, build))) return "found";
@@ -94,14 +103,16 @@ async function holdsName(
 async function listAll(
   kube: KubeClient,
   resource: Resource<PartialObject>,
-  options: Omit<ListOptions, "limit" | "continueToken"> & { readonly namespace: string },
-): Promise<PartialObject[]> {
-  const items: PartialObject[] = [];
-  let continueToken: string | undefined;
+  options: Omit<ListOptions, "limit" | "continueToken" | "onTooLarge"> & { readonly namespace: string },
+): Promise<void> {
+  let page: ListPage | undefined;
   do {
-    const page = await kube.list(resource, { ...options, limit: PAGE_SIZE, continueToken });
-    items.push(...page.items);
-    continueToken = page.continueToken;
-  } while (continueToken !== undefined);
-  return items;
+    page = await kube.list(resource, {
+      ...options,
+      limit: PAGE_SIZE,
+      continueToken: page?.continueToken,
+      // One that is too large is not scanned, or replaced.
+      onTooLarge: () => {},
+    });
+  } while (page.continueToken !== undefined);
 }

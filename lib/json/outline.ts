@@ -28,13 +28,13 @@ export class Outline {
   readonly #levels: Level[] = [];
   #expectsName = false;
 
-  /** Starts before the document, or before the first of many. */
-  constructor(paths: readonly string[], manyDocuments: boolean) {
+  /** Starts before the document. */
+  constructor(paths: readonly string[]) {
     this.#paths = paths.map((path) => path.match(/\[\*\]|\.[^.[]+/g) ?? []);
-    this.#grammar = new TokenParser({ paths: [], keepStack: false, ...(manyDocuments && { separator: "" }) });
+    this.#grammar = new TokenParser({ paths: [], keepStack: false });
   }
 
-  /** Whether the only document is complete. */
+  /** Whether the document is complete. */
   get isEnded(): boolean {
     return this.#grammar.isEnded;
   }

@@ -34,13 +34,9 @@ export interface JsonReaderOptions {
   readonly maxDepth: number;
   /** For each value of `paths`, and for each string outside of them. */
   readonly maxValueBytes: number;
-  /** Whether documents may follow each other, with or without white space in between. @default {false} */
-  readonly manyDocuments?: boolean;
-  /** Members that identify a skipped value, as paths from the value: `$.metadata.name`. Their last names must differ. */
-  readonly identifiedBy?: readonly string[];
   readonly onValue: (value: unknown, place: JsonPlace) => void;
-  /** Called once for each value that is skipped, with those members of `identifiedBy` that came before the limit. */
-  readonly onTooLarge: (place: JsonPlace, known: Readonly<Record<string, unknown>>) => void;
+  /** Called once for each value that is skipped. */
+  readonly onTooLarge: (place: JsonPlace) => void;
   /** Called for the start of each value outside of `paths`, so that a caller can check the document's shape. */
   readonly onOther?: (type: JsonType, place: JsonPlace) => void;
 }
@@ -61,10 +57,9 @@ interface CurrentValue {
   /** Arrays and objects of it that are open. */
   depth: number;
   isSkipped: boolean;
-  known: Record<string, unknown>;
 }
 
-/** Reads one document, or many. What a callback throws ends the reading, and goes to the caller of `push`. */
+/** Reads one document. What a callback throws ends the reading, and goes to the caller of `push`. */
 export class JsonReader {
   readonly #options: JsonReaderOptions;
   readonly #outline: Outline;
@@ -82,7 +77,7 @@ export class JsonReader {
   /** Starts a reader; there is nothing to dispose of. */
   constructor(options: JsonReaderOptions) {
     this.#options = options;
-    this.#outline = new Outline(options.paths, options.manyDocuments ?? false);
+    this.#outline = new Outline(options.paths);
     this.#builder = this.#createBuilder();
   }
 
@@ -101,14 +96,13 @@ export class JsonReader {
   /**
    * Ends the input.
    *
-   * @throws {JsonError} When a document is not complete, or there is none and `manyDocuments` is not set.
+   * @throws {JsonError} When the document is not complete, or there is none.
    */
   end(): void {
     if (this.#isStopped) return;
     this.#decode();
     this.#run(() => this.#tokenizer.end());
-    const isComplete = this.#options.manyDocuments ? this.#outline.place.depth === 0 : this.#outline.isEnded;
-    if (!isComplete || this.#value || this.#cutEscape !== "") throw malformed();
+    if (!this.#outline.isEnded || this.#value || this.#cutEscape !== "") throw malformed();
   }
 
   /** Ignores all that follows. */
@@ -175,14 +169,12 @@ export class JsonReader {
   }
 
   #createBuilder(): TokenParser {
-    const { identifiedBy = [], onValue } = this.#options;
-    const builder = new TokenParser({ paths: ["$", ...identifiedBy], separator: "" });
-    builder.onValue = ({ value, key, stack }) => {
+    const builder = new TokenParser({ paths: ["$"], separator: "" });
+    builder.onValue = ({ value }) => {
       const current = this.#value;
-      if (current && stack.length > 0) current.known[String(key)] = value;
-      if (!current || stack.length > 0) return;
+      if (!current) return;
       this.#value = undefined;
-      onValue(value, current.place);
+      this.#options.onValue(value, current.place);
     };
     return builder;
   }
@@ -201,7 +193,7 @@ export class JsonReader {
   #startValue({ offset }: ParsedTokenInfo): CurrentValue {
     const { place } = this.#outline;
     this.#outline.writeValue();
-    return this.#value = { place, start: offset, depth: 0, isSkipped: false, known: {} };
+    return this.#value = { place, start: offset, depth: 0, isSkipped: false };
   }
 
   #startCutString(): CurrentValue {
@@ -226,7 +218,7 @@ export class JsonReader {
   #skip(value: CurrentValue): void {
     value.isSkipped = true;
     this.#builder = this.#createBuilder();
-    this.#options.onTooLarge(value.place, value.known);
+    this.#options.onTooLarge(value.place);
   }
 
   #tooLarge(): JsonError {

@@ -6,15 +6,14 @@
  */
 import { type Clock, deadline } from "../clock.ts";
 import type { ClusterAccess } from "./credentials.ts";
-import { KubeError } from "./errors.ts";
+import type { SkippedObject } from "./large_objects.ts";
+import { type ListSink, readList } from "./list_stream.ts";
 import { formatKey, type ObjectKey, type PartialObject, type Resource, resourcePath } from "./objects.ts";
-import { abortableBody, asKubeError, type KubeRequest, readJson, readJsonUpTo, send } from "./transport.ts";
-import { readWatchEvents, type SkippedObject, type WatchEvent } from "./watch_stream.ts";
+import { abortableBody, asKubeError, type KubeRequest, readJson, send } from "./transport.ts";
+import { readWatchEvents, type WatchEvent } from "./watch_stream.ts";
 
-/** One page of a list. */
-export interface ListPage<T> {
-  /** In the server's order. */
-  readonly items: readonly T[];
+/** One page of a list, besides its objects. */
+export interface ListPage {
   /** Where a watch can start. */
   readonly resourceVersion: string;
   /** Requests the next page; `undefined` on the last one. */
@@ -36,10 +35,10 @@ export interface RequestOptions {
 }
 
 /** Options of {@link KubeClient.list}. */
-export interface ListOptions extends Selection, RequestOptions {
+export interface ListOptions extends Selection, RequestOptions, ListSink {
   /** All namespaces without it. */
   readonly namespace?: string;
-  /** Most objects in a page. A page that would be too large has fewer. */
+  /** Most objects in a page. */
   readonly limit: number;
   /** From the previous page. */
   readonly continueToken?: string | undefined;
@@ -53,10 +52,8 @@ export interface WatchOptions extends Selection, RequestOptions {
   readonly timeoutSeconds: number;
   /** The watch counts as dead after this time without an event or a bookmark. */
   readonly idleMs: number;
-  /** Called when the server has accepted the watch; nothing else may arrive for minutes. */
-  readonly onOpen?: () => void;
-  /** Called instead of an event for an object that is too large; lists include it. */
-  readonly onTooLarge?: (object: SkippedObject) => void;
+  /** Called instead of an event for an object that is too large. */
+  readonly onTooLarge: (object: SkippedObject) => void;
 }
 
 /** Conditions of a delete: it fails with a conflict when the object was replaced, or has changed. */
@@ -98,7 +95,7 @@ export const FIELD_MANAGER = "insights-remote";
  */
 export interface KubeClient {
   /** One page of objects; metadata only, unless `whole` is set. */
-  list(resource: Resource, options: ListOptions): Promise<ListPage<PartialObject>>;
+  list(resource: Resource, options: ListOptions): Promise<ListPage>;
   /** Changes of objects in all namespaces, with bookmarks, until the server ends the watch. */
   watch(resource: Resource, options: WatchOptions): AsyncGenerator<WatchEvent>;
   /** The whole object. */
@@ -126,20 +123,11 @@ const WHOLE = "application/json";
 const METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/** Any object fits into a page of one: it may have 1.5 MiB, of which JSON can make six times as much. */
-const MAX_PAGE_BYTES = 10 * 1024 * 1024;
-
-/** A list, as far as it is read. */
-interface List {
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly PartialObject[] | null;
-}
-
 /** Options of {@link createKubeClient}. */
 export interface KubeClientOptions {
   readonly access: ClusterAccess;
   readonly clock: Clock;
-  /** From the start of a request to the end of its response. @default {30000} */
+  /** From the start of a request to the end of its response; of a list, without any bytes. @default {30000} */
   readonly requestTimeoutMs?: number;
 }
 
@@ -149,12 +137,11 @@ export function createKubeClient(
 ): KubeClient {
   async function call<T>(
     request: KubeRequest,
-    read: (response: Response, signal: AbortSignal) => Promise<T> = readJson,
   ): Promise<T> {
     using limit = deadline(clock, requestTimeoutMs, request.signal);
     try {
       const response = await send(access, { ...request, signal: limit.signal });
-      return await read(response, limit.signal);
+      return await readJson(response, limit.signal);
     } catch (error) {
       throw asKubeError(request, error);
     }
@@ -172,19 +159,25 @@ export function createKubeClient(
 
   return {
     list: async (resource, options) => {
-      const { namespace, labelSelector, fieldSelector, whole, continueToken, signal } = options;
-      const request = {
+      const { namespace, labelSelector, fieldSelector, whole, limit, continueToken } = options;
+      const request: KubeRequest = {
         method: "GET",
         path: resourcePath(resource, namespace === undefined ? undefined : { namespace, name: "" }),
         what: `list ${resource.plural}${namespace === undefined ? "" : ` of ${namespace}`}`,
+        query: { labelSelector, fieldSelector, limit: String(limit), continue: continueToken },
         accept: whole ? WHOLE : METADATA_LIST,
-        signal,
+        signal: options.signal,
       };
-      for (let { limit } = options;; limit = Math.ceil(limit / 4)) {
-        const query = { labelSelector, fieldSelector, limit: String(limit), continue: continueToken };
-        const list = await call({ ...request, query }, readPage);
-        if (list) return pageOf(list);
-        if (limit === 1) throw new KubeError(`Cannot ${request.what}: an object is too large`, { status: 0 });
+      using idle = deadline(clock, requestTimeoutMs, options.signal);
+      try {
+        const response = await send(access, { ...request, signal: idle.signal });
+        const { metadata } = await readList(abortableBody(response, idle.signal), {
+          ...options,
+          onChunk: () => idle.extend(),
+        });
+        return { resourceVersion: metadata.resourceVersion, continueToken: metadata.continue || undefined };
+      } catch (error) {
+        throw asKubeError(request, error);
       }
     },
 
@@ -209,11 +202,10 @@ export function createKubeClient(
       using idle = deadline(clock, idleMs, signal);
       try {
         const response = await send(access, { ...request, signal: idle.signal });
-        options.onOpen?.();
         yield* readWatchEvents(abortableBody(response, idle.signal), {
           what: request.what,
           onChunk: () => idle.extend(),
-          onTooLarge: options.onTooLarge ?? (() => {}),
+          onTooLarge: options.onTooLarge,
         });
       } catch (error) {
         throw asKubeError(request, error);
@@ -274,15 +266,6 @@ export function createKubeClient(
         signal,
       }),
   };
-}
-
-function pageOf({ metadata, items }: List): ListPage<PartialObject> {
-  const { resourceVersion, continue: next } = metadata;
-  return { items: items ?? [], resourceVersion, continueToken: next || undefined };
-}
-
-function readPage(response: Response, signal: AbortSignal): Promise<List | undefined> {
-  return readJsonUpTo(MAX_PAGE_BYTES, response, signal);
 }
 
 function typeOf(resource: Resource): { apiVersion: string; kind: string } {

@@ -28,6 +28,9 @@ export class KubeError extends AppError {
   }
 }
 
+/** A reason may quote an object. */
+const MAX_MESSAGE_CHARACTERS = 1000;
+
 /** The fields of a Status object that the program reads. */
 export interface Status {
   readonly message?: string;
@@ -47,7 +50,8 @@ export interface Status {
  * @param retryAfter The Retry-After header, in seconds.
  */
 export function kubeError(what: string, body: Status, status: number, retryAfter?: string | null): KubeError {
-  const { message = "no reason given", details } = body;
+  const { details } = body;
+  const message = (body.message ?? "no reason given").slice(0, MAX_MESSAGE_CHARACTERS);
   const seconds = Number(retryAfter ?? details?.retryAfterSeconds ?? 0);
   return new KubeError(`Cannot ${what} as the API server answered ${status}: ${message}`, {
     status,

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { backoff, type Clock, delay, nextTurn } from "../clock.ts";
+import { backoff, type Clock, delay } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { KubeClient, Selection } from "./client.ts";
+import type { KubeClient, ListPage, Selection } from "./client.ts";
 import { isGone, retryAfterOf } from "./errors.ts";
+import type { SkippedObject } from "./large_objects.ts";
 import { formatKey, keyOf, type ObjectKey, parseKey, type PartialObject, type Resource } from "./objects.ts";
 
 /** Handles what a reflector sees. It must not throw, and must return quickly. */
@@ -38,11 +39,14 @@ export interface Reflector {
   run(options: { signal: AbortSignal }): Promise<void>;
   /** Whether a complete list has been passed on, so that the handler knows every object. */
   isSynced(): boolean;
-  /** Milliseconds since the API server last sent anything; `undefined` before it has. */
+  /**
+   * Milliseconds since the last page, event, bookmark, or regular end of a watch; `undefined` before one. Connecting does not
+   * count, because a watch may be accepted and fail at its first event.
+   */
   silenceMs(): number | undefined;
 }
 
-/** Objects per page: few requests, which are the larger cost for the API server, and little memory. */
+/** Objects per page: few requests, which are the larger cost for the API server. */
 const PAGE_SIZE = 1000;
 /** The server ends a watch after this time. The spread keeps watches from ending together. */
 const WATCH_SECONDS = { least: 100, spread: 40 };
@@ -70,7 +74,18 @@ export function createReflector(options: ReflectorOptions): Reflector {
   async function list(signal: AbortSignal): Promise<string> {
     const found = new Set<string>();
     const startedAt = clock.monotonic();
-    const version = await readPages(signal, (object) => found.add(pass(object)));
+    let page: ListPage | undefined;
+    do {
+      page = await client.list(resource, {
+        ...selection,
+        limit: PAGE_SIZE,
+        continueToken: page?.continueToken,
+        onObject: (object) => found.add(pass(object)),
+        onTooLarge: skip,
+        signal,
+      });
+      contactAt = clock.monotonic();
+    } while (page.continueToken !== undefined);
     const gone = known.difference(found);
     known = found;
     for (const key of gone) handler.onGone(parseKey(key));
@@ -79,7 +94,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     listedAt = clock.monotonic();
     const milliseconds = Math.round(listedAt - startedAt);
     log.info("Listed", { resource: resource.plural, objects: found.size, milliseconds });
-    return version;
+    return page.resourceVersion;
   }
 
   /** The object is known even if its list fails later: the next list may show that it has gone. */
@@ -90,28 +105,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
     return key;
   }
 
-  /** Handles one page while the API server prepares the next. */
-  async function readPages(
-    signal: AbortSignal,
-    onObject: (object: PartialObject) => unknown,
-  ): Promise<string> {
-    const read = (continueToken?: string) =>
-      client.list(resource, { ...selection, limit: PAGE_SIZE, continueToken, signal });
-    let page = await read();
-    for (;;) {
-      contactAt = clock.monotonic();
-      const { items, continueToken, resourceVersion } = page;
-      const next = continueToken === undefined ? undefined : read(continueToken);
-      if (next) {
-        // Awaited below, unless a handler throws first.
-        next.catch(() => {});
-        // Lets the request out before the handlers run.
-        await nextTurn();
-      }
-      for (const object of items) onObject(object);
-      if (!next) return resourceVersion;
-      page = await next;
-    }
+  function skip({ namespace = "", name = "" }: SkippedObject): void {
+    log.warn("Skipped an object that is too large", {
+      resource: resource.plural,
+      object: formatKey({ namespace, name }),
+    });
   }
 
   async function watch(from: string, signal: AbortSignal): Promise<void> {
@@ -121,12 +119,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
       resourceVersion: from,
       timeoutSeconds,
       idleMs: WATCH_IDLE_MS,
-      onOpen: () => contactAt = clock.monotonic(),
-      onTooLarge: (object) =>
-        log.warn("Watch event skipped, as its object is too large: the next list has it", {
-          resource: resource.plural,
-          object: formatKey({ namespace: object.namespace ?? "", name: object.name ?? "" }),
-        }),
+      onTooLarge: skip,
       signal,
     });
     for await (const { type, object } of events) {
@@ -150,8 +143,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
           resourceVersion = await list(signal);
         }
         await watch(resourceVersion, signal);
-        if (elapsedMs() >= SHORT_WATCH_MS) failures = 0;
-        else await pause(failures++, undefined, signal);
+        if (elapsedMs() >= SHORT_WATCH_MS) {
+          failures = 0;
+          // The server ended it in time: where nothing ever changes, it may send neither events nor bookmarks.
+          contactAt = clock.monotonic();
+        } else await pause(failures++, undefined, signal);
       } catch (error) {
         if (signal.aborted) return;
         // The version to watch from or a page's token has expired.

@@ -7,6 +7,7 @@ import { unlessAborted } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { ClusterAccess } from "./credentials.ts";
 import { KubeError, kubeError, type Status } from "./errors.ts";
+import { ObjectText, ObjectTooLargeError } from "./large_objects.ts";
 
 /** A request to the API server. */
 export interface KubeRequest {
@@ -66,33 +67,22 @@ export function abortableBody({ body }: Response, signal: AbortSignal): Readable
 }
 
 /**
- * Reads a body as JSON, in one piece, which takes less time and memory than chunks.
+ * Reads a body as JSON.
  *
+ * @throws {ObjectTooLargeError} The rest is then not received.
  * @throws The signal's reason when it aborts first.
  */
 export async function readJson<T>(response: Response, signal: AbortSignal): Promise<T> {
-  return parseJson(await unlessAborted(response.text(), signal));
+  return parseJson(await readText(response, signal));
 }
 
-/**
- * Reads a body as JSON unless it is too large.
- *
- * @returns `undefined` when it has more than `maxBytes`; then the rest is not received.
- */
-export async function readJsonUpTo<T>(
-  maxBytes: number,
-  response: Response,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let receivedBytes = 0;
+async function readText(response: Response, signal: AbortSignal): Promise<string> {
+  const text = new ObjectText();
   for await (const chunk of abortableBody(response, signal)) {
-    receivedBytes += chunk.length;
-    if (receivedBytes > maxBytes) return undefined;
-    text += decoder.decode(chunk, { stream: true });
+    text.add(chunk);
+    if (text.isTooLarge) throw new ObjectTooLargeError();
   }
-  return parseJson(text);
+  return text.take();
 }
 
 /** Without the parser's message, which quotes the text: it may be a Secret's. */
@@ -108,7 +98,7 @@ function parseJson<T>(text: string): T {
 const MAX_ERROR_CHARACTERS = 200;
 
 async function readStatus(response: Response, signal: AbortSignal): Promise<Status> {
-  const text = await unlessAborted(response.text(), signal);
+  const text = await readText(response, signal);
   try {
     const status: unknown = JSON.parse(text);
     if (typeof status === "object" && status !== null) return status as Status;
@@ -121,6 +111,6 @@ async function readStatus(response: Response, signal: AbortSignal): Promise<Stat
 /** Turns whatever a request threw into a {@link KubeError}, or into the signal's reason when that ended the request. */
 export function asKubeError(request: KubeRequest, error: unknown): unknown {
   if (request.signal.aborted) return request.signal.reason;
-  if (error instanceof KubeError) return error;
+  if (error instanceof KubeError || error instanceof ObjectTooLargeError) return error;
   return new KubeError(`Cannot ${request.what}: ${describeError(error)}`, { status: 0 }, { cause: error });
 }

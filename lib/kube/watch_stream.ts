@@ -1,10 +1,10 @@
 /**
- * The body of a watch: one JSON document for each event.
+ * The body of a watch: one line of JSON for each event.
  *
  * @module
  */
-import { JsonError, JsonReader } from "../json/reader.ts";
 import { KubeError, kubeError, type Status } from "./errors.ts";
+import { ObjectText, type SkippedObject } from "./large_objects.ts";
 import type { PartialObject } from "./objects.ts";
 
 /** A change; a bookmark only carries the resource version from which a later watch can resume. */
@@ -12,12 +12,6 @@ export interface WatchEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
   /** The object after the change, or its last state when it was deleted. */
   readonly object: PartialObject;
-}
-
-/** What is known of an object whose event was skipped. */
-export interface SkippedObject {
-  readonly namespace?: string;
-  readonly name?: string;
 }
 
 /** Options of {@link readWatchEvents}. */
@@ -30,9 +24,7 @@ export interface WatchStreamOptions {
   readonly onTooLarge: (object: SkippedObject) => void;
 }
 
-/** Largest event in bytes. JSON can take six times the size of an object, which may be 1.5 MiB. */
-const MAX_EVENT_BYTES = 4 * 1024 * 1024;
-const MAX_DEPTH = 1000;
+const NEWLINE = 10;
 
 /**
  * Reads a watch to its end. The body is cancelled when the caller stops early.
@@ -43,32 +35,28 @@ export async function* readWatchEvents(
   body: ReadableStream<Uint8Array>,
   { what, onChunk, onTooLarge }: WatchStreamOptions,
 ): AsyncGenerator<WatchEvent> {
-  const documents: unknown[] = [];
-  const json = new JsonReader({
-    paths: ["$"],
-    manyDocuments: true,
-    maxDepth: MAX_DEPTH,
-    maxValueBytes: MAX_EVENT_BYTES,
-    identifiedBy: ["$.object.metadata.namespace", "$.object.metadata.name"],
-    onValue: (document) => documents.push(document),
-    onTooLarge: (_place, known) => onTooLarge(known),
-  });
+  const event = new ObjectText();
   for await (const chunk of body) {
     onChunk();
-    const failure = pushTo(json, chunk);
-    for (const document of documents.splice(0)) yield toEvent(document, what);
-    if (failure) throw malformed(what);
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      event.add(chunk.subarray(start, end));
+      start = end + 1;
+      if (event.isTooLarge) onTooLarge(event.takeName());
+      else if (!event.isEmpty) yield readEvent(event.take(), what);
+    }
+    event.add(chunk.subarray(start));
   }
 }
 
-/** Events before the failure still count. */
-function pushTo(json: JsonReader, chunk: Uint8Array): JsonError | undefined {
+function readEvent(text: string, what: string): WatchEvent {
+  let document: unknown;
   try {
-    json.push(chunk);
-  } catch (error) {
-    if (error instanceof JsonError) return error;
-    throw error;
+    document = JSON.parse(text);
+  } catch {
+    throw malformed(what);
   }
+  return toEvent(document, what);
 }
 
 function toEvent(document: unknown, what: string): WatchEvent {

@@ -9,6 +9,7 @@ import type { WatchEvent } from "../../lib/kube/watch_stream.ts";
 import { keyOf, type ObjectKey, type PartialObject, RESOURCES } from "../../lib/kube/objects.ts";
 import { LABELS } from "../../lib/lagoon.ts";
 import { TestCluster } from "../fixtures/cluster.ts";
+import { listPage } from "../fixtures/list_page.ts";
 import { inParallel } from "../fixtures/in_parallel.ts";
 import { type KubeApiserver, startKubeApiserver } from "../fixtures/kube_apiserver.ts";
 import { LAGOON_NAMESPACE_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
@@ -123,7 +124,7 @@ export async function countConfigMaps(scene: ClusterScene): Promise<{ marked: nu
 }
 
 function list({ kube }: ClusterScene, labelSelector: string) {
-  return kube.list(RESOURCES.configMaps, { labelSelector, limit: SINGLE_PAGE, ...noTimeout() });
+  return listPage(kube, RESOURCES.configMaps, { labelSelector, limit: SINGLE_PAGE, ...noTimeout() });
 }
 
 /**
@@ -145,6 +146,7 @@ export async function timeDrain(
     resourceVersion,
     timeoutSeconds: WATCH_SECONDS,
     idleMs: IDLE_LIMIT_MS,
+    onTooLarge: () => {},
     signal: controller.signal,
   });
   const drained = measureRate(watch, count);

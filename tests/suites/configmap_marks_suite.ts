@@ -113,6 +113,12 @@ export function configMapMarksSuite(factory: ClusterFactory): void {
         /does not name its service/,
       ],
       ["whose document is damaged", { binaryData: { "sbom.json.gz": DAMAGED } }, /is damaged/],
+      // JSON writes each of these characters as six.
+      [
+        "that has 2.4 MB in JSON",
+        { data: { sbom: "\u0001".repeat(400_000) } },
+        /more than 2097152 bytes in JSON/,
+      ],
     ] as const;
     for (const [what, parts, why] of POISON) {
       test(`a ConfigMap ${what} is refused with an Event, and sent once it is fixed`, async ({ cluster, namespace, run }) => {
@@ -133,7 +139,7 @@ export function configMapMarksSuite(factory: ClusterFactory): void {
         await cluster.until("configmaps", namespace, "other", isGone);
         assert.match(
           (await program.metrics.render()).text,
-          /_configmaps_total\{outcome="refused",code="insights-[a-z-]+"\} 1$/m,
+          /_configmaps_total\{outcome="refused",code="(?:insights|object)-[a-z-]+"\} 1$/m,
         );
         const events = await cluster.list("events", namespace);
         assert.deepEqual(

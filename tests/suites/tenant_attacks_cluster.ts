@@ -11,6 +11,8 @@ import type { TenantAttack } from "./tenant_attacks.ts";
 const ESCAPED = "<";
 /** Nearly as large as etcd allows. */
 const LARGEST_NAME = ESCAPED.repeat(1_400_000);
+/** Annotations may have 256 KiB in all. */
+const LARGEST_ANNOTATION = ESCAPED.repeat(262_000);
 const TOKEN_LABELS = { "lagoon.sh/insights-token": "true", "lagoon.sh/dynamic-secret": "insights-token" };
 
 const owners = (name: string) => [{ apiVersion: "v1", kind: "ConfigMap", name, uid: "of-nobody" }];
@@ -20,6 +22,10 @@ const ownedConfigMap = (name: string) => withOwners(sbomConfigMap({ name }));
 
 function withOwners(object: ReturnType<typeof sbomConfigMap>) {
   return { ...object, metadata: { ...object.metadata, ownerReferences: owners(LARGEST_NAME) } };
+}
+
+function annotatedConfigMap(name: string) {
+  return sbomConfigMap({ name, annotations: { large: LARGEST_ANNOTATION } });
 }
 
 /** Creates an environment that nobody else has. */
@@ -32,6 +38,17 @@ async function growToken({ cluster }: TenantScene, namespace: string): Promise<v
   await cluster.until("secrets", namespace, "insights-token", (secret) => secret !== undefined);
   const metadata = { name: "insights-token", labels: TOKEN_LABELS, ownerReferences: owners(LARGEST_NAME) };
   await cluster.replace("secrets", namespace, { metadata, data: { INSIGHTS_TOKEN: btoa("wrong") } });
+}
+
+/** Six large ConfigMaps with owners, and 35 with annotations: a page of them has 100 MB. */
+async function fillWithLargeConfigMaps({ cluster }: TenantScene, namespace: string): Promise<void> {
+  const names = (count: number, name: string) =>
+    Array.from({ length: count }, (_, index) => `${name}-${index}`);
+  const objects = [
+    ...names(6, "owned").map(ownedConfigMap),
+    ...names(35, "annotated").map(annotatedConfigMap),
+  ];
+  for (const object of objects) await cluster.create("configmaps", namespace, object);
 }
 
 export const clusterAttacks: readonly TenantAttack[] = [
@@ -48,6 +65,15 @@ export const clusterAttacks: readonly TenantAttack[] = [
     async run(scene) {
       const { namespace } = await attackerIn(scene);
       await growToken(scene, namespace);
+    },
+  },
+  {
+    name: "large objects that wait at a start end neither the program nor its work",
+    async run(scene) {
+      const { namespace } = await attackerIn(scene);
+      await fillWithLargeConfigMaps(scene, namespace);
+      for (let count = 0; count < 6; count++) await growToken(scene, (await attackerIn(scene)).namespace);
+      await scene.restart();
     },
   },
 ];

@@ -22,7 +22,7 @@ function read(
       result.values.push(value);
       result.keys.push(key);
     },
-    onTooLarge: ({ key }, known) => result.skipped.push([key, known]),
+    onTooLarge: ({ key }) => result.skipped.push(key),
     onOther: (type, { key, depth }) => result.others.push([type, key, depth]),
     ...options,
   });
@@ -178,24 +178,6 @@ Deno.test("texts are UTF-8, with or without a byte order mark", () => {
   assert.equal(failure(new Uint8Array([0x20, ...mark, 0x31])), "json-malformed");
 });
 
-Deno.test("many documents may follow each other", () => {
-  const options = { manyDocuments: true };
-  for (const size of [1, 3, 100]) {
-    assert.deepEqual(read('{"a":1}\n\n[2]{"b":{}} "x"\nnull', options, size).values, [
-      { a: 1 },
-      [2],
-      { b: {} },
-      "x",
-      null,
-    ]);
-  }
-  assert.deepEqual(read(" ", options).values, []);
-  assert.equal(failure('{"a":1}{"a":1', { ...options, paths: ["$.a"] }), "json-malformed");
-  assert.equal(failure('{"a":1}\n{"a"', options), "json-malformed");
-  assert.equal(failure('{"a":1},{"b":1}', options), "json-malformed");
-  assert.equal(failure("[1][2]"), "json-malformed");
-});
-
 Deno.test("a value may have exactly as many bytes as allowed, and one that has more costs only itself", () => {
   const options = { paths: ["$[*]"], maxValueBytes: 12 };
   for (const size of [1, 2, 5, 100]) {
@@ -205,36 +187,8 @@ Deno.test("a value may have exactly as many bytes as allowed, and one that has m
       size,
     );
     assert.deepEqual(values, [1, { a: "1234" }, ["é", 2], "1234567890", {}], `${size}`);
-    assert.deepEqual(skipped, [[2, {}], [5, {}]], `${size}`);
+    assert.deepEqual(skipped, [2, 5], `${size}`);
   }
-});
-
-Deno.test("a skipped value is identified by what came before the limit", () => {
-  const options = {
-    paths: ["$"],
-    manyDocuments: true,
-    maxValueBytes: 1000,
-    identifiedBy: ["$.type", "$.object.metadata.name", "$.object.metadata.namespace"],
-  };
-  const event = (name: string, note: string) =>
-    JSON.stringify({
-      type: "ADDED",
-      object: { metadata: { name, annotations: { note }, namespace: "main" } },
-    });
-  const text = [event("a", ""), event("b", "x".repeat(2000)), event("c", "y"), event("d".repeat(2000), "")]
-    .join("\n");
-  for (const size of [7, 1 << 20]) {
-    const { values, skipped } = read(text, options, size);
-    assert.deepEqual(values, [JSON.parse(event("a", "")), JSON.parse(event("c", "y"))]);
-    assert.deepEqual((skipped as [unknown, object][]).map(([key, known]) => [key, Object.keys(known)[0]]), [
-      [undefined, "type"],
-      [undefined, "type"],
-    ]);
-  }
-  assert.deepEqual(read(text, options, 7).skipped, [
-    [undefined, { type: "ADDED", name: "b" }],
-    [undefined, { type: "ADDED" }],
-  ]);
 });
 
 Deno.test("whatever a skipped value holds and however it is cut, what follows is read", () => {

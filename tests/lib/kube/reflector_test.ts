@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { ListPage } from "../../../lib/kube/client.ts";
 import { KubeError } from "../../../lib/kube/errors.ts";
 import { formatKey, keyOf, type PartialObject, RESOURCES } from "../../../lib/kube/objects.ts";
 import { createReflector } from "../../../lib/kube/reflector.ts";
@@ -19,7 +18,7 @@ function event(type: WatchEvent["type"], name: string, resourceVersion: string):
 
 /** The API server's answers, one per request. The last watch never ends by itself. */
 type Script = readonly (
-  | { list: readonly string[]; resourceVersion?: string; next?: string }
+  | { list: readonly string[]; tooLarge?: string; resourceVersion?: string; next?: string }
   | { watch: readonly WatchEvent[]; tooLarge?: string; lastsMs?: number; then?: Error | "silence" }
   | { fail: Error }
 )[];
@@ -41,24 +40,21 @@ async function play(script: Script, advances: readonly number[] = []) {
 
   const reflector = createReflector({
     client: {
-      list: (_resource, { continueToken }) => {
+      list: (_resource, { continueToken, onObject, onTooLarge }) => {
         story.push(`list${continueToken ? ` ${continueToken}` : ""}`);
         const step = next();
         if (step && "fail" in step) return Promise.reject(step.fail);
         assert.ok(step && "list" in step, "the script has no list here");
-        const page: ListPage<PartialObject> = {
-          items: step.list.map((name) => object(name)),
-          resourceVersion: step.resourceVersion ?? "10",
-          continueToken: step.next,
-        };
-        return Promise.resolve(page);
+        for (const name of step.list) onObject(object(name));
+        if (step.tooLarge) onTooLarge({ namespace: "main", name: step.tooLarge });
+        return Promise.resolve({ resourceVersion: step.resourceVersion ?? "10", continueToken: step.next });
       },
       watch: async function* (_resource, { resourceVersion, onTooLarge, signal }) {
         story.push(`watch ${resourceVersion}`);
         const step = next();
         if (step && "fail" in step) throw step.fail;
         assert.ok(step && "watch" in step, "the script has no watch here");
-        if (step.tooLarge) onTooLarge?.({ namespace: "main", name: step.tooLarge });
+        if (step.tooLarge) onTooLarge({ namespace: "main", name: step.tooLarge });
         yield* step.watch;
         if (step.lastsMs !== undefined) await delay(clock, step.lastsMs, signal);
         if (step.then instanceof Error) throw step.then;
@@ -77,16 +73,19 @@ async function play(script: Script, advances: readonly number[] = []) {
     log,
   });
   const running = reflector.run({ signal: controller.signal });
+  const silences: (number | undefined)[] = [];
   for (const milliseconds of advances) {
     await until("the reflector pauses", () => clock.pending > 0);
     await clock.advance(milliseconds);
+    silences.push(reflector.silenceMs());
   }
   await finished.promise;
   await clock.advance(0);
+  silences.push(reflector.silenceMs());
   const synced = reflector.isSynced();
   controller.abort();
   await running;
-  return { story, log, synced, timers: clock.pending };
+  return { story, log, synced, silences, timers: clock.pending };
 }
 
 const gone = new KubeError("too old", { status: 410 });
@@ -102,12 +101,11 @@ Deno.test("a reflector lists all pages, watches from there, and passes on change
       then: "silence",
     },
   ]);
-  // The next page is requested before this one is handled.
   assert.deepEqual(story, [
     "list",
-    "list page2",
     "+main/a",
     "+main/b",
+    "list page2",
     "+main/c",
     "watch 12",
     "+main/a",
@@ -160,7 +158,7 @@ Deno.test("a reflector restarts its list when a page's token has expired", async
     { list: ["a", "b"] },
     silence,
   ], [1000]);
-  assert.deepEqual(story, ["list", "list page2", "+main/a", "list", "+main/a", "+main/b", "watch 10"]);
+  assert.deepEqual(story, ["list", "+main/a", "list page2", "list", "+main/a", "+main/b", "watch 10"]);
 });
 
 Deno.test("a reflector reports an object that went between a list that failed and the next one", async () => {
@@ -170,7 +168,7 @@ Deno.test("a reflector reports an object that went between a list that failed an
     { list: ["b"] },
     silence,
   ], [1000]);
-  assert.deepEqual(story, ["list", "list page2", "+main/a", "list", "+main/b", "-main/a", "watch 10"]);
+  assert.deepEqual(story, ["list", "+main/a", "list page2", "list", "+main/b", "-main/a", "watch 10"]);
 });
 
 Deno.test("a reflector honours Retry-After, and backs off after failures", async () => {
@@ -214,12 +212,25 @@ Deno.test("a reflector stops during a backoff, and leaves no timer", async () =>
   assert.equal(synced, false);
 });
 
-Deno.test("a reflector logs an object whose event was too large, and goes on", async () => {
+Deno.test("a reflector logs objects that are too large, and goes on", async () => {
   const { story, log } = await play([
-    { list: ["a"] },
+    { list: ["a"], tooLarge: "listed" },
     { watch: [event("MODIFIED", "a", "11")], tooLarge: "large", then: "silence" },
   ]);
   assert.deepEqual(story, ["list", "+main/a", "watch 10", "+main/a"]);
-  const skipped = log.with("Watch event skipped, as its object is too large: the next list has it");
-  assert.deepEqual(skipped.map(({ fields }) => fields), [{ resource: "configmaps", object: "main/large" }]);
+  const skipped = log.with("Skipped an object that is too large");
+  assert.deepEqual(skipped.map(({ fields }) => fields), [
+    { resource: "configmaps", object: "main/listed" },
+    { resource: "configmaps", object: "main/large" },
+  ]);
+});
+
+Deno.test("silence counts from pages, events, bookmarks and regular ends, not from watches that are accepted and fail", async () => {
+  const deaf = { watch: [], lastsMs: 100_000, then: broken };
+  const { silences } = await play([{ list: ["a"] }, deaf, deaf, silence], [100_000, 101_000, 1_000]);
+  assert.deepEqual(silences, [100_000, 201_000, 202_000, 202_000]);
+  const heard = { watch: [event("BOOKMARK", "", "11")], then: "silence" } as const;
+  assert.equal((await play([{ list: ["a"] }, deaf, heard], [100_000, 2_000])).silences.at(-1), 1_000);
+  const ended = { watch: [], lastsMs: 100_000 };
+  assert.equal((await play([{ list: ["a"] }, ended, silence], [100_000])).silences.at(-1), 0);
 });

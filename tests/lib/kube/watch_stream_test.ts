@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readWatchEvents, type SkippedObject, type WatchEvent } from "../../../lib/kube/watch_stream.ts";
+import type { SkippedObject } from "../../../lib/kube/large_objects.ts";
+import { readWatchEvents, type WatchEvent } from "../../../lib/kube/watch_stream.ts";
 
 type Body = ReadableStream<Uint8Array>;
 
