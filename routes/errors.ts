@@ -91,6 +91,8 @@ function failureByCode({ code, message }: AppError, method: string): Failure | u
     case "message-too-large":
     case "too-many-items":
       return { code: 413, status: "payload too large", message };
+    case "encoding-unknown":
+      return { code: 415, status: "unsupported media type", message, headers: { "Accept-Encoding": "gzip" } };
     case "too-many-in-flight":
     case "too-many-large":
       return {

@@ -13,6 +13,7 @@ import type { PostedList } from "../lib/insights/posted_list.ts";
 import type { Environment } from "../lib/lagoon.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 import { FairGate } from "./fair_limits.ts";
+import { unpack } from "./unpack.ts";
 
 /** Bodies above this size are large. Only received bytes count: announcing many costs a client nothing. */
 const LARGE_BYTES = 64 * 1024;
@@ -62,7 +63,8 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
     const environment = c.get("environment");
     const list = createList(environment, limits);
     using resources = new DisposableStack();
-    const body = new BodyReader(c, limits.maxBodyBytes);
+    const chunks = unpack(c.env.body, c.req.header("Content-Encoding"), resources);
+    const body = new BodyReader(c, chunks, limits.maxBodyBytes);
     // Reading it first, to reject it then, would cost memory.
     if (body.announcedBytes > LARGE_BYTES && gate.isFull(environment.namespace)) throw tooManyLarge();
     using start = new BodyStart();
@@ -90,15 +92,16 @@ export function createReceive({ limits, clock }: Pick<RouteDeps, "limits" | "clo
 
 /** Reads a request's body. */
 class BodyReader {
+  /** Unpacked, as all limits are. */
   receivedBytes = 0;
   /** As the request says; 0 when it doesn't. */
   readonly announcedBytes: number;
   readonly #maxBytes: number;
   readonly #chunks: AsyncIterator<Uint8Array> | undefined;
 
-  constructor({ req, env }: Context<AppEnv>, maxBytes: number) {
+  constructor({ req }: Context<AppEnv>, chunks: AsyncIterable<Uint8Array> | undefined, maxBytes: number) {
     this.#maxBytes = maxBytes;
-    this.#chunks = env.body?.[Symbol.asyncIterator]();
+    this.#chunks = chunks?.[Symbol.asyncIterator]();
     this.announcedBytes = Number(req.header("Content-Length")) || 0;
     if (this.announcedBytes > maxBytes) throw this.#tooLarge();
   }
@@ -111,8 +114,9 @@ class BodyReader {
   async next(pace?: AbortSignal): Promise<Uint8Array | undefined> {
     if (this.#chunks === undefined) return undefined;
     const reading = this.#chunks.next();
-    const { done, value } = await (pace ? unlessAborted(reading, pace) : reading).catch(() => {
+    const { done, value } = await (pace ? unlessAborted(reading, pace) : reading).catch((error) => {
       pace?.throwIfAborted();
+      if (error instanceof BodyError) throw error;
       throw new BodyError("body-incomplete", "The body must arrive completely");
     });
     if (done) return undefined;

@@ -115,6 +115,8 @@ const confirmNothing = (app: TestApp) => {
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "body-json": app({ body: "[" }),
   "body-encoding": app({ body: new Uint8Array([0x5b, 0x22, 0xff, 0x22, 0x5d]) }),
+  "body-not-gzip": app({ headers: { "content-encoding": "gzip" }, body: "[]" }),
+  "encoding-unknown": app({ headers: { "content-encoding": "br" }, body: "[]" }),
   "facts-wrong": app({ body: {} }),
   "facts-twice": app({ body: '{"facts":[],"facts":[]}' }),
   "fact-wrong": app({ body: [item, item, item, { ...item, value: 8 }] }),

@@ -83,7 +83,7 @@ function posting(list: "facts" | "problems"): Json {
     summary: `Report ${list}`,
     description:
       `Replaces all ${list} of the sources that the body names; those of other sources stay. An empty list changes nothing. Values that ` +
-      "core would lose are repaired and listed in `warnings`.",
+      "core would lose are repaired and listed in `warnings`. The body may be packed with gzip (`Content-Encoding: gzip`); limits apply to what it unpacks to.",
     requestBody: {
       required: true,
       content: { "application/json": { schema: ref("schemas", schema), examples } },

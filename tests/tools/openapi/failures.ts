@@ -60,6 +60,12 @@ const WAIT = "Wait for the number of seconds in `Retry-After`, then retry.";
 export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
   "body-json": { ...UNREADABLE, message: "The body must be a JSON document", remedy: FIX_REQUEST, of: POSTS },
   "body-encoding": { ...UNREADABLE, message: "The body must be UTF-8", remedy: FIX_REQUEST, of: POSTS },
+  "body-not-gzip": {
+    ...UNREADABLE,
+    message: "The body must be complete gzip data, as its Content-Encoding says",
+    remedy: FIX_REQUEST,
+    of: POSTS,
+  },
   "facts-wrong": {
     ...UNREADABLE,
     message: "body: expected an array of facts, or an object with facts, received object",
@@ -223,6 +229,13 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
     message:
       `Cannot send the message as it must have at most ${MAX_MESSAGE_BYTES} bytes: send the items in several requests`,
     remedy: SPLIT,
+    of: POSTS,
+  },
+  "encoding-unknown": {
+    code: 415,
+    status: "unsupported media type",
+    message: "The header Content-Encoding must be gzip, or absent",
+    remedy: "Send the body as it is, or packed with gzip.",
     of: POSTS,
   },
   "expectation-failed": {

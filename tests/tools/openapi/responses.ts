@@ -14,6 +14,7 @@ const STATUSES: Readonly<Record<number, { description: string; headers?: readonl
   405: { description: "The path has no such method.", headers: ["Allow"] },
   408: { description: "The request did not arrive in time, or too slowly." },
   413: { description: "The request is too large." },
+  415: { description: "The body's encoding is not supported.", headers: ["Accept-Encoding"] },
   417: { description: "The expectation is not supported." },
   429: { description: "The server is busy.", headers: ["Retry-After"] },
   431: { description: "Path and headers are too large." },
@@ -36,6 +37,11 @@ export const HEADERS: Readonly<Record<string, Json>> = {
     description: "How to send the token.",
     required: true,
     schema: { const: "Bearer" },
+  },
+  "Accept-Encoding": {
+    description: "What a body may be packed with.",
+    required: true,
+    schema: { const: "gzip" },
   },
   "Allow": { description: "The path's methods.", required: true, schema: { type: "string" } },
 };
