@@ -4,9 +4,10 @@
  * @module
  */
 import { type Context, Hono } from "hono";
+import { FACT_FIELDS, PROBLEM_FIELDS } from "../lib/insights/fields.ts";
 import { deleteFactsMessage, deleteProblemsMessage, encodeMessage } from "../lib/insights/messages.ts";
 import { createFactList, createProblemList } from "../lib/insights/posted_list.ts";
-import { repairFactSource } from "../lib/insights/repairs.ts";
+import { repairDeletion } from "../lib/insights/repairs.ts";
 import type { Guard } from "./admission.ts";
 import type { AppEnv, RouteDeps } from "./deps.ts";
 import type { Receive } from "./receive.ts";
@@ -35,8 +36,9 @@ export function createInsightsRoutes(
   routes.delete(
     "/facts/:source/:service?",
     guard<"/facts/:source/:service?">((c) => {
-      const { source, warnings } = repairFactSource(c.req.param("source"));
-      const message = deleteFactsMessage(c.get("environment"), source, c.req.param("service"));
+      const { source, service = "" } = c.req.param();
+      const { warnings, ...repaired } = repairDeletion(FACT_FIELDS, { source, service });
+      const message = deleteFactsMessage(c.get("environment"), repaired.source, repaired.service);
       return deliver(c, { type: message.type, body: encodeMessage(message), warnings });
     }),
   );
@@ -52,9 +54,10 @@ export function createInsightsRoutes(
   routes.delete(
     "/problems/:source/:service?",
     guard<"/problems/:source/:service?">((c) => {
-      const { source, service } = c.req.param();
-      const message = deleteProblemsMessage(c.get("environment"), source, service);
-      return deliver(c, { type: message.type, body: encodeMessage(message) });
+      const { source, service = "" } = c.req.param();
+      const { warnings, ...repaired } = repairDeletion(PROBLEM_FIELDS, { source, service });
+      const message = deleteProblemsMessage(c.get("environment"), repaired.source, repaired.service);
+      return deliver(c, { type: message.type, body: encodeMessage(message), warnings });
     }),
   );
 
@@ -62,7 +65,7 @@ export function createInsightsRoutes(
    * Publishes a message and answers 200 once the broker has confirmed it. A client that hangs up doesn't cancel it, so that
    * messages keep their order.
    */
-  async function deliver(c: Context<AppEnv>, { type, body, warnings = [] }: Delivery): Promise<Response> {
+  async function deliver(c: Context<AppEnv>, { type, body, warnings }: Delivery): Promise<Response> {
     // Publishing detaches the body.
     const bytes = body.length;
     await publisher.publish({ id: c.get("requestId"), type, body });
@@ -80,5 +83,5 @@ interface Delivery {
   readonly type: string;
   readonly body: Uint8Array<ArrayBuffer>;
   /** What was repaired. */
-  readonly warnings?: readonly string[];
+  readonly warnings: readonly string[];
 }

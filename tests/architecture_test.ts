@@ -175,6 +175,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "lib/sandbox/worker.ts": "tests/integration/sandbox_test.ts",
   "lib/broker/publisher.ts": "tests/integration/broker_test.ts",
   "lib/insights/errors.ts": "tests/lib/insights/posted_list_test.ts",
+  "lib/insights/collation.ts": "tests/lib/insights/repairs_test.ts",
   "lib/insights/fields.ts": "tests/lib/insights/repairs_test.ts",
   "lib/insights/schemas.ts": "tests/lib/insights/posted_list_test.ts",
   "lib/kube/large_objects.ts": "tests/lib/kube/list_stream_test.ts",

@@ -1,47 +1,42 @@
 /**
- * The fields of facts and problems, in the order of a message, and how much of each Lagoon core stores. Core drops what
- * does not fit without reporting it (docs/protocol.md, "Messages").
+ * The fields of facts and problems, in the order of a message, and how much of each Lagoon core stores: repairs, the API
+ * description and the tables of docs/posting.md come from here. Core drops what does not fit without reporting it.
  *
  * @module
  */
 
-/** A text field. */
+/** A text field, and the column that core stores it in. */
 export interface TextField<Name extends string = string> {
   readonly name: Name;
-  /** In characters (code points); a longer text is cut. */
+  /** Width of a varchar column, in characters. */
   readonly maxCharacters?: number;
+  /** Size of a text column, in bytes of UTF-8. */
+  readonly maxBytes?: number;
+  /** Deepest nesting of a JSON column, the only kind that stores characters above U+FFFF. */
+  readonly maxJsonDepth?: number;
+  /** The only values that core accepts. */
+  readonly values?: readonly string[];
+  /** Stands for all other values. */
+  readonly fallback?: string;
+  /** Core stores one item for each combination of these fields. */
+  readonly isIdentity?: true;
 }
 
-/** The width of core's columns for a fact's name, value and source. */
-export const MAX_FACT_CHARACTERS = 300;
+const TEXT_BYTES = 65_535;
 
 /** The fields of a fact. */
 export const FACT_FIELDS = [
-  { name: "name", maxCharacters: MAX_FACT_CHARACTERS },
-  { name: "value", maxCharacters: MAX_FACT_CHARACTERS },
-  { name: "source", maxCharacters: MAX_FACT_CHARACTERS },
-  { name: "description" },
-  { name: "type" },
-  { name: "category" },
-  { name: "service" },
-] as const satisfies readonly TextField[];
-
-/** The fields of a problem, apart from its `severityScore`. */
-export const PROBLEM_FIELDS = [
-  { name: "identifier" },
-  { name: "version" },
-  { name: "fixedVersion" },
-  { name: "source" },
-  { name: "service" },
-  { name: "data" },
-  { name: "severity" },
-  { name: "associatedPackage" },
-  { name: "description" },
-  { name: "links" },
+  { name: "name", maxCharacters: 300, isIdentity: true },
+  { name: "value", maxCharacters: 300 },
+  { name: "source", maxCharacters: 300, isIdentity: true },
+  { name: "description", maxBytes: TEXT_BYTES },
+  { name: "type", values: ["TEXT", "URL", "SEMVER"], fallback: "TEXT" },
+  { name: "category", maxBytes: TEXT_BYTES },
+  { name: "service", maxCharacters: 300 },
 ] as const satisfies readonly TextField[];
 
 /** The severities that core accepts. */
-export const SEVERITIES: readonly string[] = [
+export const SEVERITIES = [
   "NONE",
   "UNKNOWN",
   "NEGLIGIBLE",
@@ -49,7 +44,24 @@ export const SEVERITIES: readonly string[] = [
   "MEDIUM",
   "HIGH",
   "CRITICAL",
-];
+] as const;
+
+/** The fields of a problem, apart from its `severityScore`. */
+export const PROBLEM_FIELDS = [
+  { name: "identifier", maxCharacters: 100, isIdentity: true },
+  { name: "version", maxCharacters: 100, isIdentity: true },
+  { name: "fixedVersion", maxCharacters: 300 },
+  { name: "source", maxCharacters: 300 },
+  { name: "service", maxCharacters: 100, isIdentity: true },
+  { name: "data", maxJsonDepth: 31 },
+  { name: "severity", values: SEVERITIES, fallback: "UNKNOWN" },
+  { name: "associatedPackage", maxCharacters: 300 },
+  { name: "description", maxBytes: TEXT_BYTES },
+  { name: "links", maxCharacters: 300 },
+] as const satisfies readonly TextField[];
+
+/** Core stores a `severityScore` in tenths, and refuses one that it would round to more than this. */
+export const MAX_SEVERITY_SCORE = 0.9;
 
 /** One fact; a field that the client left out is empty. */
 export type Fact = Readonly<Record<(typeof FACT_FIELDS)[number]["name"], string>>;

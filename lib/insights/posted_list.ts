@@ -10,10 +10,11 @@ import type { JsonPlace } from "../json/outline.ts";
 import { JsonError, JsonReader, type JsonType } from "../json/reader.ts";
 import type { Environment } from "../lagoon.ts";
 import { BodyError } from "./errors.ts";
+import { FACT_FIELDS, PROBLEM_FIELDS } from "./fields.ts";
 import { checkJson } from "./json_text.ts";
 import { ListWriter, type Span } from "./list_writer.ts";
 import { factEntry, listHeader, problemEntry } from "./messages.ts";
-import { FactRepairs, repairProblem, Warnings } from "./repairs.ts";
+import { LatestItems, repairFact, repairProblem, Warnings } from "./repairs.ts";
 import { describeMistakes, factSchema, MAX_COUNTED, problemSchema, summarize } from "./schemas.ts";
 
 /** How much of a body is accepted. */
@@ -59,14 +60,14 @@ export function createFactList(environment: Environment, limits: ListLimits): Po
   const header = listHeader(environment);
   const writer = new ListWriter(header, "facts");
   const warnings = new Warnings();
-  const repairs = new FactRepairs(warnings, (span: Span) => writer.drop(span));
+  const latest = new LatestItems("facts", FACT_FIELDS, warnings, (span: Span) => writer.drop(span));
   return createList({ name: "facts", mayBeWrapped: true }, limits, {
     schema: factSchema,
     writer,
     warnings,
     add: (fact, index) => {
-      const repaired = repairs.repair(fact, index);
-      repairs.remember(repaired, index, writer.add(factEntry(header, repaired)));
+      const repaired = repairFact(fact, { path: `facts[${index}]`, warnings });
+      latest.remember(repaired, index, writer.add(factEntry(header, repaired)));
     },
   });
 }
@@ -80,13 +81,14 @@ export function createProblemList(environment: Environment, limits: ListLimits):
   const header = listHeader(environment);
   const writer = new ListWriter(header, "problems");
   const warnings = new Warnings();
+  const latest = new LatestItems("problems", PROBLEM_FIELDS, warnings, (span: Span) => writer.drop(span));
   return createList({ name: "problems", mayBeWrapped: false }, limits, {
     schema: problemSchema,
     writer,
     warnings,
     add: (problem, index) => {
       const repaired = repairProblem(problem, { path: `problems[${index}]`, warnings });
-      writer.add(problemEntry(header.environment, repaired));
+      latest.remember(repaired, index, writer.add(problemEntry(header.environment, repaired)));
     },
   });
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import type { Fact, Problem } from "./fields.ts";
+import { type Fact, FACT_FIELDS, type Problem, PROBLEM_FIELDS, type TextField } from "./fields.ts";
 
 /** Number of mistakes that are described to the client. */
 const MAX_DESCRIBED = 10;
@@ -26,31 +26,22 @@ const notEmpty = new z.core.$ZodCheckMinLength({
 });
 const required = z.string().check(notEmpty);
 
+function texts(fields: readonly TextField[]): Record<string, z.ZodType> {
+  return Object.fromEntries(fields.map(({ name }) => [name, text]));
+}
+
 /** One fact of a request. Other fields are ignored, including those that name an environment. */
-export const factSchema: z.ZodType<Posted<Fact>, unknown> = z.object({
+export const factSchema = z.object({
+  ...texts(FACT_FIELDS),
   name: required,
-  value: text,
-  source: text,
-  description: text,
-  type: text,
-  category: text,
-  service: text,
-});
+}) as unknown as z.ZodType<Posted<Fact>, unknown>;
 
 /** One problem of a request. Other fields are ignored, including those that name an environment. */
-export const problemSchema: z.ZodType<Posted<Problem>, unknown> = z.object({
+export const problemSchema = z.object({
+  ...texts(PROBLEM_FIELDS),
   identifier: required,
-  version: text,
-  fixedVersion: text,
-  source: text,
-  service: text,
-  data: text,
-  severity: text,
   severityScore: z.number().nullish(),
-  associatedPackage: text,
-  description: text,
-  links: text,
-});
+}) as unknown as z.ZodType<Posted<Problem>, unknown>;
 
 /**
  * Describes an item's mistakes.

@@ -65,8 +65,8 @@ Deno.test("A body that is too deep is answered with 400 and the limit", async ()
 Deno.test("A body that becomes a message too large for the broker is answered with 413 as well", async () => {
   const app = new TestApp({ maxBodyBytes: 20_000_000 });
   const body = Array.from(
-    { length: 18 },
-    (_, index) => ({ name: `${index}`, description: "x".repeat(950_000) }),
+    { length: 150 },
+    (_, index) => ({ name: `${index}`, description: "x".repeat(65_000), category: "x".repeat(65_000) }),
   );
   const response = await app.send("POST /facts", { body });
   assert.equal(response.status, 413);

@@ -82,7 +82,8 @@ Deno.test("POST /facts tells what it repaired", async () => {
     message: "okay",
     warnings: [
       "facts[1].value: cut to 300 characters",
-      "facts[0].name: left out, as facts[1] has the same source and name",
+      "facts[0].name: left out, as facts[1] has the same name, source: " +
+      "Lagoon core ignores case, accents and blanks at the end",
     ],
   }]);
   assert.deepEqual(app.publisher.bodies[0]!.facts, [{ ...SENT_FACT, value: "x".repeat(300) }]);

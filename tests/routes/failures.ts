@@ -100,7 +100,14 @@ const item = { name: "n", identifier: "i" };
 const manyItems = Array(LIMITS.maxItems + 1).fill(item);
 const largeItem = [{ ...item, description: "x".repeat(LIMITS.maxItemBytes) }];
 const megabytes = (count: number) =>
-  Array.from({ length: count }, () => ({ ...item, description: "x".repeat(950_000) }));
+  Array.from({ length: 8 * count }, (_, index) => ({
+    ...item,
+    name: `${index}`,
+    identifier: `${index}`,
+    description: "x".repeat(60_000),
+    category: "x".repeat(60_000),
+    data: `"${"x".repeat(60_000)}"`,
+  }));
 /** A large body that never ends. */
 const endless = () =>
   new ReadableStream<Uint8Array>({
@@ -151,7 +158,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "fact-too-large": app({ body: largeItem }),
   "problem-too-large": app({ body: largeItem }),
   "message-too-large": app({
-    limits: { maxBodyBytes: 20_000_000 },
+    limits: { maxBodyBytes: 40_000_000 },
     body: megabytes(18),
   }),
   "expectation-failed": wire((request) => `${request} HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n`),

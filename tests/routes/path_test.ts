@@ -29,7 +29,7 @@ Deno.test("Source and service are decoded once", async () => {
     ["a%2541", "a%41|"],
     ["%C3%A9%20%3F%23+", "é ?#+|"],
     ["é", "é|"],
-    ["a/%F0%9F%98%80", "a|😀"],
+    ["a/%E2%82%AC", "a|€"],
     [":source", ":source|"],
     ["*/%2A", "*|*"],
     ["a?b=c#d", "a|"],
@@ -51,8 +51,8 @@ Deno.test("Control characters are passed through", async () => {
 Deno.test("Any source and service arrive unchanged", async () => {
   // URL parsing removes "." and ".." segments, however they are encoded.
   const part = fc.string({ unit: "binary", minLength: 1, maxLength: 20 })
-    .filter((text) => text.isWellFormed() && text !== "." && text !== "..");
-  const hostile = fc.string({ unit: fc.constantFrom(..."%2Ff5./\\?#é😀 +:;"), minLength: 1 })
+    .filter((text) => text !== "." && text !== ".." && !/[\ud800-\udfff]/.test(text));
+  const hostile = fc.string({ unit: fc.constantFrom(..."%2Ff5./\\?#é€ +:;"), minLength: 1 })
     .filter((text) => text !== "." && text !== "..");
   const parts = fc.array(fc.oneof(part, hostile), { minLength: 1, maxLength: 2 });
   await fc.assert(
@@ -95,27 +95,23 @@ Deno.test("An empty source, or a third segment, gets an error and deletes nothin
   assert.deepEqual(app.publisher.messages, []);
 });
 
-Deno.test("A long source of facts is truncated as in a post, with a warning", async () => {
-  for (const character of ["x", "é", "😀", "/"]) {
-    const source = character.repeat(10_000);
-    const app = new TestApp({ maxBodyBytes: 100_000 });
-    await app.send("POST /facts", { body: [{ name: "n", source }] });
-    const response = await app.send(`DELETE /facts/${encodeURIComponent(source)}/${"s".repeat(10_000)}`);
-    assert.deepEqual(await statusAndAnswer(response), [200, {
-      message: "okay",
-      warnings: ["source: cut to 300 characters"],
-    }]);
-    const [posted, deletion] = app.publisher.bodies as [
-      { facts: { source: string }[] },
-      Record<string, string>,
-    ];
-    assert.equal(deletion.source, character.repeat(300));
-    assert.equal(deletion.source, posted.facts[0]!.source);
-    assert.equal(deletion.service, "s".repeat(10_000));
+Deno.test("A deletion is repaired as a post is, with warnings", async () => {
+  for (const list of LISTS) {
+    for (const character of ["x", "é", "😀", "/"]) {
+      const text = character.repeat(1000);
+      const app = new TestApp({ maxBodyBytes: 100_000 });
+      await app.send(`POST /${list}`, {
+        body: [{ name: "n", identifier: "i", source: text, service: text }],
+      });
+      const path = encodeURIComponent(text);
+      const { warnings } = await (await app.send(`DELETE /${list}/${path}/${path}`)).json();
+      assert.equal(warnings.length, character === "😀" ? 4 : 2);
+      const [posted, deletion] = app.publisher.bodies as [
+        Record<string, Record<string, string>[]>,
+        Record<string, string>,
+      ];
+      const { source, service } = posted[list]![0]!;
+      assert.deepEqual([deletion.source, deletion.service], [source, service]);
+    }
   }
-});
-
-Deno.test("A long source of problems is not truncated, as in a post", async () => {
-  const source = "😀/".repeat(5000);
-  assert.equal(await deleted("problems", `${encodeURIComponent(source)}/cli`), `${source}|cli`);
 });

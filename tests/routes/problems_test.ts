@@ -42,7 +42,12 @@ Deno.test("POST /problems takes the environment from the token, whatever a probl
 
 Deno.test("POST /problems tells what it repaired, without repeating it", async () => {
   const app = new TestApp();
-  const body = [{ ...PROBLEM, severity: "severe", data: "" }, { ...PROBLEM, severity: "low", data: "plain" }];
+  const body = [{ ...PROBLEM, severity: "severe", data: "" }, {
+    ...PROBLEM,
+    version: "2",
+    severity: "low",
+    data: "plain",
+  }];
   assert.deepEqual(await statusAndAnswer(await app.send("POST /problems", { body })), [200, {
     message: "okay",
     warnings: [
@@ -55,7 +60,7 @@ Deno.test("POST /problems tells what it repaired, without repeating it", async (
   }]);
   assert.deepEqual(app.publisher.bodies[0]!.problems, [
     { environment: 3, ...PROBLEM, severity: "UNKNOWN", data: "{}" },
-    { environment: 3, ...PROBLEM, severity: "LOW", data: '"plain"' },
+    { environment: 3, ...PROBLEM, version: "2", severity: "LOW", data: '"plain"' },
   ]);
 });
 

@@ -34,7 +34,15 @@ function parseFacts(body: unknown): unknown[] {
   ) => fact);
 }
 
-const FACT = { name: "n", value: "v", source: "s", description: "d", type: "t", category: "c", service: "x" };
+const FACT = {
+  name: "n",
+  value: "v",
+  source: "s",
+  description: "d",
+  type: "URL",
+  category: "c",
+  service: "x",
+};
 const EMPTY_FACT = {
   name: "n",
   value: "",
@@ -44,6 +52,8 @@ const EMPTY_FACT = {
   category: "",
   service: "",
 };
+const SAME = "has the same name, source: Lagoon core ignores case, accents and blanks at the end";
+
 function mistakes(parse: () => unknown): string {
   try {
     parse();
@@ -188,14 +198,14 @@ Deno.test("of facts with the same source and name only the last is sent, with a 
   const { message, warnings } = postFacts([facts[0], other, facts[1], facts[2]]);
   assert.deepEqual(message.facts.map(({ value }: { value: string }) => value), ["v", "3"]);
   assert.deepEqual(warnings, [
-    "facts[0].name: left out, as facts[2] has the same source and name",
-    "facts[2].name: left out, as facts[3] has the same source and name",
+    `facts[0].name: left out, as facts[2] ${SAME}`,
+    `facts[2].name: left out, as facts[3] ${SAME}`,
   ]);
 });
 
 Deno.test("a message is refused as soon as it is too large for the broker", () => {
-  const list = createFactList(ENVIRONMENT, LIMITS);
-  const item = new TextEncoder().encode(`{"name":"n","description":"${"x".repeat(1_000_000)}"},`);
+  const list = createProblemList(ENVIRONMENT, LIMITS);
+  const item = new TextEncoder().encode(`{"identifier":"i","data":"\\"${"x".repeat(1_000_000)}\\""},`);
   list.push(new TextEncoder().encode("["));
   let pushed = 0;
   assert.throws(() => {

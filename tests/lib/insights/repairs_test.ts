@@ -1,27 +1,40 @@
 import assert from "node:assert/strict";
-import type { Fact, Problem } from "../../../lib/insights/fields.ts";
-import { FactRepairs, repairFactSource, repairProblem, Warnings } from "../../../lib/insights/repairs.ts";
+import { type Fact, FACT_FIELDS, type Problem, PROBLEM_FIELDS } from "../../../lib/insights/fields.ts";
+import {
+  LatestItems,
+  repairDeletion,
+  repairFact,
+  repairProblem,
+  Warnings,
+} from "../../../lib/insights/repairs.ts";
 
 /** Repairs a list of facts, item by item as when one arrives. */
 function repairFacts(facts: readonly Fact[]) {
   const warnings = new Warnings();
   const kept = new Map<number, Fact>();
-  const repairs = new FactRepairs<number>(warnings, (index) => kept.delete(index));
+  const latest = new LatestItems("facts", FACT_FIELDS, warnings, (index: number) => kept.delete(index));
   for (const [index, fact] of facts.entries()) {
-    const repaired = repairs.repair(fact, index);
+    const repaired = repairFact(fact, { path: `facts[${index}]`, warnings });
     kept.set(index, repaired);
-    repairs.remember(repaired, index, index);
+    latest.remember(repaired, index, index);
   }
   return { items: [...kept.values()], warnings: warnings.list() };
 }
 
 function repairProblems(problems: readonly Problem[]) {
   const warnings = new Warnings();
-  const items = problems.map((problem, index) =>
-    repairProblem(problem, { path: `problems[${index}]`, warnings })
-  );
-  return { items, warnings: warnings.list() };
+  const kept = new Map<number, Problem>();
+  const latest = new LatestItems("problems", PROBLEM_FIELDS, warnings, (index: number) => kept.delete(index));
+  for (const [index, problem] of problems.entries()) {
+    const repaired = repairProblem(problem, { path: `problems[${index}]`, warnings });
+    kept.set(index, repaired);
+    latest.remember(repaired, index, index);
+  }
+  return { items: [...kept.values()], warnings: warnings.list() };
 }
+
+const SAME = "has the same name, source: Lagoon core ignores case, accents and blanks at the end";
+const IDENTITY = "cut to 300 characters; it is part of an identity";
 
 const FACT: Fact = {
   name: "n",
@@ -49,7 +62,8 @@ const PROBLEM: Problem = {
 Deno.test("valid items stay unchanged", () => {
   const facts = [FACT, { ...FACT, name: "m" }, { ...FACT, source: "t" }];
   assert.deepEqual(repairFacts(facts), { items: facts, warnings: [] });
-  assert.deepEqual(repairProblems([PROBLEM, PROBLEM]), { items: [PROBLEM, PROBLEM], warnings: [] });
+  const problems = [PROBLEM, { ...PROBLEM, service: "cli" }, { ...PROBLEM, version: "1" }];
+  assert.deepEqual(repairProblems(problems), { items: problems, warnings: [] });
 });
 
 Deno.test("facts are distinguished by their whole source and name, also long ones", () => {
@@ -77,7 +91,7 @@ Deno.test("of two facts with the same source and name the last is kept, in its p
   const last = { ...FACT, value: "2" };
   assert.deepEqual(repairFacts([first, other, last]), {
     items: [other, last],
-    warnings: ["facts[0].name: left out, as facts[2] has the same source and name"],
+    warnings: [`facts[0].name: left out, as facts[2] ${SAME}`],
   });
 });
 
@@ -114,28 +128,107 @@ Deno.test("name, value and source of a fact are cut to 300 characters, and nothi
   const cut = "x".repeat(300);
   assert.deepEqual(items, [{ ...FACT, name: cut, value: cut, source: cut, description: long }]);
   assert.deepEqual(warnings, [
-    "facts[0].name: cut to 300 characters",
+    `facts[0].name: ${IDENTITY}`,
     "facts[0].value: cut to 300 characters",
-    "facts[0].source: cut to 300 characters",
+    `facts[0].source: ${IDENTITY}`,
   ]);
   assert.deepEqual(repairFacts([{ ...FACT, value: cut }]).warnings, []);
 });
 
-Deno.test("repairFactSource() cuts as FactRepairs does, so that a deletion matches what was stored", () => {
-  for (const source of ["drush", "x".repeat(300), "x".repeat(10_000), "😀".repeat(301), "\u0000"]) {
-    const stored = repairFacts([{ ...FACT, source }]);
-    const deleted = repairFactSource(source);
-    assert.equal(deleted.source, stored.items[0]!.source);
-    assert.deepEqual(deleted.warnings, stored.warnings.map((warning) => warning.replace("facts[0].", "")));
+Deno.test("a deletion is repaired as a post is, so that it finds what was stored", () => {
+  for (const text of ["drush", "x".repeat(300), "x".repeat(10_000), "😀".repeat(301), "\u0000", "a\ud83d"]) {
+    const posted = { source: text, service: text };
+    const fact = repairFacts([{ ...FACT, ...posted }]);
+    const { warnings, ...deleted } = repairDeletion(FACT_FIELDS, posted);
+    assert.deepEqual(deleted, { source: fact.items[0]!.source, service: fact.items[0]!.service });
+    assert.deepEqual(warnings, fact.warnings.map((warning) => warning.replace("facts[0].", "")));
+    const problem = repairProblems([{ ...PROBLEM, ...posted }]).items[0]!;
+    const { source, service } = repairDeletion(PROBLEM_FIELDS, posted);
+    assert.deepEqual([source, service], [problem.source, problem.service]);
   }
-  assert.deepEqual(repairFactSource("x".repeat(301)).warnings, ["source: cut to 300 characters"]);
 });
 
-Deno.test("characters are code points, not UTF-16 code units", () => {
+Deno.test("characters above U+FFFF are replaced by one each, everywhere but in data", () => {
   const value = "😀".repeat(300);
-  assert.deepEqual(repairFacts([{ ...FACT, value }]), { items: [{ ...FACT, value }], warnings: [] });
-  assert.equal(repairFacts([{ ...FACT, value: `${value}😀` }]).items[0]!.value, value);
-  assert.equal(repairFacts([{ ...FACT, value: `x${value}` }]).items[0]!.value, `x${"😀".repeat(299)}`);
+  assert.deepEqual(repairFacts([{ ...FACT, value }]), {
+    items: [{ ...FACT, value: "\ufffd".repeat(300) }],
+    warnings: ["facts[0].value: characters above U+FFFF, such as emoji, replaced"],
+  });
+  const problem = { ...PROBLEM, data: '"😀"' };
+  assert.deepEqual(repairProblems([problem]), { items: [problem], warnings: [] });
+});
+
+Deno.test("text columns are cut to bytes, between two characters", () => {
+  const stored = "x".repeat(65_535);
+  for (
+    const [posted, expected] of [[stored, stored], [`${stored}x`, stored], [
+      `x${"é".repeat(32_768)}`,
+      `x${"é".repeat(32_767)}`,
+    ]]
+  ) {
+    const { items, warnings } = repairProblems([{ ...PROBLEM, description: posted! }]);
+    assert.equal(items[0]!.description, expected);
+    assert.deepEqual(warnings, posted === stored ? [] : ["problems[0].description: cut to 65535 bytes"]);
+  }
+});
+
+Deno.test("items that the collation holds for the same are duplicates", () => {
+  for (
+    const [one, other] of [["JSONStream", "jsonstream"], ["café", "cafe"], ["a", "a  "], ["ß", "s"], [
+      "ſ",
+      "S",
+    ], ["я", "Я"]]
+  ) {
+    for (const field of ["name", "source"]) {
+      const last = { ...FACT, [field]: other };
+      assert.deepEqual(repairFacts([{ ...FACT, [field]: one }, last]).items, [last]);
+    }
+    const last = { ...PROBLEM, identifier: other! };
+    assert.deepEqual(repairProblems([{ ...PROBLEM, identifier: one! }, last]).items, [last]);
+  }
+  for (const [one, other] of [["ß", "ss"], [" a", "a"], ["a\t", "a"], ["æ", "ae"], ["a`", "a"]]) {
+    assert.equal(repairFacts([{ ...FACT, name: one! }, { ...FACT, name: other! }]).items.length, 2);
+  }
+});
+
+Deno.test("a severityScore is rounded to tenths, or left out", () => {
+  const cases = [
+    [0.9, 0.9],
+    [-0.9, -0.9],
+    [0.94, 0.9],
+    [0.9499999999999998, 0.9],
+    [0.95, 0],
+    [1, 0],
+    [7.5, 0],
+    [-1, 0],
+    [0.04, 0],
+  ];
+  for (const [severityScore, expected] of cases) {
+    const { items, warnings } = repairProblems([{ ...PROBLEM, severityScore: severityScore! }]);
+    assert.equal(items[0]!.severityScore, expected, String(severityScore));
+    assert.equal(warnings.length, severityScore === expected ? 0 : 1);
+  }
+});
+
+Deno.test("escapes of lone surrogates in data are replaced: MariaDB refuses them", () => {
+  const cases = [['"\\ud83d"', '"\\ufffd"'], ['{"\\uDE00x":1}', '{"\\ufffdx":1}'], [
+    '"\\ud83d\\ud83d\\ude00"',
+    '"\\ufffd\\ud83d\\ude00"',
+  ]];
+  for (const [data, expected] of cases) {
+    const { items, warnings } = repairProblems([{ ...PROBLEM, data: data! }]);
+    assert.equal(items[0]!.data, expected);
+    assert.deepEqual(warnings, ["problems[0].data: characters that are not valid Unicode replaced"]);
+  }
+  for (const data of ['"\\ud83d\\ude00"', '"\\\\ud83d"']) {
+    assert.deepEqual(repairProblems([{ ...PROBLEM, data }]), { items: [{ ...PROBLEM, data }], warnings: [] });
+  }
+});
+
+Deno.test("a fact's type is one that core knows", () => {
+  const types = ["", "TEXT", "url", "other"].map((type) => repairFacts([{ ...FACT, type }]));
+  assert.deepEqual(types.map(({ items }) => items[0]!.type), ["", "TEXT", "URL", "TEXT"]);
+  assert.deepEqual(types.map(({ warnings }) => warnings.length), [0, 0, 1, 1]);
 });
 
 Deno.test("facts that become equal by cutting are duplicates", () => {
@@ -146,7 +239,7 @@ Deno.test("facts that become equal by cutting are duplicates", () => {
     value: "w",
   }]);
   assert.deepEqual(items, [{ ...FACT, name, value: "w" }]);
-  assert.equal(warnings.at(-1), "facts[0].name: left out, as facts[1] has the same source and name");
+  assert.equal(warnings.at(-1), `facts[0].name: left out, as facts[1] ${SAME}`);
 });
 
 Deno.test("repairProblem() converts core's seven severities to upper case", () => {
@@ -161,6 +254,7 @@ Deno.test("repairProblem() converts core's seven severities to upper case", () =
 Deno.test("repairProblem() sets an unknown severity to UNKNOWN", () => {
   const { items, warnings } = repairProblems([{ ...PROBLEM, severity: "" }, {
     ...PROBLEM,
+    identifier: "other",
     severity: "secret",
   }]);
   assert.deepEqual(items.map(({ severity }) => severity), ["UNKNOWN", "UNKNOWN"]);
@@ -175,6 +269,7 @@ Deno.test("repairProblem() encodes data that is no JSON document, and keeps ever
   }
   const { items, warnings } = repairProblems([{ ...PROBLEM, data: "" }, {
     ...PROBLEM,
+    identifier: "other",
     data: 'plain "text"',
   }]);
   assert.deepEqual(items.map(({ data }) => data), ["{}", '"plain \\"text\\""']);
@@ -186,12 +281,12 @@ Deno.test("repairProblem() encodes data that is no JSON document, and keeps ever
 
 Deno.test("repairProblem() encodes data that is nested too deeply for other parsers", () => {
   const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
-  const data = nested(1000);
+  const data = nested(31);
   assert.deepEqual(repairProblems([{ ...PROBLEM, data }]), { items: [{ ...PROBLEM, data }], warnings: [] });
-  for (const depth of [1001, 500_000]) {
+  for (const depth of [32, 500_000]) {
     const { items, warnings } = repairProblems([{ ...PROBLEM, data: nested(depth) }]);
     assert.equal(JSON.parse(items[0]!.data), nested(depth));
-    assert.deepEqual(warnings, ["problems[0].data: nested more than 1000 deep, encoded as a JSON string"]);
+    assert.deepEqual(warnings, ["problems[0].data: nested more than 31 deep, encoded as a JSON string"]);
   }
 });
 
@@ -199,8 +294,10 @@ Deno.test("lone surrogates are replaced in every text", () => {
   const texts = (item: object) => Object.entries(item).filter(([, value]) => typeof value === "string");
   for (const [field] of texts(FACT)) {
     const { items, warnings } = repairFacts([{ ...FACT, [field]: "a\ud83d" }]);
-    assert.equal(Reflect.get(items[0]!, field), "a\ufffd");
-    assert.deepEqual(warnings, [`facts[0].${field}: characters that are not valid Unicode replaced`]);
+    assert.equal(Reflect.get(items[0]!, field), field === "type" ? "TEXT" : "a\ufffd");
+    assert.deepEqual(warnings.slice(0, 1), [
+      `facts[0].${field}: characters that are not valid Unicode replaced`,
+    ]);
   }
   for (const [field] of texts(PROBLEM)) {
     const { items, warnings } = repairProblems([{ ...PROBLEM, [field]: '"\ud83d"' }]);
@@ -219,9 +316,10 @@ Deno.test("repairs don't change the original items", () => {
 });
 
 Deno.test("fifty warnings are listed, and the others counted", () => {
-  const bad = { ...PROBLEM, data: "" };
-  assert.equal(repairProblems(Array(50).fill(bad)).warnings.length, 50);
-  const { warnings } = repairProblems(Array(53).fill(bad));
+  const bad = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ ...PROBLEM, identifier: `${index}`, data: "" }));
+  assert.equal(repairProblems(bad(50)).warnings.length, 50);
+  const { warnings } = repairProblems(bad(53));
   assert.equal(warnings.length, 51);
   assert.equal(warnings.at(-1), "and 3 more");
 });
