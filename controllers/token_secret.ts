@@ -38,10 +38,10 @@ export const TOKEN_SECRET_SELECTOR = `metadata.name=${TOKEN_SECRET.name}`;
 /** Few enough to keep the API server calm; tokens are small and independent of each other. */
 const WORKERS = 4;
 
-/** Pause after a repair; it doubles with each further one, because something keeps changing the Secret back. */
-const REPAIR_PAUSE = { baseMs: 2_000, capMs: 300_000 };
-/** A Secret that has needed no repair for this long after its pause starts again with the first pause. */
-const REPAIR_QUIET_MS = 600_000;
+/** Pause after a write; it doubles with each further one, because something keeps changing or deleting the Secret. */
+const WRITE_PAUSE = { baseMs: 2_000, capMs: 300_000 };
+/** A Secret that has needed no write for this long after its pause starts again with the first pause. */
+const QUIET_MS = 600_000;
 
 const SECRET_LABELS = { [LABELS.insightsToken]: "true", [LABELS.dynamicSecret]: TOKEN_SECRET.name };
 
@@ -59,8 +59,8 @@ export function createTokenController(
   const { kube, clock, random, events, metrics, log } = dependencies;
   const queue = new WorkQueue(dependencies);
   const index = new TokenIndex((namespace) => queue.add({ namespace, name: TOKEN_SECRET.name }));
-  /** By namespace, the number of repairs in a row, and the earliest time of the next one. */
-  const repairs = new Map<string, { readonly count: number; readonly nextAt: number }>();
+  /** By namespace, also a deleted one: the number of writes in a row, and the earliest time of the next one. Oldest first. */
+  const writes = new Map<string, { readonly count: number; readonly nextAt: number }>();
   /** By namespace, the uid of the foreign Secret that was reported. */
   const reported = new Map<string, string>();
 
@@ -77,6 +77,8 @@ export function createTokenController(
   }
 
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
+    const pauseMs = pauseLeft(key.namespace);
+    if (pauseMs > 0) return { requeueAfterMs: pauseMs };
     try {
       const namespaceKey = { namespace: "", name: key.namespace };
       const expected = expectedSecret(await kube.getMetadata(RESOURCES.namespaces, namespaceKey, { signal }));
@@ -87,7 +89,7 @@ export function createTokenController(
       } else if (found.metadata.labels?.[LABELS.insightsToken] !== "true") {
         await reportForeign(key, found, signal);
       } else if (!isGood(contentOf(found), expected)) {
-        return await repair(key, found, expected, signal);
+        await repair(key, found, expected, signal);
       }
     } catch (error) {
       // The namespace is being deleted and no longer needs a token.
@@ -98,6 +100,7 @@ export function createTokenController(
 
   async function create(key: ObjectKey, { labels, data }: TokenSecret, signal: AbortSignal): Promise<void> {
     await kube.create(RESOURCES.secrets, key, { type: "Opaque", metadata: { labels }, data }, { signal });
+    paceNext(key.namespace, 0);
     metrics.countToken("created");
     log.info("Token Secret created", { object: formatKey(key) });
   }
@@ -107,19 +110,32 @@ export function createTokenController(
     found: Secret,
     { labels, data }: TokenSecret,
     signal: AbortSignal,
-  ): Promise<Result> {
-    const now = clock.monotonic();
-    const { count, nextAt } = repairs.get(key.namespace) ?? { count: 0, nextAt: now };
-    if (now < nextAt) return { requeueAfterMs: nextAt - now };
+  ): Promise<void> {
     const { uid, resourceVersion } = found.metadata;
     const fields = { metadata: { uid, resourceVersion, labels }, data };
     await kube.apply(RESOURCES.secrets, key, fields, { signal });
-    const earlier = now - nextAt < REPAIR_QUIET_MS ? count : 0;
-    const pauseMs = backoff(earlier, { ...REPAIR_PAUSE, random });
-    repairs.set(key.namespace, { count: earlier + 1, nextAt: clock.monotonic() + pauseMs });
+    paceNext(key.namespace, 1);
     metrics.countToken("repaired");
     log.warn("Token Secret repaired", { object: formatKey(key) });
-    return {};
+  }
+
+  function pauseLeft(namespace: string): number {
+    const now = clock.monotonic();
+    for (const [quiet, { nextAt }] of writes) {
+      if (now - nextAt < QUIET_MS) break;
+      writes.delete(quiet);
+    }
+    return (writes.get(namespace)?.nextAt ?? now) - now;
+  }
+
+  /** @param first Whether the first write in a row has a pause after it (1), or only the second (0). */
+  function paceNext(namespace: string, first: 0 | 1): void {
+    const now = clock.monotonic();
+    const last = writes.get(namespace);
+    const count = last && now - last.nextAt < QUIET_MS ? last.count + 1 : first;
+    const pauseMs = count === 0 ? 0 : backoff(count - 1, { ...WRITE_PAUSE, random });
+    writes.delete(namespace);
+    writes.set(namespace, { count, nextAt: now + pauseMs });
   }
 
   async function reportForeign(key: ObjectKey, found: Secret, signal: AbortSignal): Promise<void> {
@@ -163,7 +179,6 @@ export function createTokenController(
           },
           onGone: ({ namespace }) => {
             index.setSecret(namespace, undefined);
-            repairs.delete(namespace);
             reported.delete(namespace);
           },
           onListed: () => index.setListed("secrets"),

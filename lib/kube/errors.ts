@@ -95,6 +95,11 @@ export function isForbidden(error: unknown): boolean {
   return hasStatus(error, 403);
 }
 
+/** RBAC forbids it everywhere. Only the message tells that from a quota, a policy or the state of one namespace. */
+export function lacksPermission(error: unknown): boolean {
+  return hasStatus(error, 403) && /\bcannot \w+ resource\b/.test(error.message);
+}
+
 /** The object breaks a rule of its kind; sending it again unchanged cannot help. */
 export function isInvalid(error: unknown): boolean {
   return hasStatus(error, 422);

@@ -7,9 +7,9 @@ import type { Clock } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { KubeClient } from "./client.ts";
-import { isForbidden, isNamespaceTerminating } from "./errors.ts";
+import { lacksPermission } from "./errors.ts";
 import { formatKey, keyOf, type PartialObject, type Resource, RESOURCES } from "./objects.ts";
-import { createRateLimit } from "./rate_limit.ts";
+import { createRateLimits } from "./rate_limit.ts";
 
 /** Writes Events. */
 export interface EventRecorder {
@@ -27,7 +27,7 @@ export interface EventRecorder {
   ): Promise<void>;
 }
 
-/** Many bad ConfigMaps must not flood etcd. */
+/** Of each namespace: many bad ConfigMaps must not flood etcd, nor use up the Events of others. */
 const RATE_LIMIT = { burst: 25, intervalMs: 10_000 };
 /** The API server's limit. */
 const MAX_NOTE_CHARACTERS = 1024;
@@ -39,12 +39,12 @@ const MAX_NOTE_CHARACTERS = 1024;
 export function createEventRecorder(
   { client, clock, log }: { client: Pick<KubeClient, "create">; clock: Clock; log: Logger },
 ): EventRecorder {
-  const isWithinRate = createRateLimit({ clock, ...RATE_LIMIT });
+  const isWithinRate = createRateLimits({ clock, ...RATE_LIMIT });
   let forbidden = false;
   return {
     async warn({ resource, object }, reason, note, { signal }) {
-      if (forbidden || !isWithinRate()) return;
       const { namespace, name } = keyOf(object);
+      if (forbidden || !isWithinRate(namespace)) return;
       const { uid, resourceVersion } = object.metadata;
       const { apiVersion, kind } = resource;
       const time = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z");
@@ -64,7 +64,7 @@ export function createEventRecorder(
       } catch (error) {
         // Another Event in flight may have been forbidden first.
         if (signal.aborted || forbidden) return;
-        forbidden = isForbidden(error) && !isNamespaceTerminating(error);
+        forbidden = lacksPermission(error);
         log.warn(forbidden ? "Events are forbidden: no more are written" : "Event not written", {
           object: formatKey({ namespace, name }),
           reason,

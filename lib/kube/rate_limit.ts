@@ -24,3 +24,27 @@ export function createRateLimit(
     return true;
   };
 }
+
+/**
+ * A token bucket for each key. One that is unused for so long that it is full again is forgotten.
+ *
+ * @returns Whether the call is within the limit of its key; a call that is counts.
+ */
+export function createRateLimits(
+  options: { clock: Clock; burst: number; intervalMs: number },
+): (key: string) => boolean {
+  const { clock, burst, intervalMs } = options;
+  /** The longest unused first. */
+  const limits = new Map<string, { readonly isWithinRate: () => boolean; readonly usedAt: number }>();
+  return (key) => {
+    const now = clock.monotonic();
+    for (const [unused, { usedAt }] of limits) {
+      if (now - usedAt < burst * intervalMs) break;
+      limits.delete(unused);
+    }
+    const isWithinRate = limits.get(key)?.isWithinRate ?? createRateLimit(options);
+    limits.delete(key);
+    limits.set(key, { isWithinRate, usedAt: now });
+    return isWithinRate();
+  };
+}

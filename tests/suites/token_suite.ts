@@ -194,6 +194,25 @@ export function tokenSuite(factory: ClusterFactory): void {
       await until("repairs go on", () => repairs(namespace) >= 4);
     });
 
+    test("a Secret that is deleted again and again is not created without pause", async ({ cluster, namespace, run }) => {
+      // Time stands still, so a write that has to wait never comes.
+      const clock = new ManualClock();
+      const only = await onlyIn(cluster, namespace);
+      await using program = run({ ...only, clock });
+      const created = (of: string) =>
+        program.log.with("Token Secret created").filter(({ fields }) => fields.object === `${of}/${NAME}`)
+          .length;
+      for (let count = 1; count <= 2; count++) {
+        await until("there is a Secret", () => created(namespace) >= count);
+        await cluster.delete("secrets", namespace, NAME);
+      }
+      await cluster.createNamespace(`${namespace}-other`, { ...LAGOON_NAMESPACE_LABELS, [namespace]: "" });
+      await until("another one is created", () => created(`${namespace}-other`) === 1);
+      assert.equal(created(namespace), 2);
+      await clock.advance(2_000);
+      await until("it is created after a pause", () => created(namespace) === 3);
+    });
+
     test("a Secret that lost its second label gets it back", async ({ cluster, namespace, run }) => {
       await cluster.create("secrets", namespace, {
         metadata: { name: NAME, labels: { "lagoon.sh/insights-token": "true" } },

@@ -10,6 +10,10 @@ const object = { metadata: { name: "web", namespace: "main", uid: "u1", resource
 const subject = { resource: RESOURCES.configMaps, object };
 const { signal } = new AbortController();
 
+const FORBIDDEN = new KubeError('events is forbidden: User "u" cannot create resource "events"', {
+  status: 403,
+});
+
 function setUp(answer: () => Promise<typeof object> = () => Promise.resolve(object)) {
   const created: ObjectPatch[] = [];
   const log = new MemoryLogger();
@@ -47,7 +51,7 @@ Deno.test("an Event has its object, the reason and the note", async () => {
 });
 
 Deno.test("a recorder logs once that Events are forbidden, and writes no more", async () => {
-  const { created, log, recorder } = setUp(() => Promise.reject(new KubeError("no", { status: 403 })));
+  const { created, log, recorder } = setUp(() => Promise.reject(FORBIDDEN));
   for (let i = 0; i < 3; i++) await recorder.warn(subject, "InsightsRefused", "x", { signal });
   assert.equal(created.length, 1);
   assert.equal(log.with("Events are forbidden: no more are written").length, 1);
@@ -57,6 +61,8 @@ Deno.test("a recorder continues after a temporary failure", async () => {
   const failures = [
     new KubeError("busy", { status: 500 }),
     new KubeError("leaving", { status: 403, causes: ["NamespaceTerminating"] }),
+    // Of this namespace: its owner must not end the Events of all others.
+    new KubeError("exceeded quota: events", { status: 403 }),
   ];
   for (const failure of failures) {
     const { created, log, recorder } = setUp(() => Promise.reject(failure));
@@ -87,8 +93,16 @@ Deno.test("Events are limited to a burst of 25, then one in 10 seconds", async (
   assert.equal(await warnOften(), 25);
 });
 
+Deno.test("a namespace that has used up its Events leaves those of others", async () => {
+  const { created, recorder } = setUp();
+  for (let i = 0; i < 40; i++) await recorder.warn(subject, "InsightsRefused", "x", { signal });
+  const other = { ...subject, object: { metadata: { ...object.metadata, namespace: "other" } } };
+  await recorder.warn(other, "InsightsRefused", "x", { signal });
+  assert.equal(created.length, 26);
+});
+
 Deno.test("several Events in flight that are forbidden are logged once", async () => {
-  const { log, recorder } = setUp(() => Promise.reject(new KubeError("no", { status: 403 })));
+  const { log, recorder } = setUp(() => Promise.reject(FORBIDDEN));
   await Promise.all([1, 2, 3].map(() => recorder.warn(subject, "InsightsRefused", "x", { signal })));
   assert.equal(log.lines.length, 1);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createRateLimit } from "../../../lib/kube/rate_limit.ts";
+import { createRateLimit, createRateLimits } from "../../../lib/kube/rate_limit.ts";
 import { ManualClock } from "../../fixtures/clock.ts";
 
 /** How many of ten calls are allowed. */
@@ -33,4 +33,16 @@ Deno.test("a rate limit does not depend on wall time", async () => {
     await clock.advance(1000);
     assert.equal(isAllowed(), true);
   }
+});
+
+Deno.test("each key has its own limit, also after others were forgotten", async () => {
+  const clock = new ManualClock();
+  const isAllowed = createRateLimits({ clock, burst: 3, intervalMs: 1000 });
+  assert.equal(countAllowed(() => isAllowed("a")), 3);
+  await clock.advance(2000);
+  assert.equal(countAllowed(() => isAllowed("b")), 3);
+  assert.equal(countAllowed(() => isAllowed("a")), 2);
+  await clock.advance(3000);
+  assert.equal(countAllowed(() => isAllowed("b")), 3);
+  assert.equal(countAllowed(() => isAllowed("a")), 3);
 });
