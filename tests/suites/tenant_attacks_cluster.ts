@@ -3,6 +3,8 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
+import { inParallel } from "../fixtures/in_parallel.ts";
 import { sbomConfigMap } from "../fixtures/objects.ts";
 import type { TenantScene } from "../fixtures/tenants.ts";
 import type { TenantAttack } from "./tenant_attacks.ts";
@@ -74,6 +76,82 @@ export const clusterAttacks: readonly TenantAttack[] = [
       await fillWithLargeConfigMaps(scene, namespace);
       for (let count = 0; count < 6; count++) await growToken(scene, (await attackerIn(scene)).namespace);
       await scene.restart();
+      await removeAll(scene, namespace);
+    },
+  },
+  {
+    name: "a thousand ConfigMaps of one tenant delay no other tenant's",
+    async run(scene) {
+      const { namespace } = await attackerIn(scene);
+      const { cluster } = scene;
+      await inParallel(
+        1000,
+        async (index) =>
+          void await cluster.create("configmaps", namespace, sbomConfigMap({ name: `many-${index}` })),
+      );
+      await removeAll(scene, namespace);
+    },
+  },
+  {
+    name: "a ConfigMap that is replaced without a pause delays no other tenant's",
+    async run(scene) {
+      const { namespace } = await attackerIn(scene);
+      const { cluster } = scene;
+      await cluster.create("configmaps", namespace, sbomConfigMap());
+      await repeat(async () => await cluster.replace("configmaps", namespace, sbomConfigMap()));
+    },
+  },
+  {
+    name: "refused ConfigMaps of one tenant use up its own Events only",
+    async run(scene) {
+      const { namespace } = await attackerIn(scene);
+      for (let index = 0; index < 60; index++) {
+        await scene.cluster.create(
+          "configmaps",
+          namespace,
+          sbomConfigMap({ name: `bad-${index}`, binaryData: {} }),
+        );
+      }
+    },
+  },
+  {
+    name: "a quota without Events in one namespace leaves the Events of others",
+    async run(scene) {
+      const { namespace } = await attackerIn(scene);
+      const spec = { hard: { "count/events": "0" } };
+      await scene.cluster.create("resourcequotas", namespace, { metadata: { name: "none" }, spec });
+      await scene.cluster.create("configmaps", namespace, sbomConfigMap({ name: "bad", binaryData: {} }));
+    },
+  },
+  {
+    name:
+      "a token Secret that is changed and deleted without a pause is written a few times, and others in time",
+    async run(scene) {
+      const { cluster } = scene;
+      const { namespace } = await attackerIn(scene);
+      const isThere = async () => await cluster.get("secrets", namespace, "insights-token") !== undefined;
+      const written = () => scene.program.log().split(`"${namespace}/insights-token"`).length - 1;
+      await repeat(async () => {
+        if (!await isThere()) return;
+        await cluster.mark("secrets", namespace, "insights-token", {
+          labels: { "lagoon.sh/dynamic-secret": "x" },
+        });
+        await cluster.send("DELETE", `/api/v1/namespaces/${namespace}/secrets/insights-token`, {
+          allow: [404],
+        });
+      });
+      assert.ok(written() <= 6, `${written()} writes`);
     },
   },
 ];
+
+/** Does something for five seconds without a pause. */
+async function repeat(step: () => Promise<void>): Promise<void> {
+  const end = performance.now() + 5_000;
+  while (performance.now() < end) await step();
+}
+
+/** Leaves room for the next round. */
+async function removeAll({ cluster }: TenantScene, namespace: string): Promise<void> {
+  await cluster.send("DELETE", `/api/v1/namespaces/${namespace}/configmaps`);
+}

@@ -11,6 +11,7 @@ import { FULL_ATTACKS, measureAttack, startTarget, UPLOAD_ATTACKS } from "./host
 import { BODY_KINDS, measureBodies, startSender } from "./large_bodies.ts";
 import { measureOutage } from "./outage.ts";
 import { type Fault, measurePromise } from "./promise.ts";
+import { measureTenants } from "./tenants.ts";
 
 /** Yields figures as they are measured. */
 type Scenario = () => AsyncGenerator<object>;
@@ -18,6 +19,7 @@ type Scenario = () => AsyncGenerator<object>;
 /** Number of times that each fault is injected. */
 const ROUNDS = 10;
 const OUTAGE_SECONDS = 60 * 60;
+const TENANTS_SECONDS = 60 * 60;
 const BODIES_SECONDS = 20;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -62,6 +64,10 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   // An hour without a broker, while clients keep sending.
   outage: async function* () {
     yield await measureOutage({ seconds: OUTAGE_SECONDS });
+  },
+  // An hour of attacks by tenants, beside an innocent one.
+  tenants: async function* () {
+    yield await measureTenants({ seconds: TENANTS_SECONDS });
   },
 };
 
