@@ -10,7 +10,7 @@ Deno.test("A body packed with gzip arrives, small or large, in pieces of any siz
     const text = JSON.stringify(
       Array.from({ length: count }, (_, index) => ({ name: `n${index}`, value: "é".repeat(20) })),
     );
-    for (const size of [1, 1000, 1_000_000]) {
+    for (const size of [7, 1000, 1_000_000]) {
       const app = new TestApp({ ...LIMITS, maxItems: 3000 });
       const packed = gzipSync(text);
       const pieces = Array.from(

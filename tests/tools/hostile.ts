@@ -5,6 +5,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
 
 /** What an attack came to. */
 export interface AttackFigures {
@@ -30,6 +31,8 @@ interface AttackContext {
 
 /** After this, what is still open counts as left open. */
 const LIMIT_MS = 20_000;
+
+let bomb: Uint8Array | undefined;
 
 const ATTACKS: Readonly<Record<string, Attack>> = {
   "half-heads": (connection) => send(connection, "POST /facts HTTP/1.1\r\nHost: x\r\nX-Half: "),
@@ -89,6 +92,13 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     const request = head({ token, framing: `Content-Length: ${body.length}\r\nConnection: close` });
     await send(connection, request + body);
   },
+  // 200 kB that unpack to 200 MB.
+  "gzip-bombs": async (connection, { token }) => {
+    bomb ??= gzipSync("[".padEnd(200_000_000));
+    const framing = `Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: ${bomb.length}`;
+    await send(connection, head({ token, framing }));
+    await sendBytes(connection, bomb);
+  },
   "unread-bodies": async (connection) => {
     const piece = " ".repeat(1_000_000);
     await send(connection, head({ token: "none", framing: "Content-Length: 10000000" }));
@@ -105,6 +115,7 @@ const AT_ONCE: Readonly<Record<string, number>> = {
   "announced-heads": 9,
   "least-rate": 24,
   "small-bodies": 64,
+  "gzip-bombs": 64,
 };
 
 function head({ token, framing }: { token: string; framing: string }): string {
@@ -112,7 +123,10 @@ function head({ token, framing }: { token: string; framing: string }): string {
 }
 
 async function send(connection: Deno.TcpConn, text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
+  await sendBytes(connection, new TextEncoder().encode(text));
+}
+
+async function sendBytes(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 

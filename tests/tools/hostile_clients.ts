@@ -59,6 +59,7 @@ export const UPLOAD_ATTACKS: readonly AttackSize[] = [
   ["announced-heads", 9],
   ["least-rate", 60],
   ["small-bodies", 1500],
+  ["gzip-bombs", 300],
 ];
 
 /** With fewer, the longest wait would be what 99 of 100 waited: an attack may be over in the blink of an eye. */
@@ -92,7 +93,7 @@ export async function measureAttack(
   const ended = new AbortController();
   const client = postUntil(port, ended.signal);
   const uploader = UPLOAD_ATTACKS.some(([name]) => name === attack) && uploadUntil(port, ended.signal);
-  const attacked = await runAttack(attack, count, port).finally(() => ended.abort());
+  const attacked = await runAttack([attack, count], port, HOSTILE_TOKENS).finally(() => ended.abort());
   const { peak } = await programMemory(program);
   return {
     attack,
@@ -104,7 +105,12 @@ export async function measureAttack(
   };
 }
 
-async function runAttack(attack: string, count: number, port: number): Promise<AttackFigures> {
+/** Runs one attack in a process of its own; its connections use the tokens in turns. */
+export async function runAttack(
+  [attack, count]: AttackSize,
+  port: number,
+  tokens: readonly string[],
+): Promise<AttackFigures> {
   const script = fileURLToPath(new URL("hostile.ts", import.meta.url));
   const { stdout, success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--allow-net=127.0.0.1", script]
@@ -115,7 +121,7 @@ async function runAttack(attack: string, count: number, port: number): Promise<A
         String(count),
         "--port",
         String(port),
-        ...HOSTILE_TOKENS.flatMap((token) => ["--token", token]),
+        ...tokens.flatMap((token) => ["--token", token]),
       ),
     stdin: "null",
     stdout: "piped",
