@@ -103,6 +103,14 @@ Deno.test("docs/delivery.md has a row for every status that a client may get", a
   assert.deepEqual(rows, [...new Set(known)].sort());
 });
 
+Deno.test("docs/security.md names a test for each limit of a tenant", async () => {
+  const markdown = await Deno.readTextFile(documentUrl("security.md"));
+  const [, section = ""] = /^## What a tenant can use up$(.*?)^## /ms.exec(markdown) ?? [];
+  const [, , ...rows] = section.split("\n").filter((line) => line.startsWith("|"));
+  assert.ok(rows.length > 10);
+  assert.deepEqual(rows.filter((row) => !/`tests\/[\w\/]+\.ts` *\|$/.test(row)), []);
+});
+
 Deno.test("documents only name existing files of the program", async () => {
   const root = new URL("../", import.meta.url);
   const missing: string[] = [];

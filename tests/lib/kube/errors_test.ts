@@ -77,3 +77,8 @@ Deno.test("isOverQuota() recognises the API server's quota messages", () => {
   assert.equal(isOverQuota(refusal(403, 'cannot create resource "pods"')), false);
   assert.equal(isOverQuota(refusal(500, "exceeded quota")), false);
 });
+
+Deno.test("an error's reason is cut, because it may quote a whole object", () => {
+  const { message } = kubeError("get it", { message: "x".repeat(5_000) }, 422);
+  assert.equal(message, `Cannot get it as the API server answered 422: ${"x".repeat(1_000)}`);
+});
