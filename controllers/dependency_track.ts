@@ -90,13 +90,14 @@ export function createDependencyTrackReconcile(
       kube.get(RESOURCES.configMaps, key, { signal }),
       kube.getMetadata(RESOURCES.namespaces, { namespace: "", name: key.namespace }, { signal }),
     ]);
-    const server = await target.resolve(configMap.metadata, signal);
+    const { labels: namespaceLabels = {} } = namespace.metadata;
+    const server = await target.resolve(configMap.metadata, namespaceLabels, signal);
     if (!server) {
       await outcomes.done(configMap, "skipped", signal);
       return {};
     }
     const { labels = {} } = configMap.metadata;
-    const names = projectNames(options.templates, labels, namespace.metadata.labels ?? {});
+    const names = projectNames(options.templates, labels, namespaceLabels);
     const sbom = sbomOf(configMap);
     await uploader.start({ id: formatKey(key), build: buildOf(configMap), server, names, sbom }, signal);
     return { requeueAfterMs: options.pollMs };

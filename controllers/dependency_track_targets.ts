@@ -9,7 +9,7 @@ import type { DependencyTrackServer } from "../lib/dependency_track/client.ts";
 import { DependencyTrackRefusedError } from "../lib/dependency_track/errors.ts";
 import { unlessNotFound } from "../lib/kube/errors.ts";
 import { type ConfigMap, type ObjectMeta, RESOURCES, type Secret } from "../lib/kube/objects.ts";
-import { ANNOTATIONS, LABELS, parseGoBoolean } from "../lib/lagoon.ts";
+import { ANNOTATIONS, LABELS, type Labels, parseGoBoolean } from "../lib/lagoon.ts";
 import { dependencyTrackDestination, type Destination } from "./destination.ts";
 import type { OutcomeReporting } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
@@ -21,9 +21,14 @@ export interface DependencyTrackTarget {
   /**
    * Finds the server for an SBOM; undefined when it only takes those of production environments.
    *
+   * @param namespaceLabels Decide what is production.
    * @throws {DependencyTrackRefusedError} Codes `track-endpoint` and `track-key`, with what the site's developer can do.
    */
-  resolve(metadata: ConfigMap["metadata"], signal: AbortSignal): Promise<DependencyTrackServer | undefined>;
+  resolve(
+    metadata: ConfigMap["metadata"],
+    namespaceLabels: Labels,
+    signal: AbortSignal,
+  ): Promise<DependencyTrackServer | undefined>;
 }
 
 /** The operator's settings for servers that sites name. */
@@ -56,9 +61,10 @@ export function defaultTarget(
     allowsAddress: () => true,
   };
   return {
-    destination: dependencyTrackDestination("default", (metadata) => !prodOnly || isProduction(metadata)),
+    destination: dependencyTrackDestination("default", () => true),
     reporting: { refusedReason: "DependencyTrackRefused", remembersRefusals: true, showsCauses: true },
-    resolve: () => Promise.resolve(server),
+    resolve: (_metadata, namespaceLabels) =>
+      Promise.resolve(prodOnly && !isProduction(namespaceLabels) ? undefined : server),
   };
 }
 
@@ -88,7 +94,7 @@ export function customTarget(
       remembersRefusals: true,
       showsCauses: true,
     },
-    async resolve(metadata, signal) {
+    async resolve(metadata, namespaceLabels, signal) {
       const endpoint = checkEndpoint(endpointOf(metadata), options);
       const secretKey = { namespace: metadata.namespace, name: SITE_SECRET.name };
       const secret = await unlessNotFound(kube.get(RESOURCES.secrets, secretKey, { signal }));
@@ -100,13 +106,13 @@ export function customTarget(
             `set the variable ${SITE_SECRET.key} on the environment, and deploy it again`,
         );
       }
-      if (prodOnlyOf(secret, metadata.namespace) && !isProduction(metadata)) return undefined;
+      if (prodOnlyOf(secret, metadata.namespace) && !isProduction(namespaceLabels)) return undefined;
       return { endpoint, key, allowsAddress: options.allowsAddress };
     },
   };
 }
 
-function isProduction({ labels = {} }: ObjectMeta): boolean {
+function isProduction(labels: Labels): boolean {
   return labels[LABELS.environmentType] === "production";
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { LABELS } from "../lagoon.ts";
-import { DependencyTrackRefusedError } from "./errors.ts";
+import { DependencyTrackRefusedError, DependencyTrackUnavailableError } from "./errors.ts";
 
 /** The operator's templates, which hold only known variables. */
 export interface NameTemplates {
@@ -29,20 +29,21 @@ export interface ProjectNames {
 /**
  * Names the projects of an SBOM.
  *
- * @param labels The ConfigMap's.
- * @param namespaceLabels Override those of the ConfigMap for project and environment.
- * @throws {DependencyTrackRefusedError} Code `track-names`, when a label is missing or the project's name would be empty.
+ * @param labels The ConfigMap's, which give only the service: whoever writes it must not name another project.
+ * @param namespaceLabels Give project, environment and its type.
+ * @throws {DependencyTrackRefusedError} Code `track-names`, when the service is missing or the project's name would be empty.
+ * @throws {DependencyTrackUnavailableError} Code `track-names`, when the namespace has no project or environment (yet).
  */
 export function projectNames(
   templates: NameTemplates,
   labels: Readonly<Record<string, string>>,
   namespaceLabels: Readonly<Record<string, string>>,
 ): ProjectNames {
-  const environmentType = labels[LABELS.environmentType] || "unknown";
+  const environmentType = namespaceLabels[LABELS.environmentType] || "unknown";
   const variables: Readonly<Record<string, string>> = {
-    ProjectName: namespaceLabels[LABELS.project] || needed(labels, LABELS.project),
-    EnvironmentName: namespaceLabels[LABELS.environment] || needed(labels, LABELS.environment),
-    ServiceName: needed(labels, LABELS.service),
+    ProjectName: ofNamespace(namespaceLabels, LABELS.project),
+    EnvironmentName: ofNamespace(namespaceLabels, LABELS.environment),
+    ServiceName: serviceOf(labels),
     EnvironmentType: environmentType,
     // Templates may hold it; it is always empty, as in the Go remote.
     Version: "",
@@ -65,11 +66,20 @@ export function projectNames(
   };
 }
 
-function needed(labels: Readonly<Record<string, string>>, name: string): string {
-  const value = labels[name];
-  if (value) return value;
+function serviceOf({ [LABELS.service]: service }: Readonly<Record<string, string>>): string {
+  if (service) return service;
   throw new DependencyTrackRefusedError(
     "track-names",
-    `Cannot send this SBOM because the name of its project needs the label ${name}: set it`,
+    `Cannot send this SBOM because the name of its project needs the label ${LABELS.service}: set it`,
+  );
+}
+
+/** Labels of a namespace can follow later, and no change of the ConfigMap would tell. */
+function ofNamespace(labels: Readonly<Record<string, string>>, name: string): string {
+  const value = labels[name];
+  if (value) return value;
+  throw new DependencyTrackUnavailableError(
+    "track-names",
+    `Cannot send this SBOM because the name of its project needs the label ${name} of its namespace: set it`,
   );
 }

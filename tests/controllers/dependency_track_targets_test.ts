@@ -22,7 +22,7 @@ async function resolve(endpoint: string, allowed: string): Promise<string | unde
   });
   const annotations = { "dependencytrack.insights.lagoon.sh/custom-endpoint": endpoint };
   const metadata = { namespace: "main", name: "sbom", uid: "1", resourceVersion: "1", annotations };
-  return (await target.resolve(metadata, signal))?.endpoint.host;
+  return (await target.resolve(metadata, {}, signal))?.endpoint.host;
 }
 
 for (

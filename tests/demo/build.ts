@@ -27,6 +27,7 @@ export const NAMESPACE_LABELS: Readonly<Record<string, string>> = {
   "lagoon.sh/project": ENVIRONMENT.project,
   "lagoon.sh/environment": ENVIRONMENT.environment,
   "lagoon.sh/environmentId": ENVIRONMENT.environmentId,
+  "lagoon.sh/environmentType": "production",
 };
 
 export function inspectArtifact(): Artifact {

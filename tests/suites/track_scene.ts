@@ -8,7 +8,12 @@ import type { DependencyTrackOptions } from "../../controllers/dependency_track.
 import type { ManualClock } from "../fixtures/clock.ts";
 import type { TestObject } from "../fixtures/cluster.ts";
 import type { DependencyTrack, KeptProject } from "../fixtures/dependency_track.ts";
-import { BUILD_ANNOTATIONS, SBOM_LABELS, sbomConfigMap } from "../fixtures/objects.ts";
+import {
+  BUILD_ANNOTATIONS,
+  LAGOON_NAMESPACE_LABELS,
+  SBOM_LABELS,
+  sbomConfigMap,
+} from "../fixtures/objects.ts";
 
 export const NAME = "lagoon-insights-sbom-nginx";
 /** Label of a ConfigMap that every destination has. */
@@ -21,6 +26,9 @@ export const DEFAULT = "dependencytrack.insights.lagoon.sh/default";
 export const BOM = JSON.stringify({ bomFormat: "CycloneDX", specVersion: "1.6", components: [] });
 /** Real time between two steps of a manual clock: longer than the work that a step starts. */
 const WORK_MS = 2_000;
+
+/** Labels of the namespace of an environment that is not production. */
+export const DEVELOPMENT = { ...LAGOON_NAMESPACE_LABELS, "lagoon.sh/environmentType": "development" };
 
 /** A ConfigMap with an SBOM, whose project at Dependency-Track belongs to one test. */
 export function sbom(

@@ -10,7 +10,7 @@ import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";
 import { until } from "../fixtures/until.ts";
 import { type ClusterFactory, describeSuite, type RunOptions } from "./harness.ts";
-import { bomsOf, DEFAULT, has, isProcessed, NAME, sbom, toDefault } from "./track_scene.ts";
+import { bomsOf, DEFAULT, DEVELOPMENT, has, isProcessed, NAME, sbom, toDefault } from "./track_scene.ts";
 
 const CUSTOM = "dependencytrack.insights.lagoon.sh/custom";
 const ENDPOINT = "dependencytrack.insights.lagoon.sh/custom-endpoint";
@@ -71,30 +71,30 @@ export function trackSiteSuite(factory: ClusterFactory): void {
       assert.deepEqual(own.calls, []);
     });
 
-    test("a site chooses whether its own server gets only production", async ({ cluster, namespace, run }) => {
+    test("a site chooses whether its own server gets only production", async ({ cluster, bareNamespace, run }) => {
+      const namespace = await bareNamespace(DEVELOPMENT);
       await using own = new DependencyTrack({ key: "site-key" });
       const data = { [SITE_KEY]: "site-key", [SITE_PROD_ONLY]: "false" };
       await createSiteSecret(cluster, namespace, data);
       await using _program = run({ track: toSites(own) });
-      const labels = { "lagoon.sh/environmentType": "development" };
       await cluster.create(
         "configmaps",
         namespace,
-        sbom(namespace, { labels, annotations: { [ENDPOINT]: own.url } }),
+        sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
       );
       await cluster.until("configmaps", namespace, NAME, isProcessed);
       assert.equal(bomsOf(own, namespace), 1);
     });
 
-    test("a site's choice that is no boolean is ignored and logged", async ({ cluster, namespace, run }) => {
+    test("a site's choice that is no boolean is ignored and logged", async ({ cluster, bareNamespace, run }) => {
+      const namespace = await bareNamespace(DEVELOPMENT);
       await using own = new DependencyTrack({ key: "site-key" });
       await createSiteSecret(cluster, namespace, { [SITE_KEY]: "site-key", [SITE_PROD_ONLY]: "perhaps" });
       await using program = run({ track: toSites(own) });
-      const labels = { "lagoon.sh/environmentType": "development" };
       await cluster.create(
         "configmaps",
         namespace,
-        sbom(namespace, { labels, annotations: { [ENDPOINT]: own.url } }),
+        sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
       );
       const marked = await cluster.until("configmaps", namespace, NAME, isProcessed);
       assert.equal(marked?.metadata.annotations?.[`${CUSTOM}-status`], "skipped");

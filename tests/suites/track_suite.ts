@@ -14,6 +14,7 @@ import {
   bomsOf,
   CORE,
   DEFAULT,
+  DEVELOPMENT,
   has,
   isProcessed,
   leafOf,
@@ -48,14 +49,29 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.equal(marked?.metadata.annotations?.[CORE], "success");
     });
 
-    test("an SBOM of another environment than production goes only to core", async ({ cluster, namespace, run }) => {
+    test("an SBOM of a namespace that is not production goes only to core, even if its ConfigMap says production", async ({ cluster, bareNamespace, run }) => {
       await using track = new DependencyTrack();
       await using program = run({ track: toDefault(track) });
-      const labels = { "lagoon.sh/environmentType": "development" };
+      const namespace = await bareNamespace(DEVELOPMENT);
+      const labels = { "lagoon.sh/environmentType": "production" };
       await cluster.create("configmaps", namespace, sbom(namespace, { labels }));
-      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      const marked = await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(marked?.metadata.annotations?.[`${DEFAULT}-status`], "skipped");
       assert.equal(program.publisher.of(namespace).length, 1);
       assert.equal(leafOf(track, namespace), undefined);
+    });
+
+    test("a ConfigMap in a namespace without Lagoon's labels does not write to the project that its own labels name", async ({ cluster, bareNamespace, run }) => {
+      await using track = new DependencyTrack();
+      await using _program = run({ track: toDefault(track, { prodOnly: false }) });
+      const namespace = await bareNamespace();
+      await cluster.create("configmaps", namespace, sbom(namespace));
+      const failed = await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`));
+      assert.match(
+        failed?.metadata.annotations?.[`${DEFAULT}-status-error`] ?? "",
+        /needs the label lagoon\.sh\/project of its namespace/,
+      );
+      assert.deepEqual(track.projects, []);
     });
 
     test("an image inspection goes only to core", async ({ cluster, namespace, run }) => {

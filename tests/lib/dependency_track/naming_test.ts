@@ -11,21 +11,28 @@ const LABELS = {
   "lagoon.sh/project": "label-project",
   "lagoon.sh/environment": "label-environment",
   "lagoon.sh/service": "nginx",
+  "lagoon.sh/environmentType": "label-type",
+};
+const NAMESPACE_LABELS = {
+  "lagoon.sh/project": "proj",
+  "lagoon.sh/environment": "main",
   "lagoon.sh/environmentType": "production",
 };
-const NAMESPACE_LABELS = { "lagoon.sh/project": "proj", "lagoon.sh/environment": "main" };
 
-Deno.test("names come from the namespace's labels, or else from the ConfigMap's", () => {
+Deno.test("names and type come from the namespace's labels, and only the service from the ConfigMap's", () => {
   assert.deepEqual(projectNames(TEMPLATES, LABELS, NAMESPACE_LABELS), {
     parents: ["proj", "proj-main"],
     project: "proj-main-nginx",
     version: "unset",
     tag: "lagoon-environmenttype-production",
   });
-  assert.equal(
-    projectNames(TEMPLATES, LABELS, {}).project,
-    "label-project-label-environment-nginx",
-  );
+  for (const name of ["lagoon.sh/project", "lagoon.sh/environment"]) {
+    const labels = { ...NAMESPACE_LABELS, [name]: "" };
+    assert.throws(() => projectNames(TEMPLATES, LABELS, labels), {
+      name: "DependencyTrackUnavailableError",
+      message: new RegExp(`${name} of its namespace`),
+    });
+  }
 });
 
 Deno.test("an empty root template omits the root, and an empty parent template omits both", () => {
@@ -37,8 +44,8 @@ Deno.test("an empty root template omits the root, and an empty parent template o
 });
 
 Deno.test("an environment without a type is unknown", () => {
-  const { "lagoon.sh/environmentType": _type, ...labels } = LABELS;
-  const names = projectNames({ ...TEMPLATES, version: "{{ .EnvironmentType }}" }, labels, NAMESPACE_LABELS);
+  const { "lagoon.sh/environmentType": _type, ...labels } = NAMESPACE_LABELS;
+  const names = projectNames({ ...TEMPLATES, version: "{{ .EnvironmentType }}" }, LABELS, labels);
   assert.deepEqual([names.version, names.tag], ["unknown", "lagoon-environmenttype-unknown"]);
 });
 
