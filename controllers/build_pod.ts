@@ -18,10 +18,10 @@ import {
 import { formatKey, keyOf, type ObjectKey, type Pod, RESOURCES } from "../lib/kube/objects.ts";
 import { createReflector } from "../lib/kube/reflector.ts";
 import { WorkQueue } from "../lib/kube/work_queue.ts";
-import { LABELS } from "../lib/lagoon.ts";
+import { ANNOTATIONS, LABELS } from "../lib/lagoon.ts";
 import type { Controller, Parts } from "./parts.ts";
-import { scanPod, type ScanPodOptions } from "./scan_pod.ts";
-import { ensureScanner, readImages } from "./scanner_pods.ts";
+import { namesForeignDockerHost, scanPod, type ScanPodOptions } from "./scan_pod.ts";
+import { ensureScanner, type Images, readImages } from "./scanner_pods.ts";
 
 /** Selects the pods of builds that are not scanned yet, without scanners. */
 export const BUILD_POD_SELECTOR = `${LABELS.buildName},!${LABELS.scanned},!${LABELS.scanStatus}`;
@@ -35,9 +35,14 @@ export function createScanController(
   options: ScanPodOptions,
 ): Controller {
   const { kube, events, metrics, log } = parts;
+  if (/(?::latest|\/[^:@]*)$/.test(options.image)) {
+    log.warn("BUILD_SCANNER_IMAGE can change at any time: name its digest", { image: options.image });
+  }
   const queue = new WorkQueue(parts);
   /** By build: the code of its last Event, so that retries don't repeat it. */
   const reported = new Map<string, string>();
+  /** By build: the uid of the pod that has a warning. */
+  const warned = new Map<string, string>();
 
   async function reconcile(key: ObjectKey, { signal }: { signal: AbortSignal }): Promise<Result> {
     const build = await unlessNotFound(kube.get(RESOURCES.pods, key, { signal }));
@@ -58,7 +63,9 @@ export function createScanController(
   async function scan(build: Pod, signal: AbortSignal): Promise<void> {
     const { namespace, name, uid, resourceVersion } = build.metadata;
     const object = formatKey({ namespace, name });
-    const images = await readImages(kube, namespace, signal);
+    const found = await readImages(kube, namespace, signal);
+    const { images } = found;
+    await warn(build, found, signal);
     if (images.length === 0) {
       // Without a label, because nothing was scanned: each list, once an hour, looks again.
       metrics.countScan("nothing");
@@ -74,6 +81,36 @@ export function createScanController(
       ? "Build not scanned because a later one is"
       : "Build is being scanned";
     log.info(message, { object, images: images.length, outcome });
+  }
+
+  /** Reports what the scan does not do as the build or its namespace asks, once for each build. */
+  async function warn(build: Pod, { skipped }: Images, signal: AbortSignal): Promise<void> {
+    const object = formatKey(keyOf(build));
+    const notes = [
+      ...namesForeignDockerHost(build, options)
+        ? [
+          `The docker host in its annotation ${ANNOTATIONS.dockerHost} is not in BUILD_SCANNER_DOCKER_HOSTS.`,
+        ]
+        : [],
+      ...skipped.size > 0
+        ? [
+          `Deployments with an image that is no reference, or too many: ${
+            [...skipped].slice(0, 5).join(", ")
+          }.`,
+        ]
+        : [],
+    ];
+    if (notes.length === 0 || warned.get(object) === build.metadata.uid) return;
+    warned.set(object, build.metadata.uid);
+    log.warn("Build not scanned as it asks", { object, reasons: notes });
+    await events.warn(
+      { resource: RESOURCES.pods, object: build },
+      "InsightsScanIncomplete",
+      notes.join(" "),
+      {
+        signal,
+      },
+    );
   }
 
   /** Counts a failure, and reports it in an Event if someone can fix it. Returns the error to throw, which is then logged. */
@@ -103,6 +140,7 @@ export function createScanController(
       onGone(key) {
         queue.forget(key);
         reported.delete(formatKey(key));
+        warned.delete(formatKey(key));
       },
     },
   });

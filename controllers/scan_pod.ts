@@ -12,6 +12,8 @@ export interface ScanPodOptions {
   readonly image: string;
   /** More variables by name; they override all others. */
   readonly extraEnv: Readonly<Record<string, string>>;
+  /** Docker hosts that a build may name; the first one serves all others. */
+  readonly dockerHosts: readonly [string, ...string[]];
 }
 
 /** A scanner pod to be created. */
@@ -29,8 +31,6 @@ export const SCANNER_LABELS: Readonly<Record<string, string>> = {
   [LABELS.scanStatus]: "scanning",
   [LABELS.imageScanner]: "true",
 };
-
-const DEFAULT_DOCKER_HOST = "docker-host.lagoon.svc";
 
 /** Holds the credentials of the registry that Lagoon pushes images to. */
 const REGISTRY_SECRET = "lagoon-internal-registry-secret";
@@ -110,19 +110,40 @@ function finishedAt({ status }: Pod): string | undefined {
 function scannerEnv(
   build: Pod,
   images: readonly string[],
-  { extraEnv }: ScanPodOptions,
+  options: ScanPodOptions,
 ): readonly EnvironmentVariable[] {
   const own = {
     INSIGHT_SCAN_IMAGES: images.join(","),
     NAMESPACE: build.metadata.namespace,
-    DOCKER_HOST: build.metadata.annotations?.[ANNOTATIONS.dockerHost] || DEFAULT_DOCKER_HOST,
+    DOCKER_HOST: requestedDockerHost(build, options) ?? options.dockerHosts[0],
   };
-  const passedOn = (build.spec.containers[0]?.env ?? []).filter(({ name }) => isPassedOn(name.toUpperCase()));
+  const passedOn = (build.spec.containers[0]?.env ?? []).filter(({ name }) => isPassedOn(name.toUpperCase()))
+    .map((variable) =>
+      variable.value === undefined ? variable : { ...variable, value: literal(variable.value) }
+    );
   // The last entry of a name counts, as for the kubelet.
   const byName = new Map(
-    [...variables(own), ...passedOn, ...variables(extraEnv)].map((variable) => [variable.name, variable]),
+    [...variables(own), ...passedOn, ...variables(options.extraEnv)].map((
+      variable,
+    ) => [variable.name, variable]),
   );
   return [...byName.values()].sort((one, other) => one.name < other.name ? -1 : 1);
+}
+
+/** The docker host that a build names, if the operator allows it. A site could have written the annotation. */
+function requestedDockerHost({ metadata }: Pod, { dockerHosts }: ScanPodOptions): string | undefined {
+  return dockerHosts.find((host) => host === metadata.annotations?.[ANNOTATIONS.dockerHost]);
+}
+
+/** Whether a build names a docker host that the operator does not allow. */
+export function namesForeignDockerHost(build: Pod, options: ScanPodOptions): boolean {
+  return Boolean(build.metadata.annotations?.[ANNOTATIONS.dockerHost]) &&
+    !requestedDockerHost(build, options);
+}
+
+/** Keeps Kubernetes from replacing `$(NAME)` by another variable of the scanner, which may hold a secret of the operator. */
+function literal(value: string): string {
+  return value.replaceAll("$", "$$$$");
 }
 
 function isPassedOn(name: string): boolean {

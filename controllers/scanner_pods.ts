@@ -22,23 +22,41 @@ const PAGE_SIZE = 100;
 
 const SCANNER_SELECTOR = Object.entries(SCANNER_LABELS).map(([name, value]) => `${name}=${value}`).join(",");
 
+/**
+ * A reference to an image, without what Kubernetes or the scanner would read as something else: Kubernetes accepts any text in a
+ * Deployment.
+ */
+const IMAGE = /^\w[\w.-]*(?::\d+)?(?:\/[\w.-]+)*(?::[\w.-]+)?(?:@\w+:[0-9a-f]+)?$/i;
+
+/** Longest list of images, in characters: a process can't be started with a variable of more than 128 KiB. */
+const MAX_IMAGES_CHARACTERS = 100_000;
+
+/** The images of a namespace. */
+export interface Images {
+  readonly images: readonly string[];
+  /** Deployments with an image that can't be scanned. */
+  readonly skipped: ReadonlySet<string>;
+}
+
 /** Lists the images of all containers of all Deployments, without init containers, ordered by the Deployments' names. */
-export async function readImages(
-  kube: KubeClient,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<string[]> {
+export async function readImages(kube: KubeClient, namespace: string, signal: AbortSignal): Promise<Images> {
   const images: string[] = [];
+  const skipped = new Set<string>();
+  let characters = 0;
   await listAll(kube, RESOURCES.deployments, {
     namespace,
     whole: true,
     onObject: (object) => {
-      const { containers } = (object as Deployment).spec.template.spec;
-      images.push(...containers.flatMap(({ image }) => image ? [image] : []));
+      for (const { image } of (object as Deployment).spec.template.spec.containers) {
+        if (!image) continue;
+        characters += image.length + 1;
+        if (IMAGE.test(image) && characters <= MAX_IMAGES_CHARACTERS) images.push(image);
+        else skipped.add(object.metadata.name);
+      }
     },
     signal,
   });
-  return images;
+  return { images, skipped };
 }
 
 /**

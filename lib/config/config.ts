@@ -45,7 +45,7 @@ function assemble(values: Values, readVariable: ReadVariable) {
     tokens: { ...values.tokens, secret: signingSecret(values) },
     broker: brokerSection(values.broker),
     dependencyTrack: values.dependencyTrack.enabled ? trackSection(values.dependencyTrack) : undefined,
-    scanner: scanner.enabled ? { image: scanner.image, extraEnv: scanner.extraEnv } : undefined,
+    scanner: scanner.enabled ? scannerSection(scanner) : undefined,
     health: values.health.address,
     metrics: metrics.address && {
       address: metrics.address,
@@ -83,6 +83,10 @@ function brokerSection(
     port: address.port ?? (tls ? 5671 : 5672),
     tls: tls ? { verify, serverName, caFile, certFile, keyFile } : undefined,
   };
+}
+
+function scannerSection({ enabled: _, ...scanner }: Values["scanner"]) {
+  return scanner;
 }
 
 function trackSection(

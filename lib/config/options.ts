@@ -177,6 +177,9 @@ export const OPTIONS = {
       env: "BUILD_SCANNER_EXTRA_ENV_VARS",
       help: "Additional environment variables for the scanner. Repeat the flag, or separate by commas.",
     }),
+    dockerHosts: option("build-scanner-docker-hosts", kinds.hostNames, "docker-host.lagoon.svc", {
+      help: "Docker hosts that a build's annotation may name. The first one serves builds that name another.",
+    }),
   },
   health: {
     address: option("health-probe-bind-address", kinds.bindAddress, ":8081", {

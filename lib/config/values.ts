@@ -136,6 +136,18 @@ function urlHost(text: string): Host {
   throw new RangeError("expected the name or address of a host");
 }
 
+/** Hosts as they are used, separated by commas. */
+export const hostNames: ValueKind<readonly [string, ...string[]]> = kind(
+  "HOST,…",
+  "one or more host names, separated by commas",
+  (text) => {
+    const [first, ...others] = text.split(",").map((part) => part.trim());
+    return first && [first, ...others].every((host) => /^[\w.:-]+$/.test(host))
+      ? [first, ...others]
+      : undefined;
+  },
+);
+
 /** An address to listen on. */
 export interface HostPort {
   /** Undefined for all addresses. */

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
-import { isScannerOf, isScannerOfLater, scanPod } from "../../controllers/scan_pod.ts";
+import { isScannerOf, isScannerOfLater, scanPod, type ScanPodOptions } from "../../controllers/scan_pod.ts";
 import type { Pod } from "../../lib/kube/objects.ts";
 import { BUILD_ENV, finishedBuild } from "../fixtures/builds.ts";
 import golden from "../fixtures/golden/scanner_pod.json" with { type: "json" };
 
-const OPTIONS = { image: "registry.example/insights-scanner:v1", extraEnv: {} };
+const OPTIONS: ScanPodOptions = {
+  image: "registry.example/insights-scanner:v1",
+  extraEnv: {},
+  dockerHosts: ["docker-host.lagoon.svc", "docker-host-2.lagoon.svc"],
+};
 const IMAGES = [
   "registry.example/proj/main/nginx@sha256:aa",
   "registry.example/proj/main/php@sha256:bb",
@@ -119,6 +123,15 @@ const CASES: Readonly<Record<string, Case>> = {
     env: [],
     annotations: {},
     expected: { DOCKER_HOST: "docker-host.lagoon.svc" },
+  },
+  "a docker host that the operator does not allow": {
+    env: [],
+    annotations: { "dockerhost.lagoon.sh/name": "docker-host.evil.svc" },
+    expected: { DOCKER_HOST: "docker-host.lagoon.svc" },
+  },
+  "a reference to another variable, literally": {
+    env: [{ name: "BRANCH", value: "$(REGISTRY_PASSWORD) $$(X) $1" }],
+    expected: { BRANCH: "$$(REGISTRY_PASSWORD) $$$$(X) $$1" },
   },
   "every name that is passed on": {
     env: [

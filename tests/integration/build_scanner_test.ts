@@ -20,6 +20,7 @@ const SCANNING = {
   ENABLE_BUILD_SCANNING: "true",
   BUILD_SCANNER_IMAGE: golden.scanner.spec.containers[0]!.image,
   BUILD_SCANNER_EXTRA_ENV_VARS: "EXTRA=2,SCAN_MODE=fast",
+  BUILD_SCANNER_DOCKER_HOSTS: "docker-host.lagoon.svc,docker-host-2.lagoon.svc",
 };
 /** Must not be logged: the signing secret, a variable of the scanner, and values of the build's own variables. */
 const SECRETS = [TOKEN_SECRET, "SCAN_MODE", "not this", "overridden"];

@@ -1,4 +1,5 @@
 /** Runs the program with the permissions of `manifests/`, with fewer, and with the lagoon-remote chart's. */
+import type { ScanPodOptions } from "../../controllers/scan_pod.ts";
 import assert from "node:assert/strict";
 import { TestCluster } from "../fixtures/cluster.ts";
 import { buildPod, deployment } from "../fixtures/builds.ts";
@@ -47,7 +48,11 @@ const LEASE_RULES = leaderElectionRole!.rules!;
 const TRACK_RULES = trackRole!.rules!;
 /** Only with the build scanner. */
 const SCANNER_RULES = (await readManifest("components/build_scanner/cluster_role")).rules!;
-const SCANNER = { image: "registry.example/insights-scanner:v1", extraEnv: {} };
+const SCANNER: ScanPodOptions = {
+  image: "registry.example/insights-scanner:v1",
+  extraEnv: {},
+  dockerHosts: ["docker-host.lagoon.svc", "docker-host-2.lagoon.svc"],
+};
 
 interface Started extends StartedCluster {
   readonly accessControl: AccessControl;

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { scanPod } from "../../controllers/scan_pod.ts";
+import { scanPod, type ScanPodOptions } from "../../controllers/scan_pod.ts";
 import type { Pod } from "../../lib/kube/objects.ts";
 import { BUILD_LABELS, buildPod, deployment } from "../fixtures/builds.ts";
 import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
@@ -13,7 +13,11 @@ import { type ClusterFactory, describeSuite, type Program, type RunOptions } fro
 
 const BUILD = "lagoon-build-abc123";
 const SCANNER = `insights-scanner-${BUILD}`;
-const OPTIONS = { image: "registry.example/insights-scanner:v1", extraEnv: { SCAN_MODE: "fast" } };
+const OPTIONS: ScanPodOptions = {
+  image: "registry.example/insights-scanner:v1",
+  extraEnv: { SCAN_MODE: "fast" },
+  dockerHosts: ["docker-host.lagoon.svc", "docker-host-2.lagoon.svc"],
+};
 const SCAN: RunOptions = { tokens: false, scanner: OPTIONS };
 const SCANNER_LABELS = {
   "insights.lagoon.sh/scan-status": "scanning",
@@ -117,6 +121,29 @@ export function scannerSuite(factory: ClusterFactory): void {
       });
       await untilCounted(program, "created");
       assert.doesNotMatch(JSON.stringify(program.log.lines), /SCAN_MODE|fast|production/);
+    });
+
+    test("a fake build chooses no docker host, and what is no image is not scanned; an Event tells", async ({ cluster, namespace, run }) => {
+      const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+      const bad = ["$(SCAN_MODE)", "one two", "one:1,two:2", "a\nb", "x".repeat(100_000)];
+      await cluster.send("POST", path, { body: deployment("evil", bad) });
+      await cluster.send("POST", path, { body: deployment("good", ["localhost:5000/a/b-c:1.2@sha256:aa"]) });
+      await using _program = run(SCAN);
+      const env = [{ name: "BRANCH", value: "$(SCAN_MODE)" }];
+      const { metadata, ...pod } = buildPod(BUILD, env);
+      const annotations = { "dockerhost.lagoon.sh/name": "docker-host.evil.svc" };
+      await cluster.create("pods", namespace, { metadata: { ...metadata, annotations }, ...pod });
+      await cluster.setStatus("pods", namespace, BUILD, { phase: "Succeeded" });
+      await cluster.until("pods", namespace, BUILD, isScanned);
+      const scanner = await cluster.get("pods", namespace, SCANNER);
+      const [container] = (scanner?.spec as Pod["spec"]).containers;
+      const byName = Object.fromEntries(container?.env?.map(({ name, value }) => [name, value]) ?? []);
+      assert.equal(byName["INSIGHT_SCAN_IMAGES"], "localhost:5000/a/b-c:1.2@sha256:aa");
+      assert.equal(byName["DOCKER_HOST"], "docker-host.lagoon.svc");
+      assert.equal(byName["BRANCH"], "$$(SCAN_MODE)");
+      const events = await cluster.list("events", namespace);
+      const [event] = events.filter(({ reason }) => reason === "InsightsScanIncomplete");
+      assert.match(event?.message ?? "", /BUILD_SCANNER_DOCKER_HOSTS.*Deployments .*: evil\./);
     });
 
     test("a build that runs, has failed or has been scanned is not scanned", async ({ cluster, namespace, run }) => {

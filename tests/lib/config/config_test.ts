@@ -164,12 +164,19 @@ Deno.test("an enabled build scanner has its image and variables", () => {
   assert.deepEqual(build({ ENABLE_BUILD_SCANNING: "TRUE" }).scanner, {
     image: "uselagoon/insights-scanner:latest",
     extraEnv: {},
+    dockerHosts: ["docker-host.lagoon.svc"],
   });
   const extra = { BUILD_SCANNER_IMAGE: "scanner:1", BUILD_SCANNER_EXTRA_ENV_VARS: "A=1,B=x=y,C=,A=2" };
-  assert.deepEqual(build({ ENABLE_BUILD_SCANNING: "TRUE", ...extra }).scanner, {
+  const hosts = { BUILD_SCANNER_DOCKER_HOSTS: "one.lagoon.svc, two:2375" };
+  assert.deepEqual(build({ ENABLE_BUILD_SCANNING: "TRUE", ...extra, ...hosts }).scanner, {
     image: "scanner:1",
     extraEnv: { A: "2", B: "x=y", C: "" },
+    dockerHosts: ["one.lagoon.svc", "two:2375"],
   });
+  assert.throws(
+    () => build({ BUILD_SCANNER_DOCKER_HOSTS: "one,,two" }),
+    /BUILD_SCANNER_DOCKER_HOSTS: expected one or more host names/,
+  );
 });
 
 const TRACK = { ENABLE_DEPENDENCY_TRACK_INTEGRATION: "true" };

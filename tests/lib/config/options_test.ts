@@ -76,6 +76,7 @@ Deno.test("the table's other options are these", () => {
   const known = GO_OPTIONS.map(([flag]) => flag);
   assert.deepEqual(ALL_OPTIONS.map(({ flag }) => flag).filter((flag) => !known.includes(flag)).sort(), [
     "allow-remote-context",
+    "build-scanner-docker-hosts",
     "configmap-reconciler-max-bytes",
     "core-insights-opt-in",
     "dependency-track-allow-http",
