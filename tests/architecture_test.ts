@@ -179,6 +179,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "lib/insights/fields.ts": "tests/lib/insights/repairs_test.ts",
   "lib/insights/schemas.ts": "tests/lib/insights/posted_list_test.ts",
   "lib/kube/large_objects.ts": "tests/lib/kube/list_stream_test.ts",
+  "lib/json/bytes.ts": "tests/lib/json/patcher_test.ts",
   "lib/json/outline.ts": "tests/lib/json/reader_test.ts",
   "lib/json/patch_rules.ts": "tests/lib/json/patcher_test.ts",
   "controllers/mod.ts": "tests/suites/harness.ts",

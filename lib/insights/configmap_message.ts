@@ -65,7 +65,7 @@ const TYPE_BY_OLD_SPELLING: ReadonlyMap<string, string> = new Map([
  *
  * @param options.environment The environment of the ConfigMap's namespace, from the namespace's labels.
  * @throws {RefusedError} Codes `insights-type-poisonous`, `insights-type-unknown`, `insights-service-missing`,
- * `insights-payload-empty`, `insights-document-damaged` and `insights-document-too-large`.
+ * `insights-payload-empty`, and those of {@link sendableDocument}.
  */
 export async function configMapMessage(
   { configMap, environment }: { configMap: InsightsConfigMap; environment: EnvironmentNames },

@@ -16,6 +16,11 @@ import { freePiece, gunzip, gzip, isGzip } from "./gzip.ts";
 /** Most bytes that a document may unpack to; the largest of real SBOMs that fit a ConfigMap have about 30 MB. */
 export const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
 
+/**
+ * Most repairs, and members of objects that may need one. Each takes time; a real document has a few for each tool or variable.
+ */
+const MAX_EFFORT = 100_000;
+
 /** A document, as it is sent. */
 export interface SendableDocument {
   /** Gzipped, except if it was neither gzip nor JSON. */
@@ -32,7 +37,7 @@ export interface SendableDocument {
  * @param options.insightsType The label `lagoon.sh/insightsType`, by which the handler decides how to read it.
  * @param options.service Names the component of an SBOM that names none.
  * @throws {RefusedError} Codes `insights-document-damaged` and `insights-document-too-large`: nobody can tell what the handler would
- * make of the rest.
+ * make of the rest; and `insights-document-too-complex`.
  */
 export async function sendableDocument(
   document: Buffer,
@@ -44,7 +49,7 @@ export async function sendableDocument(
   if (!rule && isPacked) return { bytes: document, repairs: [] };
   let patcher = new JsonPatcher(rule ?? {});
   for await (const piece of unpack(document)) {
-    patcher.push(piece);
+    push(patcher, piece);
     freePiece(piece);
     if (patcher.state === "complete" || patcher.patches.size > 0) break;
   }
@@ -66,7 +71,7 @@ function reasonOf(state: JsonPatcher["state"], isPacked: boolean): string {
 
 async function* patch(document: Buffer, patcher: JsonPatcher): AsyncGenerator<Uint8Array> {
   for await (const piece of unpack(document)) {
-    yield* patcher.push(piece);
+    yield push(patcher, piece);
     freePiece(piece);
   }
 }
@@ -89,6 +94,15 @@ async function* unpack(document: Buffer): AsyncGenerator<Uint8Array> {
       { cause },
     );
   }
+}
+
+function push(patcher: JsonPatcher, piece: Uint8Array): Uint8Array {
+  const patched = patcher.push(piece);
+  if (patcher.effort <= MAX_EFFORT) return patched;
+  throw new RefusedError(
+    "insights-document-too-complex",
+    "Cannot send this ConfigMap as its document has too much that would have to be repaired for Lagoon core: build it again",
+  );
 }
 
 function tooLarge(): RefusedError {

@@ -37,6 +37,17 @@ export interface ArrayRule {
   readonly wrap?: readonly [before: string, after: string];
 }
 
+/** An object or array that has a rule, and is open. */
+export interface Frame {
+  readonly rule: ValueRule;
+  readonly isArray: boolean;
+  readonly seen: Set<string>;
+  isEmpty: boolean;
+  expectsName: boolean;
+  /** Of the current member, in lower case. */
+  name: string;
+}
+
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A name between quotes, as Go compares it; it also takes U+017F for an s and U+212A for a k. */
@@ -46,4 +57,14 @@ export function foldName(quoted: Uint8Array): string {
   } catch {
     return "";
   }
+}
+
+/** The rule of the value that comes next. */
+export function ruleWithin({ rule, isArray, name }: Frame): ValueRule | undefined {
+  return isArray ? rule.array?.elements : own(rule.object?.members, name);
+}
+
+/** A member of a record that has it itself. */
+export function own<T>(record: Readonly<Record<string, T>> = {}, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }

@@ -7,18 +7,23 @@
  *
  * @module
  */
-import { foldName, type ObjectRule, type ValueRule } from "./patch_rules.ts";
-
-/** An object or array that has a rule, and is open. */
-interface Frame {
-  readonly rule: ValueRule;
-  readonly isArray: boolean;
-  readonly seen: Set<string>;
-  isEmpty: boolean;
-  expectsName: boolean;
-  /** Of the current member, in lower case. */
-  name: string;
-}
+import { Buffer } from "node:buffer";
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  isDelimiter,
+  isSpace,
+  joined,
+  LETTER_N,
+  LETTER_U,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+} from "./bytes.ts";
+import { foldName, type Frame, type ObjectRule, own, ruleWithin, type ValueRule } from "./patch_rules.ts";
 
 type Mode =
   | "structure"
@@ -29,19 +34,10 @@ type Mode =
   | "dropped-literal"
   | "ended";
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const LETTER_N = 0x6e;
-const LETTER_U = 0x75;
-
 /** A longer name, in bytes as written, is none that a rule has. */
 const MAX_NAME_BYTES = 128;
+
+const NOTHING: Uint8Array = new Uint8Array();
 
 const encoder = new TextEncoder();
 
@@ -49,6 +45,8 @@ const encoder = new TextEncoder();
 export class JsonPatcher {
   /** Codes of the rules that changed something. */
   readonly patches: Set<string> = new Set();
+  /** Number of changes and of names so far, which take much longer than other bytes. */
+  effort = 0;
   readonly #root: ValueRule;
   readonly #frames: Frame[] = [];
   /** Each takes bytes from a position on, and returns where the next one starts. */
@@ -67,7 +65,10 @@ export class JsonPatcher {
   #isString = false;
   /** Whether the previous byte of a string is a backslash that escapes the next one. */
   #isEscaped = false;
-  #nameBytes: number[] = [];
+  /** Where the current name starts in the chunk. */
+  #nameStart = 0;
+  /** The beginning of a name that started in an earlier chunk: it may be changed. */
+  #held = NOTHING;
   /** Digits of a `\u` escape that are still to come, and their value so far. */
   #escape = { digits: 0, code: 0 };
   #hasCharacter = false;
@@ -87,15 +88,19 @@ export class JsonPatcher {
     return this.#state;
   }
 
-  /** Takes the next bytes. Returns those of the patched document, which share memory with them. */
-  push(chunk: Uint8Array): readonly Uint8Array[] {
+  /** Takes the next bytes. Returns those of the patched document, which may share memory with them. */
+  push(chunk: Uint8Array): Uint8Array {
     this.#chunk = chunk;
     this.#from = 0;
     this.#output = [];
+    this.#nameStart = 0;
     let at = 0;
     while (at < chunk.length && this.#mode !== "ended") at = this.#steps[this.#mode](at);
-    if (this.#mode !== "name" && this.#mode !== "dropped-literal") this.#emitUntil(chunk.length);
-    return this.#output;
+    if (this.#mode === "name") {
+      this.#emitUntil(this.#nameStart);
+      this.#held = joined(this.#held, chunk.slice(this.#nameStart));
+    } else if (this.#mode !== "dropped-literal") this.#emitUntil(chunk.length);
+    return this.#output.length === 1 ? this.#output[0]! : Buffer.concat(this.#output);
   }
 
   #takeStructure(at: number): number {
@@ -163,33 +168,50 @@ export class JsonPatcher {
   #startName(at: number, frame: Frame): number {
     frame.isEmpty = false;
     frame.expectsName = false;
-    this.#emitUntil(at);
-    this.#nameBytes = [QUOTE];
+    this.#nameStart = at;
     this.#mode = "name";
     return at + 1;
   }
 
-  /** A name is kept back until its end, since it may be changed. */
   #takeName(start: number): number {
-    const frame = this.#frames.at(-1)!;
-    for (let at = start; at < this.#chunk.length; at++) {
-      const byte = this.#chunk[at]!;
-      const isEnd = byte === QUOTE && !this.#isEscaped;
-      this.#nameBytes.push(byte);
-      this.#isEscaped = byte === BACKSLASH && !this.#isEscaped;
-      if (!isEnd && this.#nameBytes.length <= MAX_NAME_BYTES) continue;
-      const name = new Uint8Array(this.#nameBytes);
-      frame.name = isEnd ? foldName(name) : "";
-      frame.seen.add(frame.name);
-      const renamed = own(frame.rule.object?.renamed, frame.name);
-      this.#from = at + 1;
-      if (renamed === undefined) this.#output.push(name);
-      else this.#insert(at + 1, JSON.stringify(renamed), frame.rule);
-      this.#mode = isEnd ? "structure" : "skip";
-      this.#isString = !isEnd;
+    const chunk = this.#chunk;
+    for (let at = start; at < chunk.length; at++) {
+      const byte = chunk[at]!;
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (byte === BACKSLASH) this.#isEscaped = true;
+      else if (byte === QUOTE) {
+        return this.#endName(at + 1, joined(this.#held, chunk.subarray(this.#nameStart, at + 1)));
+      }
+      if (this.#held.length + at - this.#nameStart < MAX_NAME_BYTES) continue;
+      this.#frames.at(-1)!.name = "";
+      this.#emitHeld();
+      this.#mode = "skip";
+      this.#isString = true;
       return at + 1;
     }
-    return this.#chunk.length;
+    return chunk.length;
+  }
+
+  #endName(end: number, quoted: Uint8Array): number {
+    const frame = this.#frames.at(-1)!;
+    const { required, renamed } = frame.rule.object ?? {};
+    this.effort++;
+    const name = frame.name = foldName(quoted);
+    if (own(required, name) !== undefined) frame.seen.add(name);
+    const newName = own(renamed, name);
+    if (newName !== undefined) {
+      this.#held = NOTHING;
+      this.#insert(this.#nameStart, JSON.stringify(newName), frame.rule);
+      this.#from = end;
+    }
+    this.#emitHeld();
+    this.#mode = "structure";
+    return end;
+  }
+
+  #emitHeld(): void {
+    if (this.#held.length > 0) this.#output.push(this.#held);
+    this.#held = NOTHING;
   }
 
   /** Strings within are skipped here, too, because most bytes of a document are. */
@@ -272,21 +294,6 @@ export class JsonPatcher {
     this.#emitUntil(at);
     this.#output.push(encoder.encode(text));
     this.patches.add(code);
+    this.effort++;
   }
-}
-
-function ruleWithin({ rule, isArray, name }: Frame): ValueRule | undefined {
-  return isArray ? rule.array?.elements : own(rule.object?.members, name);
-}
-
-function own<T>(record: Readonly<Record<string, T>> = {}, name: string): T | undefined {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
-function isDelimiter(byte: number): boolean {
-  return byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || isSpace(byte);
 }

@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { sendableDocument } from "../../lib/insights/documents.ts";
 import type { TestCluster } from "../fixtures/cluster.ts";
 import type { Message } from "./inbox.ts";
 
@@ -76,11 +77,13 @@ export async function writeArtifact(cluster: TestCluster, artifact: Artifact): P
   await cluster.mark("configmaps", NAMESPACE, name, { labels: labelsOf(artifact) });
 }
 
-/** The expected message, according to docs/protocol.md. */
-export function expectedMessage(artifact: Artifact): Message {
+/** The expected message, according to docs/protocol.md. Old SBOMs are repaired. */
+export async function expectedMessage(artifact: Artifact): Promise<Message> {
+  const options = { insightsType: artifact.oldType, service: SERVICE };
+  const { bytes } = await sendableDocument(Buffer.from(artifact.content), options);
   return {
     payload: null,
-    binaryPayload: { [artifact.file]: Buffer.from(artifact.content).toString("base64") },
+    binaryPayload: { [artifact.file]: bytes.toString("base64") },
     annotations: ANNOTATIONS,
     labels: labelsOf(artifact),
     namespace: NAMESPACE,

@@ -137,7 +137,7 @@ async function build({ printer, cluster, inbox }: Demo, artifact: Artifact, cont
   const message = await inbox.next();
   printer.info("The message to Lagoon core:");
   printer.message(message);
-  assert.deepEqual(message, expectedMessage(artifact));
+  assert.deepEqual(message, await expectedMessage(artifact));
   printer.passed("The message matches the protocol, field by field.");
   const marked = await cluster.until(
     "configmaps",

@@ -32,7 +32,10 @@ export function makeSbom(
     bomFormat: "CycloneDX",
     specVersion: "1.5",
     version: 1,
-    metadata: { component: { type: "application", name: project.name, version: project.version } },
+    metadata: {
+      tools: { components: [{ type: "application", name: "tests/demo/sbom.ts" }] },
+      component: { type: "application", name: project.name, version: project.version },
+    },
     components,
   };
 }

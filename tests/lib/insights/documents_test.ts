@@ -203,6 +203,21 @@ Deno.test("a document is refused if nobody can tell what the handler would read"
   await assert.rejects(sendableDocument(large, SBOM), { code: "insights-document-too-large" });
 });
 
+Deno.test("a document that would take long to repair is refused soon", async () => {
+  const many = (text: string) => text.repeat(150_000);
+  const sboms = [
+    `{${many('"a":1,')}"b":1}`,
+    `{${many('"metadata":null,')}"b":1}`,
+    `{"metadata":{"tools":[${many("{},")}{}]}}`,
+  ];
+  for (const text of sboms) {
+    await assert.rejects(sendableDocument(gzipSync(text), SBOM), { code: "insights-document-too-complex" });
+  }
+  await assert.rejects(sendableDocument(gzipSync(`{"env":[${many("null,")}""]}`), IMAGE), {
+    code: "insights-document-too-complex",
+  });
+});
+
 Deno.test("a document of a type in which the handler reads nothing is sent as it is, and gzipped if it is JSON", async () => {
   const raw = { insightsType: "raw", service: "nginx" };
   for (const bytes of [gzipSync('{"Env":["A"]}'), gzipSync("{}").subarray(0, 12)]) {
