@@ -49,9 +49,13 @@ export async function readImages(kube: KubeClient, namespace: string, signal: Ab
     onObject: (object) => {
       for (const { image } of (object as Deployment).spec.template.spec.containers) {
         if (!image) continue;
+        const isScanned = IMAGE.test(image) && characters + image.length < MAX_IMAGES_CHARACTERS;
+        if (!isScanned) {
+          skipped.add(object.metadata.name);
+          continue;
+        }
+        images.push(image);
         characters += image.length + 1;
-        if (IMAGE.test(image) && characters <= MAX_IMAGES_CHARACTERS) images.push(image);
-        else skipped.add(object.metadata.name);
       }
     },
     signal,
