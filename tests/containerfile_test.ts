@@ -16,6 +16,25 @@ const all = (name: string, stage?: number) =>
   instructions.filter((found) => found.name === name && (stage === undefined || found.stage === stage))
     .map(({ text }) => text);
 
+Deno.test("nothing runs with a package that is not in the lock file", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.copyFile(new URL("deno.lock", ROOT), `${folder}/deno.lock`);
+    const imports = { ...denoJson.imports, hono: "npm:hono@4.0.0" };
+    await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ lock: denoJson.lock, imports }));
+    await Deno.writeTextFile(`${folder}/main.ts`, `import "hono";`);
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["check", "main.ts"],
+      cwd: folder,
+      stdin: "null",
+    }).output();
+    assert.equal(success, false);
+    assert.match(new TextDecoder().decode(stderr), /lockfile is out of date/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("the image is built in two stages, whose base images are pinned by version and, with arguments, by digest", () => {
   assert.deepEqual(all("FROM"), [
     "docker.io/denoland/deno:debian-2.9.6 AS build",
