@@ -8,7 +8,7 @@ import { backoff, type Clock, delay } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { KubeClient, ListPage, Selection } from "./client.ts";
-import { isGone, retryAfterOf } from "./errors.ts";
+import { isGone, KubeError, retryAfterOf } from "./errors.ts";
 import type { SkippedObject } from "./large_objects.ts";
 import { formatKey, keyOf, type ObjectKey, parseKey, type PartialObject, type Resource } from "./objects.ts";
 
@@ -55,6 +55,8 @@ const WATCH_IDLE_MS = 150_000;
 /** Safety net for changes that no watch reported. */
 const RELIST_MS = 60 * 60 * 1000;
 const RETRY = { baseMs: 2_000, capMs: 30_000 };
+/** As many watches from one version may fail, whatever the reason, before a list gives another. */
+const MAX_REFUSED = 3;
 /** A watch that ends sooner counts as a failure, even if it ended without an error. */
 const SHORT_WATCH_MS = 1_000;
 
@@ -135,6 +137,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
 
   async function run({ signal }: { signal: AbortSignal }): Promise<void> {
     let failures = 0;
+    /** Watches in a row that the server refused from one version. */
+    let refused = { version: resourceVersion, count: 0 };
     while (!signal.aborted) {
       const startedAt = clock.monotonic();
       const elapsedMs = () => clock.monotonic() - startedAt;
@@ -150,8 +154,15 @@ export function createReflector(options: ReflectorOptions): Reflector {
         } else await pause(failures++, undefined, signal);
       } catch (error) {
         if (signal.aborted) return;
-        // The version to watch from or a page's token has expired.
-        if (isGone(error)) resourceVersion = undefined;
+        if (error instanceof KubeError && error.status !== 0) {
+          const count = refused.version === resourceVersion ? refused.count + 1 : 1;
+          refused = { version: resourceVersion, count };
+        }
+        // The version to watch from or a page's token has expired, or the server never had it, as after a restore.
+        if (isGone(error) || refused.count >= MAX_REFUSED) {
+          resourceVersion = undefined;
+          refused = { version: undefined, count: 0 };
+        }
         if (elapsedMs() >= RETRY.capMs) failures = 0;
         await pause(failures++, error, signal);
       }

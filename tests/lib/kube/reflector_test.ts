@@ -205,6 +205,28 @@ Deno.test("a reflector lists again after an hour without a failure, and reports 
   ]);
 });
 
+for (const status of [400, 500, 504]) {
+  Deno.test(`a reflector lists again within a minute of watches from one version that fail with ${status}`, async () => {
+    const refused = { fail: new KubeError("Too large resource version", { status }) };
+    const { story } = await play([
+      { list: ["a"], resourceVersion: "10" },
+      refused,
+      refused,
+      refused,
+      { list: ["a"], resourceVersion: "5" },
+      { watch: [], then: "silence" },
+    ], [60_000]);
+    assert.deepEqual(story.filter((step) => !step.startsWith("+")), [
+      "list",
+      "watch 10",
+      "watch 10",
+      "watch 10",
+      "list",
+      "watch 5",
+    ]);
+  });
+}
+
 Deno.test("a reflector stops during a backoff, and leaves no timer", async () => {
   const { story, timers, synced } = await play([{ fail: broken }]);
   assert.deepEqual(story, ["list"]);
