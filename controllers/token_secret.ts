@@ -45,6 +45,27 @@ const QUIET_MS = 600_000;
 
 const SECRET_LABELS = { [LABELS.insightsToken]: "true", [LABELS.dynamicSecret]: TOKEN_SECRET.name };
 
+/** Why a Secret stays as it is. */
+type Unchangeable = typeof FOREIGN | typeof IMMUTABLE;
+
+const FOREIGN = {
+  outcome: "foreign",
+  reason: "InsightsTokenNotOurs",
+  note:
+    `Secret ${TOKEN_SECRET.name} has no label ${LABELS.insightsToken}=true, so it is left unchanged and ` +
+    "this environment gets no token for posting insights. Rename or delete it to get one.",
+  line: "Secret with the token Secret's name is not ours",
+} as const;
+
+const IMMUTABLE = {
+  outcome: "immutable",
+  reason: "InsightsTokenImmutable",
+  note:
+    `Secret ${TOKEN_SECRET.name} is immutable, and its token is wrong, so this environment cannot post insights. ` +
+    "Delete the Secret; a good one is then created.",
+  line: "Token Secret is wrong and immutable. Delete it: a good one is then created",
+} as const;
+
 /** The label selector for namespaces that get a Secret. */
 export function namespaceSelector(targetLabel?: string): string {
   const labels = [LABELS.environmentId, LABELS.project, LABELS.environment];
@@ -61,7 +82,7 @@ export function createTokenController(
   const index = new TokenIndex((namespace) => queue.add({ namespace, name: TOKEN_SECRET.name }));
   /** By namespace, also a deleted one: the number of writes in a row, and the earliest time of the next one. Oldest first. */
   const writes = new Map<string, { readonly count: number; readonly nextAt: number }>();
-  /** By namespace, the uid of the foreign Secret that was reported. */
+  /** By namespace, the uid of the Secret that was reported because we can't change it, and the reason. */
   const reported = new Map<string, string>();
 
   /** What a namespace's Secret should hold; `undefined` if it should have none. */
@@ -87,7 +108,10 @@ export function createTokenController(
       if (!found) {
         await create(key, expected, signal);
       } else if (found.metadata.labels?.[LABELS.insightsToken] !== "true") {
-        await reportForeign(key, found, signal);
+        await report(key, found, FOREIGN, signal);
+      } else if (found.immutable && found.data?.[TOKEN_SECRET.key] !== expected.data[TOKEN_SECRET.key]) {
+        // Trying again can't help; the watch reports when someone deletes it.
+        await report(key, found, IMMUTABLE, signal);
       } else if (!isGood(contentOf(found), expected)) {
         await repair(key, found, expected, signal);
       }
@@ -138,16 +162,20 @@ export function createTokenController(
     writes.set(namespace, { count, nextAt: now + pauseMs });
   }
 
-  async function reportForeign(key: ObjectKey, found: Secret, signal: AbortSignal): Promise<void> {
-    if (reported.get(key.namespace) === found.metadata.uid) return;
-    reported.set(key.namespace, found.metadata.uid);
-    metrics.countToken("foreign");
-    const note =
-      `Secret ${TOKEN_SECRET.name} has no label ${LABELS.insightsToken}=true, so it is left unchanged and ` +
-      "this environment gets no token for posting insights. Rename or delete it to get one.";
-    const about = { resource: RESOURCES.secrets, object: found };
-    await events.warn(about, "InsightsTokenNotOurs", note, { signal });
-    log.warn("Secret with the token Secret's name is not ours", { object: formatKey(key) });
+  /** Tells once for each Secret. */
+  async function report(
+    key: ObjectKey,
+    found: Secret,
+    problem: Unchangeable,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { reason, note, line, outcome } = problem;
+    const id = `${found.metadata.uid} ${reason}`;
+    if (reported.get(key.namespace) === id) return;
+    reported.set(key.namespace, id);
+    metrics.countToken(outcome);
+    await events.warn({ resource: RESOURCES.secrets, object: found }, reason, note, { signal });
+    log.warn(line, { object: formatKey(key) });
   }
 
   metrics.registerGauge("token_secrets", () => index.counts);

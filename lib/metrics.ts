@@ -33,7 +33,7 @@ export interface Metrics {
   /** A `repair` is made in the message only; a `warning` is also an Event on the ConfigMap. */
   countFinding(kind: "repair" | "warning", code: string): void;
   countSbom(destination: string, outcome: ConfigMapOutcome, code?: string): void;
-  countToken(outcome: "created" | "repaired" | "foreign"): void;
+  countToken(outcome: "created" | "repaired" | "foreign" | "immutable"): void;
   /**
    * `found`: the build had its scanner already. `superseded`: it is left to the scanner of a later build. `nothing` is
    * there to scan, or the namespace is `gone`.

@@ -49,6 +49,7 @@ export interface Secret extends NamespacedObject {
   readonly type?: string;
   /** In base64. */
   readonly data?: Readonly<Record<string, string>>;
+  readonly immutable?: boolean;
 }
 
 /** Part of a pod, or of a template for pods. */

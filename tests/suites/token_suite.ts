@@ -288,6 +288,33 @@ export function tokenSuite(factory: ClusterFactory): void {
       assert.deepEqual(ours?.metadata.labels, OUR_LABELS);
     });
 
+    test("of a wrong Secret that is immutable, one Event and one line say to delete it", async ({ cluster, namespace, run }) => {
+      const before = await cluster.create("secrets", namespace, {
+        metadata: { name: NAME, labels: OUR_LABELS },
+        type: "Opaque",
+        immutable: true,
+        data: tokenData("rubbish"),
+      });
+      await using program = run();
+      await until("there is an Event", async () => (await cluster.list("events", namespace)).length > 0);
+      // Reconciles it again.
+      await cluster.mark("secrets", namespace, NAME, { annotations: { note: "seen again" } });
+      await untilCaughtUp(cluster, `${namespace}-later`);
+      const events = await cluster.list("events", namespace);
+      assert.deepEqual(events.map(({ type, reason }) => [type, reason]), [[
+        "Warning",
+        "InsightsTokenImmutable",
+      ]]);
+      const about = program.log.lines.filter(({ fields }) => fields.object === `${namespace}/${NAME}`);
+      assert.deepEqual(about.map(({ level }) => level), ["warn"]);
+      assert.match(about[0]!.message, /Delete it/);
+      const after = await cluster.get("secrets", namespace, NAME);
+      assert.deepEqual([after?.metadata.uid, tokenIn(after)], [before.metadata.uid, "rubbish"]);
+      await cluster.delete("secrets", namespace, NAME);
+      const good = issueToken(SECRET, environment(namespace));
+      await cluster.until("secrets", namespace, NAME, (secret) => tokenIn(secret) === good);
+    });
+
     test("a namespace that is being deleted gets no Secret and no repair", async ({ cluster, namespace, bareNamespace, run }) => {
       const other = await bareNamespace();
       await cluster.mark("namespaces", "", other, { labels: LAGOON_NAMESPACE_LABELS });
