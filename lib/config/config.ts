@@ -64,8 +64,9 @@ function assemble(values: Values, readVariable: ReadVariable) {
       serviceHost,
       servicePort: readVariable("KUBERNETES_SERVICE_PORT") || undefined,
       serviceAccountDirectory: kubernetes.serviceAccountDirectory,
-      kubeconfigPaths: kubeconfigPaths(readVariable),
-      allowRemoteContext: kubernetes.allowRemoteContext,
+      ...kubeconfigFiles(values, readVariable),
+      // In a pod the operator chose the kubeconfig for it.
+      allowRemoteContext: kubernetes.allowRemoteContext || serviceHost !== undefined && !kubernetes.local,
     },
     log: {
       level: log.level ?? (log.devel ? "debug" : "info"),
@@ -113,11 +114,16 @@ function trackSection(
   };
 }
 
-/** The files that kubectl reads. */
-function kubeconfigPaths(readVariable: ReadVariable): readonly string[] {
-  const paths = (readVariable("KUBECONFIG") ?? "").split(":").filter((path) => path !== "");
+/** The kubeconfig's files, in the order of controller-runtime: the flag, `KUBECONFIG`, the home directory. */
+function kubeconfigFiles({ kubernetes }: Values, readVariable: ReadVariable) {
+  const variable = (readVariable("KUBECONFIG") ?? "").split(":").filter((path) => path !== "");
+  const given = kubernetes.kubeconfig === "" ? variable : [kubernetes.kubeconfig];
   const home = readVariable("HOME");
-  return paths.length > 0 || !home ? paths : [`${home}/.kube/config`];
+  return {
+    kubeconfigPaths: given.length > 0 || !home ? given : [`${home}/.kube/config`],
+    /** Whether the operator names a kubeconfig, which then counts in a pod, too. */
+    hasKubeconfig: given.length > 0,
+  };
 }
 
 /** The secret that signs tokens. A local run may have none of its own. */

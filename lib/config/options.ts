@@ -213,6 +213,10 @@ export const OPTIONS = {
       "/var/run/secrets/kubernetes.io/serviceaccount",
       { help: "In a pod: folder with the ServiceAccount's token and ca.crt." },
     ),
+    kubeconfig: option("kubeconfig", file, "", {
+      env: "INSIGHTS_KUBECONFIG",
+      help: "Kubeconfig to use instead of KUBECONFIG and, in a pod, of the ServiceAccount.",
+    }),
     allowRemoteContext: option("allow-remote-context", boolean, "false", {
       help: "Outside a pod: use the kubeconfig's current context even if the cluster is not local.",
     }),
@@ -236,7 +240,8 @@ export const OPTIONS = {
       help: "Format of log lines. Default: json, or console with zap-devel.",
     }),
     level: option("zap-log-level", optional(kinds.logLevel), "", {
-      help: "debug, info, warn, error, or a number above 0 for debug. Default: info; debug with zap-devel.",
+      help:
+        "debug, info, warn, error, panic (as error), or a number above 0 for debug. Default: info; debug with zap-devel.",
     }),
   },
   generateToken: {
@@ -257,6 +262,10 @@ export const OPTIONS = {
   ignored: {
     clearSchedule: option("clear-configmap-sched", text, "* * * * *", {
       help: "Deferred ConfigMaps are retried exactly when they are due; there is no schedule.",
+    }),
+    // A boolean's syntax: the flag may have no value.
+    enableHttp2: option("enable-http2", { ...text, placeholder: "" }, "", {
+      help: "Servers speak HTTP/1.1 only.",
     }),
     stacktraceLevel: option("zap-stacktrace-level", text, "", { help: "Log lines have no stack traces." }),
     timeEncoding: option("zap-time-encoding", text, "", { help: "Times in log lines are RFC 3339." }),

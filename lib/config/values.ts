@@ -92,9 +92,13 @@ export function seconds(least: number, most: number): ValueKind<number> {
 /** A TCP port. */
 export const port: ValueKind<number> = integer(1, 65535);
 
-/** One of some words. */
+/** One of some words, in any case. */
 export function choice<Word extends string>(...words: readonly Word[]): ValueKind<Word> {
-  return kind(words.join("|"), `one of ${words.join(", ")}`, (text) => words.find((word) => word === text));
+  return kind(
+    words.join("|"),
+    `one of ${words.join(", ")}`,
+    (text) => words.find((word) => word === text.toLowerCase()),
+  );
 }
 
 const HOST_PORT = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/@[\]]+))?(?::(\d+))?$/;
@@ -212,8 +216,11 @@ function parseAssignments(texts: readonly string[]): Readonly<Record<string, str
 
 const LEVELS = choice("debug", "info", "warn", "error");
 
-/** A level of zap: a name, or a number for debug. */
+/** A level of zap: a name, or a number for debug. Nothing is logged above `error`, so `panic` is the same. */
 export const logLevel: ValueKind<LogOptions["level"]> = {
   ...LEVELS,
-  parse: (text) => /^[1-9]\d*$/.test(text) ? "debug" : LEVELS.parse(text),
+  parse: (text) => {
+    if (/^\+?0*[1-9]\d*$/.test(text)) return "debug";
+    return text.toLowerCase() === "panic" ? "error" : LEVELS.parse(text);
+  },
 };

@@ -18,8 +18,8 @@ export type Cluster =
   | undefined;
 
 /**
- * Finds the API server: that of the ServiceAccount in a pod, and of the current kubeconfig context elsewhere, for which
- * the process reads the credentials.
+ * Finds the API server: that of the current context of a kubeconfig that the operator names; else that of the ServiceAccount
+ * in a pod, and of the kubeconfig in the home directory elsewhere. The process reads the credentials of a kubeconfig.
  *
  * @throws {AppError} Code `kubeconfig` when there is no usable context, `remote-context` when its server does not look
  *   local, `metrics-cluster` when there is no usable context and only metrics need one.
@@ -31,7 +31,9 @@ export async function findCluster(
     config.scanner !== undefined;
   if (!hasControllers && config.metrics?.tls === undefined) return { cluster: undefined };
   const { serviceHost: host, servicePort: port, serviceAccountDirectory: directory } = kubernetes;
-  if (host && port) return { cluster: { kind: "service-account", directory, host, port } };
+  if (host && port && !kubernetes.hasKubeconfig) {
+    return { cluster: { kind: "service-account", directory, host, port } };
+  }
   try {
     // Loaded only where it is needed, because its packages take much memory.
     const { readKubeconfig } = await import("../kube/kubeconfig.ts");

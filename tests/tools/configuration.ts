@@ -27,8 +27,9 @@ export function configurationMarkdown(): string {
     "If a value cannot be parsed, the program exits with code 2 and one line that names every wrong option.",
     "",
     "In a pod, Kubernetes sets `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`, the address of the API server.",
-    "Outside a pod, the program uses the current context of the kubeconfig: the files in `KUBECONFIG`, or `~/.kube/config`.",
-    "That cluster must be local, unless `ALLOW_REMOTE_CONTEXT` is set.",
+    "The program uses the first of these, as controller-runtime does: the flag `--kubeconfig`, the files in `KUBECONFIG`,",
+    "in a pod the ServiceAccount, and elsewhere `~/.kube/config`. Of a kubeconfig the current context counts.",
+    "Outside a pod that cluster must be local, unless `ALLOW_REMOTE_CONTEXT` is set. In a pod, a kubeconfig takes about 115 MiB more memory.",
     "",
     ...sections,
   ].join("\n");

@@ -68,6 +68,7 @@ Deno.test("buildConfig() has the documented defaults", () => {
       servicePort: undefined,
       serviceAccountDirectory: "/var/run/secrets/kubernetes.io/serviceaccount",
       kubeconfigPaths: [],
+      hasKubeconfig: false,
       allowRemoteContext: false,
     },
     log: { level: "info", encoder: "json" },
@@ -140,6 +141,8 @@ Deno.test("zap-devel sets only the defaults of level and encoder", () => {
 Deno.test("kubeconfigs are found as kubectl finds them", () => {
   assert.deepEqual(build({ HOME: "/home/a" }).kubernetes.kubeconfigPaths, ["/home/a/.kube/config"]);
   assert.deepEqual(build({ HOME: "/home/a", KUBECONFIG: "/b::/c" }).kubernetes.kubeconfigPaths, ["/b", "/c"]);
+  const named = build({ HOME: "/home/a", KUBECONFIG: "/b", INSIGHTS_KUBECONFIG: "/c" }).kubernetes;
+  assert.deepEqual([named.kubeconfigPaths, named.hasKubeconfig], [["/c"], true]);
   assert.equal(build({ KUBERNETES_SERVICE_HOST: "" }).kubernetes.serviceHost, undefined);
 });
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readValues } from "../../../lib/config/read.ts";
+import GO_FLAGS from "../../fixtures/golden/go_flags.json" with { type: "json" };
 import { ALL_OPTIONS, OPTIONS } from "../../../lib/config/options.ts";
 
 /** Flag, variable and default of the Go remote's options, copied by hand from docs/protocol.md. */
@@ -62,6 +64,8 @@ const GO_OPTIONS: readonly (readonly [flag: string, env: string, defaultText: st
   ["zap-encoder", "ZAP_ENCODER", ""],
   ["zap-log-level", "ZAP_LOG_LEVEL", ""],
   ["zap-stacktrace-level", "ZAP_STACKTRACE_LEVEL", ""],
+  ["kubeconfig", "INSIGHTS_KUBECONFIG", ""],
+  ["enable-http2", "ENABLE_HTTP2", ""],
   ["zap-time-encoding", "ZAP_TIME_ENCODING", ""],
 ];
 
@@ -70,6 +74,32 @@ Deno.test("the table has the Go remote's options, with flag, variable and defaul
     const row = ALL_OPTIONS.find((option) => option.flag === flag);
     assert.deepEqual([row?.flag, row?.env, row?.defaultText], [flag, env, defaultText]);
   }
+});
+
+Deno.test("every value of every flag of the Go remote is accepted, as a flag and as a variable", () => {
+  assert.deepEqual(Object.keys(GO_FLAGS).sort(), GO_OPTIONS.map(([flag]) => flag).sort());
+  for (const [flag, values] of Object.entries(GO_FLAGS)) {
+    for (const value of values) {
+      for (
+        const args of [
+          [`--${flag}=${value}`],
+          ...values.includes("true") ? [[`-${flag}`]] : [[`-${flag}`, value]],
+        ]
+      ) {
+        assert.doesNotThrow(() => readValues(args, () => undefined), args.join(" "));
+      }
+      const env = ALL_OPTIONS.find((option) => option.flag === flag)?.env;
+      assert.doesNotThrow(
+        () => readValues([], (name) => name === env ? value : undefined),
+        `${env}=${value}`,
+      );
+    }
+  }
+});
+
+Deno.test("words of zap's flags count in any case, and panic as the highest level", () => {
+  const { log } = readValues(["--zap-encoder=JSON", "--zap-log-level=Panic"], () => undefined).values;
+  assert.deepEqual([log.encoder, log.level], ["json", "error"]);
 });
 
 Deno.test("the table's other options are these", () => {

@@ -27,9 +27,10 @@ async function find(env: Readonly<Record<string, string>>, kubeconfig?: string) 
 
 const code = (expected: string) => (error: unknown) => error instanceof AppError && error.code === expected;
 
-Deno.test("In a pod the ServiceAccount counts, whatever kubeconfig there is", async () => {
-  const env = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" };
-  const found = await find({ ...env, SERVICE_ACCOUNT_DIRECTORY: "/account" }, LOCAL);
+const POD = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" };
+
+Deno.test("In a pod the ServiceAccount counts if the operator names no kubeconfig", async () => {
+  const found = await find({ ...POD, KUBECONFIG: "", SERVICE_ACCOUNT_DIRECTORY: "/account" }, LOCAL);
   assert.deepEqual(found.cluster, {
     kind: "service-account",
     directory: "/account",
@@ -37,6 +38,22 @@ Deno.test("In a pod the ServiceAccount counts, whatever kubeconfig there is", as
     port: "443",
   });
   assert.equal(found.readCredentials, undefined);
+});
+
+Deno.test("In a pod a kubeconfig that the operator names counts, with or without a ServiceAccount, wherever its cluster is", async () => {
+  const remote = kubeconfigText("https://api.example.com", "t");
+  for (const directory of ["/nowhere", "."]) {
+    const { cluster, readCredentials } = await find({ ...POD, SERVICE_ACCOUNT_DIRECTORY: directory }, remote);
+    assert.deepEqual(cluster, {
+      kind: "kubeconfig",
+      server: "https://api.example.com",
+      namespace: "default",
+    });
+    const { signal } = new AbortController();
+    assert.equal((await readCredentials?.({ refused: false, signal }))?.token, "t");
+  }
+  // A developer's container in a cluster.
+  await assert.rejects(find({ ...POD, INSIGHTS_LOCAL: "true" }, remote), code("remote-context"));
 });
 
 Deno.test("Elsewhere the kubeconfig's context counts, and the Worker gets nothing secret with it", async () => {
