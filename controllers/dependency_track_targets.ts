@@ -62,7 +62,13 @@ export function defaultTarget(
   };
   return {
     destination: dependencyTrackDestination("default", () => true),
-    reporting: { refusedReason: "DependencyTrackRefused", remembersRefusals: true, showsCauses: true },
+    reporting: {
+      refusedReason: "DependencyTrackRefused",
+      failedReason: "DependencyTrackFailed",
+      reportedCodes: ["track-project-elsewhere"],
+      remembersRefusals: true,
+      showsCauses: true,
+    },
     resolve: (_metadata, namespaceLabels) =>
       Promise.resolve(prodOnly && !isProduction(namespaceLabels) ? undefined : server),
   };

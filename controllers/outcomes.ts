@@ -35,6 +35,8 @@ export interface OutcomeReporting {
   readonly refusedReason: string;
   /** Reason of the Event about each failure. Without it there is none, because developers can't fix it. */
   readonly failedReason?: string;
+  /** The codes of failures that get an Event; without it, all. */
+  readonly reportedCodes?: readonly string[];
   /** Whether to record refusals, because detecting one again would cost requests. */
   readonly remembersRefusals: boolean;
   /** Whether causes of failures may be shown to a site's developers; the log always has them. */
@@ -95,7 +97,9 @@ export function createOutcomes(
     const fields = { ...about(object), failures: retries, error: describeError(reason) };
     if (givesUp) log.error("ConfigMap given up", fields);
     else log.warn("ConfigMap deferred", { ...fields, until: new Date(retryAt).toISOString() });
-    if (reporting.failedReason) await warn(object, reporting.failedReason, error, signal);
+    const { failedReason, reportedCodes } = reporting;
+    const isReported = reportedCodes?.includes(reason.code) ?? true;
+    if (failedReason && isReported) await warn(object, failedReason, error, signal);
     return givesUp || !options.deferredEnabled ? {} : { requeueAfterMs: retryAt - clock.now() };
   }
 

@@ -34,15 +34,19 @@ type Call = Pick<DependencyTrackRequest, "method" | "body"> & {
   readonly contentType?: string;
 };
 
-/** Bounds the requests that one search makes. */
-const MAX_CANDIDATES = 20;
+/** A project. */
+export interface Project {
+  readonly uuid: string;
+  readonly active: boolean;
+  /** UUID of the project above it. */
+  readonly parent: string | undefined;
+}
 
 const projectSchema = z.object({
-  uuid: z.uuid(),
-  name: z.string(),
+  active: z.boolean().nullish(),
   parent: z.object({ uuid: z.uuid() }).nullish(),
 });
-const createdSchema = z.object({ uuid: z.uuid() });
+const uuidSchema = z.object({ uuid: z.uuid() });
 const tokenSchema = z.object({ token: z.string().regex(/^[\w-]{1,100}$/) });
 const processingSchema = z.object({ processing: z.boolean() });
 
@@ -71,18 +75,16 @@ export class DependencyTrackClient {
     this.#signal = signal;
   }
 
-  /** Finds the active project with exactly this name and this parent, and returns its UUID. */
-  async findProject(name: string, parent: string | undefined): Promise<string | undefined> {
-    const query = new URLSearchParams({ name, excludeInactive: "true", onlyRoot: "false" });
-    const list = await this.#get(z.array(z.unknown()), `/api/v1/project?${query}`);
-    const candidates = list.map((item) => this.#validate(projectSchema, item))
-      .filter((project) => project.name === name);
-    for (const { uuid } of candidates.slice(0, MAX_CANDIDATES)) {
-      // Lists leave the parent out.
-      const project = await this.#get(projectSchema, `/api/v1/project/${uuid}`);
-      if (project.parent?.uuid === parent) return uuid;
-    }
-    return undefined;
+  /** Finds the project with this name and version, below whatever parent; an empty version stands for none. */
+  async findProject(name: string, version: string): Promise<Project | undefined> {
+    const query = new URLSearchParams({ name, ...(version !== "" && { version }) });
+    const call = { method: "GET", path: `/api/v1/project/lookup?${query}` } as const;
+    const response = await this.#send(call);
+    if (response.status === 404) return undefined;
+    const { uuid } = this.#parse(uuidSchema, call, response);
+    // A lookup leaves the parent out.
+    const { active, parent } = await this.#get(projectSchema, `/api/v1/project/${uuid}`);
+    return { uuid, active: active ?? true, parent: parent?.uuid };
   }
 
   /** Creates a project that aggregates its children, and returns its UUID; undefined when the name is taken. */
@@ -100,7 +102,7 @@ export class DependencyTrackClient {
       body: [encoder.encode(JSON.stringify(project))],
     } as const;
     const response = await this.#send(call);
-    return response.status === 409 ? undefined : this.#parse(createdSchema, call, response).uuid;
+    return response.status === 409 ? undefined : this.#parse(uuidSchema, call, response).uuid;
   }
 
   /**

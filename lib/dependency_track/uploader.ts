@@ -70,7 +70,8 @@ export class Uploader {
    * Uploads an SBOM, and remembers the upload until it is forgotten.
    *
    * @returns False when another upload to its project is still remembered.
-   * @throws {DependencyTrackUnavailableError} When a retry can help.
+   * @throws {DependencyTrackUnavailableError} When a retry can help. Code `track-project-elsewhere` when a project of that name
+   *   is below another parent: it belongs to somebody else, and is never written to.
    * @throws {DependencyTrackRefusedError} When it can't.
    */
   async start({ id, build, server, names, sbom }: Upload, signal: AbortSignal): Promise<boolean> {
@@ -84,6 +85,8 @@ export class Uploader {
       await checkSbom(sbom, maxSbomBytes);
       const client = new DependencyTrackClient(server, this.#options, signal);
       const parent = await this.#ensureParents(client, server, names.parents);
+      const leaf = await client.findProject(names.project, names.version);
+      if (leaf && leaf.parent !== parent) throw elsewhere(names.project);
       running.token = await client.upload(names, parent, unpackSbom(sbom, maxSbomBytes));
       return true;
     } catch (error) {
@@ -143,11 +146,18 @@ async function ensureParent(
   name: string,
   above: string | undefined,
 ): Promise<string> {
-  const uuid = await client.findProject(name, above) ?? await client.createParent(name, above) ??
-    await client.findProject(name, above);
+  // A project with a version is an SBOM's, not a parent.
+  const project = await client.findProject(name, "");
+  if (project && project.parent !== above) throw elsewhere(name);
+  const uuid = project?.uuid ?? await client.createParent(name, above);
   if (uuid !== undefined) return uuid;
-  throw new DependencyTrackRefusedError(
+  throw elsewhere(name);
+}
+
+function elsewhere(name: string): DependencyTrackUnavailableError {
+  return new DependencyTrackUnavailableError(
     "track-project-elsewhere",
-    `Project ${JSON.stringify(name)} exists below another parent: move it, or change the templates of names`,
+    `Project ${JSON.stringify(name)} exists below another parent, or is hidden from this API key: ` +
+      "ask the platform's operators to move or delete it, or to change the templates of names",
   );
 }

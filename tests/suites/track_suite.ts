@@ -6,7 +6,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { turn } from "../fixtures/clock.ts";
+import type { TestObject } from "../fixtures/cluster.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";
+import { LAGOON_NAMESPACE_LABELS } from "../fixtures/objects.ts";
 import { until } from "../fixtures/until.ts";
 import { type ClusterFactory, describeSuite } from "./harness.ts";
 import {
@@ -84,7 +86,86 @@ export function trackSuite(factory: ClusterFactory): void {
       assert.equal(leafOf(track, namespace), undefined);
     });
 
-    test("a project of the same name below another parent is not used", async ({ cluster, namespace, run }) => {
+    for (
+      const [what, elsewhere] of [["leaf", { version: "unset" }], ["parent", {}]] as const
+    ) {
+      test(`a ${what} of the same name below another parent is not written to; an Event says so, and the SBOM follows once it is gone`, async ({ cluster, namespace, run }) => {
+        await using track = new DependencyTrack();
+        const templates = {
+          root: "",
+          parent: "parent-{{ .ServiceName }}",
+          project: "{{ .ServiceName }}",
+          version: "unset",
+        };
+        const other = track.add({ name: "other" });
+        const name = what === "leaf" ? namespace : `parent-${namespace}`;
+        const theirs = track.add({ name, parent: other.uuid, ...elsewhere });
+        await using program = run({
+          track: toDefault(track, { templates }),
+          configMaps: { retryDelayMs: 1_000 },
+        });
+        await cluster.create("configmaps", namespace, sbom(namespace));
+        const failed = await cluster.until(
+          "configmaps",
+          namespace,
+          NAME,
+          has(`${DEFAULT}-status`, "failure"),
+        );
+        const error = failed?.metadata.annotations?.[`${DEFAULT}-status-error`] ?? "";
+        assert.ok(error.includes(`Project "${name}" exists below another parent`), error);
+        await until("there is an Event", async () => (await cluster.list("events", namespace)).length > 0);
+        const [event] = await cluster.list("events", namespace) as (TestObject & { message?: string })[];
+        assert.equal(event?.message, error);
+        assert.ok(program.log.with("ConfigMap deferred").some(({ fields }) => fields.error === error));
+        const kept = track.projects.findIndex(({ uuid }) => uuid === theirs.uuid);
+        assert.deepEqual(track.projects.splice(kept, 1), [theirs]);
+        await cluster.until("configmaps", namespace, NAME, isProcessed);
+        const leaf = track.projects.find((project) => project.name === namespace)!;
+        assert.deepEqual(track.pathOf(leaf), [`parent-${namespace}`, namespace]);
+      });
+    }
+
+    test("two environments whose SBOMs have one name never write to one project, and the second follows once the first is gone", async ({ cluster, bareNamespace, run }) => {
+      await using track = new DependencyTrack();
+      await using _program = run({ track: toDefault(track), configMaps: { retryDelayMs: 1_000 } });
+      const id = crypto.randomUUID();
+      const environments = [[`evil-${id}`, "shop", "main-nginx"], [
+        `evil-${id}-shop`,
+        "main",
+        "nginx",
+      ]] as const;
+      const namespaces: string[] = [];
+      for (const [project, environment] of environments) {
+        const labels = { "lagoon.sh/project": project, "lagoon.sh/environment": environment };
+        namespaces.push(await bareNamespace({ ...LAGOON_NAMESPACE_LABELS, ...labels }));
+      }
+      await Promise.all(
+        environments.map(([_project, _environment, service], index) =>
+          cluster.create(
+            "configmaps",
+            namespaces[index]!,
+            sbom("", { labels: { "lagoon.sh/service": service } }),
+          )
+        ),
+      );
+      const statuses = await Promise.all(namespaces.map(async (namespace) => {
+        const object = await cluster.until("configmaps", namespace, NAME, has(`${DEFAULT}-status`));
+        return object?.metadata.annotations?.[`${DEFAULT}-status`];
+      }));
+      assert.deepEqual([...statuses].sort(), ["failure", "success"]);
+      const name = `evil-${id}-shop-main-nginx`;
+      const leaf = track.projects.find((project) => project.name === name)!;
+      const first = environments[statuses.indexOf("success")]!;
+      assert.equal(track.pathOf(leaf)[0], first[0]);
+      assert.equal(leaf.boms.length, 1);
+      track.projects.length = 0;
+      const second = statuses.indexOf("failure");
+      await cluster.until("configmaps", namespaces[second]!, NAME, isProcessed);
+      const next = track.projects.find((project) => project.name === name)!;
+      assert.deepEqual([track.pathOf(next)[0], next.boms.length], [environments[second]![0], 1]);
+    });
+
+    test("a project of the same name with a version is not used as a parent", async ({ cluster, namespace, run }) => {
       await using track = new DependencyTrack();
       const other = track.add({ name: "other" });
       track.add({ name: "proj", parent: other.uuid, version: "9" });

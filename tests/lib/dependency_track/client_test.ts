@@ -24,24 +24,24 @@ function upload(client: DependencyTrackClient, parent?: string): Promise<string>
   return client.upload(names, parent, new Blob(["{}"]).stream());
 }
 
-Deno.test("a project is found by its whole name and its parent", async () => {
+Deno.test("a project is found by its name and version, with its parent", async () => {
   await using track = new DependencyTrack();
   const root = track.add({ name: "root" });
-  const other = track.add({ name: "leaf" });
-  const leaf = track.add({ name: "leaf", parent: root.uuid });
+  const leaf = track.add({ name: "leaf", version: "1", parent: root.uuid, active: false });
   const client = clientOf(track);
-  assert.equal(await client.findProject("leaf", root.uuid), leaf.uuid);
-  assert.equal(await client.findProject("leaf", undefined), other.uuid);
-  assert.equal(await client.findProject("leaf", other.uuid), undefined);
-  assert.equal(await client.findProject("lea", root.uuid), undefined);
-});
-
-Deno.test("a search looks at 20 projects of the name at the most", async () => {
-  await using track = new DependencyTrack();
-  const other = track.add({ name: "other" });
-  for (let count = 0; count < 30; count++) track.add({ name: "leaf", parent: other.uuid });
-  assert.equal(await clientOf(track).findProject("leaf", undefined), undefined);
-  assert.equal(track.calls.length, 1 + 20);
+  assert.deepEqual(await client.findProject("root", ""), {
+    uuid: root.uuid,
+    active: true,
+    parent: undefined,
+  });
+  assert.deepEqual(await client.findProject("leaf", "1"), {
+    uuid: leaf.uuid,
+    active: false,
+    parent: root.uuid,
+  });
+  for (const [name, version] of [["leaf", ""], ["leaf", "2"], ["lea", "1"]] as const) {
+    assert.equal(await client.findProject(name, version), undefined);
+  }
 });
 
 Deno.test("a name that is taken is no error", async () => {
@@ -67,11 +67,14 @@ Deno.test("an upload is a multipart form, and creates its project below the pare
 
 Deno.test("the API is below the endpoint's path, with or without a slash at its end", async () => {
   await using track = new DependencyTrack();
-  assert.equal(await clientOf(track, { path: "/" }).findProject("x", undefined), undefined);
-  await assert.rejects(clientOf(track, { path: "/track/" }).findProject("x", undefined), {
+  assert.equal(await clientOf(track, { path: "/" }).findProject("x", ""), undefined);
+  await assert.rejects(clientOf(track, { path: "/track/" }).createParent("x", undefined), {
     code: "track-refused",
   });
-  assert.deepEqual(track.calls.map(({ what }) => what), ["GET /api/v1/project", "GET /track/api/v1/project"]);
+  assert.deepEqual(track.calls.map(({ what }) => what), [
+    "GET /api/v1/project/lookup",
+    "PUT /track/api/v1/project",
+  ]);
 });
 
 const ANSWERS: readonly (readonly [
@@ -115,12 +118,12 @@ Deno.test("the server's Retry-After is honoured up to an hour", async () => {
 Deno.test("a request that takes too long is a connection error, and an aborted one throws the reason", async () => {
   await using track = new DependencyTrack();
   track.fault = () => "silence";
-  await assert.rejects(clientOf(track, { requestTimeoutMs: 50 }).findProject("x", undefined), {
+  await assert.rejects(clientOf(track, { requestTimeoutMs: 50 }).findProject("x", ""), {
     code: "track-connection",
     message: /^No answer from 127/,
   });
   const stop = new AbortController();
-  const asking = clientOf(track, { stop: stop.signal }).findProject("x", undefined);
+  const asking = clientOf(track, { stop: stop.signal }).findProject("x", "");
   stop.abort(new Error("stopped"));
   await assert.rejects(asking, { message: "stopped" });
 });
@@ -149,8 +152,8 @@ Deno.test("a server can't choose a path of ours by its answer", async () => {
   });
 });
 
-Deno.test("a list with an invalid project is refused", async () => {
-  await withAnswer([{ uuid: crypto.randomUUID(), name: "x" }, {}], async (client) => {
-    await assert.rejects(client.findProject("x", undefined), { code: "track-answer" });
+Deno.test("a project without a UUID is refused", async () => {
+  await withAnswer({ name: "x" }, async (client) => {
+    await assert.rejects(client.findProject("x", ""), { code: "track-answer" });
   });
 });
