@@ -103,7 +103,7 @@ function dependencyTrackQueues(parts: Parts, options: DependencyTrackOptions): D
     destination: target.destination,
     queue: new WorkQueue(parts),
     target,
-    uploader: new Uploader({ ...parts, ...options }),
+    uploader: new Uploader({ ...parts, ...options, oneAtATime: target.hasManyServers }),
     options,
   }));
 }

@@ -18,6 +18,8 @@ import type { Parts } from "./parts.ts";
 export interface DependencyTrackTarget {
   readonly destination: Destination;
   readonly reporting: OutcomeReporting;
+  /** Whether a slow server must leave workers to others of its kind. */
+  readonly hasManyServers: boolean;
   /**
    * Finds the server for an SBOM; undefined when it only takes those of production environments.
    *
@@ -62,6 +64,7 @@ export function defaultTarget(
   };
   return {
     destination: dependencyTrackDestination("default", () => true),
+    hasManyServers: false,
     reporting: {
       refusedReason: "DependencyTrackRefused",
       failedReason: "DependencyTrackFailed",
@@ -94,6 +97,7 @@ export function customTarget(
 
   return {
     destination: dependencyTrackDestination("custom", (metadata) => endpointOf(metadata) !== ""),
+    hasManyServers: true,
     reporting: {
       refusedReason: "DependencyTrackRefused",
       failedReason: "DependencyTrackFailed",

@@ -162,7 +162,7 @@ export const OPTIONS = {
       help: "Timeout for a request to Dependency-Track, including uploads, in seconds.",
     }),
     processingTimeoutMs: option("dependency-track-processing-timeout", seconds(1, 3600), "300", {
-      help: "How long Dependency-Track may take to process an SBOM, in seconds.",
+      help: "How long Dependency-Track may take to receive and process an SBOM, in seconds.",
     }),
   },
   scanner: {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { deadline } from "../clock.ts";
 import { type ClientOptions, DependencyTrackClient, type DependencyTrackServer } from "./client.ts";
 import { DependencyTrackRefusedError, DependencyTrackUnavailableError } from "./errors.ts";
 import type { ProjectNames } from "./naming.ts";
@@ -25,7 +26,10 @@ export interface Upload {
 export interface UploadOptions extends ClientOptions {
   /** Limit for an unpacked SBOM. */
   readonly maxSbomBytes: number;
+  /** For all requests of one upload, and until it is processed. */
   readonly processingTimeoutMs: number;
+  /** Whether requests to one host follow each other, so that a slow one leaves workers to the others. */
+  readonly oneAtATime?: boolean;
 }
 
 interface Running {
@@ -43,6 +47,8 @@ export class Uploader {
   readonly #options: UploadOptions;
   /** By the upload's id. */
   readonly #running = new Map<string, Running>();
+  /** Hosts with requests in progress. */
+  readonly #busy = new Set<string>();
   /** By server: the latest work on its parent projects. It is done one after the other, so that none is created twice. */
   readonly #parents = new Map<string, Promise<unknown>>();
 
@@ -69,7 +75,7 @@ export class Uploader {
   /**
    * Uploads an SBOM, and remembers the upload until it is forgotten.
    *
-   * @returns False when another upload to its project is still remembered.
+   * @returns False when another upload to its project is still remembered, or its host is busy.
    * @throws {DependencyTrackUnavailableError} When a retry can help. Code `track-project-elsewhere` when a project of that name
    *   is below another parent: it belongs to somebody else, and is never written to.
    * @throws {DependencyTrackRefusedError} When it can't.
@@ -77,13 +83,16 @@ export class Uploader {
   async start({ id, build, server, names, sbom }: Upload, signal: AbortSignal): Promise<boolean> {
     const { clock, maxSbomBytes, processingTimeoutMs } = this.#options;
     const project = JSON.stringify([server.endpoint.href, names.project, names.version]);
+    if (this.isBusy(server)) return false;
     if (this.#running.values().some((running) => running.project === project)) return false;
+    using limit = deadline(clock, processingTimeoutMs, signal);
     const running = { build, project, server, deadline: clock.monotonic() + processingTimeoutMs, token: "" };
     this.#running.set(id, running);
+    this.#busy.add(server.endpoint.host);
     try {
       // A broken SBOM is found before anything is sent.
       await checkSbom(sbom, maxSbomBytes);
-      const client = new DependencyTrackClient(server, this.#options, signal);
+      const client = new DependencyTrackClient(server, this.#options, limit.signal);
       const parent = await this.#ensureParents(client, server, names.parents);
       const leaf = await client.findProject(names.project, names.version);
       if (leaf && leaf.parent !== parent) throw elsewhere(names.project);
@@ -91,8 +100,16 @@ export class Uploader {
       return true;
     } catch (error) {
       this.forget(id);
+      if (limit.signal.aborted && !signal.aborted) throw late();
       throw error;
+    } finally {
+      this.#busy.delete(server.endpoint.host);
     }
+  }
+
+  /** Whether requests to this server have to wait. */
+  isBusy({ endpoint }: DependencyTrackServer): boolean {
+    return this.#options.oneAtATime === true && this.#busy.has(endpoint.host);
   }
 
   /**
@@ -104,19 +121,28 @@ export class Uploader {
   async isProcessed(id: string, signal: AbortSignal): Promise<boolean> {
     const running = this.#running.get(id);
     if (!running) return true;
-    const isLate = () => this.#options.clock.monotonic() >= running.deadline;
-    const client = new DependencyTrackClient(running.server, this.#options, signal);
+    const { clock } = this.#options;
+    const isLate = () => clock.monotonic() >= running.deadline;
+    if (this.isBusy(running.server)) {
+      if (isLate()) throw late();
+      return false;
+    }
+    // At least one question, after whatever pause.
+    using limit = deadline(clock, Math.max(running.deadline - clock.monotonic(), 1_000), signal);
+    const client = new DependencyTrackClient(running.server, this.#options, limit.signal);
+    this.#busy.add(running.server.endpoint.host);
     try {
       if (!await client.isProcessing(running.token)) return true;
     } catch (error) {
       // Processing goes on even if this answer is lost: that is no reason to upload again.
+      signal.throwIfAborted();
+      if (limit.signal.aborted) throw late();
       if (error instanceof DependencyTrackRefusedError || isLate()) throw error;
+    } finally {
+      this.#busy.delete(running.server.endpoint.host);
     }
     if (!isLate()) return false;
-    throw new DependencyTrackUnavailableError(
-      "track-processing",
-      "The server did not process the SBOM in time",
-    );
+    throw late();
   }
 
   /** Finds or creates the parents from the root down, and returns the UUID of the lowest. */
@@ -139,6 +165,13 @@ export class Uploader {
       if (this.#parents.get(endpoint.href) === work) this.#parents.delete(endpoint.href);
     }
   }
+}
+
+function late(): DependencyTrackUnavailableError {
+  return new DependencyTrackUnavailableError(
+    "track-processing",
+    "The server did not take and process the SBOM in time",
+  );
 }
 
 async function ensureParent(

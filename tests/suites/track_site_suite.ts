@@ -8,6 +8,7 @@ import type { DependencyTrackOptions } from "../../controllers/dependency_track.
 import { createCertificates } from "../fixtures/certificates.ts";
 import type { TestCluster, TestObject } from "../fixtures/cluster.ts";
 import { DependencyTrack } from "../fixtures/dependency_track.ts";
+import { LAGOON_NAMESPACE_LABELS } from "../fixtures/objects.ts";
 import { until } from "../fixtures/until.ts";
 import { type ClusterFactory, describeSuite, type RunOptions } from "./harness.ts";
 import { bomsOf, DEFAULT, DEVELOPMENT, has, isProcessed, NAME, sbom, toDefault } from "./track_scene.ts";
@@ -205,6 +206,37 @@ export function trackSiteSuite(factory: ClusterFactory): void {
         program.log.lines,
       ];
       assert.doesNotMatch(JSON.stringify(outputs), new RegExp(key));
+    });
+
+    test("a site's server that is slow holds one worker, however many SBOMs it gets", async ({ cluster, namespace, bareNamespace, run }) => {
+      await using slow = new DependencyTrack({ key: "site-key" });
+      await using own = new DependencyTrack({ key: "site-key" });
+      const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+      slow.fault = () => released;
+      const attacker = await bareNamespace(LAGOON_NAMESPACE_LABELS);
+      for (const name of [namespace, attacker]) {
+        await createSiteSecret(cluster, name, { [SITE_KEY]: "site-key" });
+      }
+      await using _program = run({ track: { ...toSites(slow, own), maxConcurrent: 2 } });
+      const names = ["one", "two", "three", "four"];
+      for (const name of names) {
+        const labels = { "lagoon.sh/service": `${attacker}-${name}` };
+        await cluster.create(
+          "configmaps",
+          attacker,
+          sbom(attacker, { name, labels, annotations: { [ENDPOINT]: slow.url } }),
+        );
+      }
+      await until("the slow server has a request", () => slow.calls.length > 0);
+      await cluster.create(
+        "configmaps",
+        namespace,
+        sbom(namespace, { annotations: { [ENDPOINT]: own.url } }),
+      );
+      await cluster.until("configmaps", namespace, NAME, isProcessed);
+      assert.equal(slow.calls.length, 1);
+      release(undefined);
+      for (const name of names) await cluster.until("configmaps", attacker, name, isProcessed);
     });
 
     test("a redirect of a site's server is not followed", async ({ cluster, namespace, run }) => {

@@ -77,3 +77,16 @@ Deno.test("processing may take its whole time, even if answers get lost or the w
   track.fault = () => undefined;
   await assert.rejects(uploader.isProcessed("a", signal), { code: "track-processing" });
 });
+
+Deno.test("all requests of an upload share one deadline, even if each is answered just in time", async () => {
+  await using track = new DependencyTrack();
+  const { clock, uploader, upload } = setUp(track);
+  track.fault = async () => {
+    await clock.advance(4_900);
+    return undefined;
+  };
+  const names = { ...upload.names, parents: Array.from({ length: 20 }, (_, index) => `parent-${index}`) };
+  await assert.rejects(uploader.start({ ...upload, names }, signal), { code: "track-processing" });
+  assert.equal(track.calls.length, 13);
+  assert.equal(uploader.runningCount, 0);
+});
