@@ -68,7 +68,7 @@ export function defaultTarget(
     reporting: {
       refusedReason: "DependencyTrackRefused",
       failedReason: "DependencyTrackFailed",
-      reportedCodes: ["track-project-elsewhere"],
+      reportedCodes: ["track-project-elsewhere", "track-project-inactive"],
       remembersRefusals: true,
       showsCauses: true,
     },

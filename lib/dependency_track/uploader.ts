@@ -182,6 +182,12 @@ async function ensureParent(
   // A project with a version is an SBOM's, not a parent.
   const project = await client.findProject(name, "");
   if (project && project.parent !== above) throw elsewhere(name);
+  if (project && !project.active) {
+    throw new DependencyTrackUnavailableError(
+      "track-project-inactive",
+      `Project ${JSON.stringify(name)} is inactive: ask the platform's operators to activate it`,
+    );
+  }
   const uuid = project?.uuid ?? await client.createParent(name, above);
   if (uuid !== undefined) return uuid;
   throw elsewhere(name);

@@ -90,3 +90,13 @@ Deno.test("all requests of an upload share one deadline, even if each is answere
   assert.equal(track.calls.length, 13);
   assert.equal(uploader.runningCount, 0);
 });
+
+Deno.test("an inactive parent is named as that, and retried", async () => {
+  await using track = new DependencyTrack();
+  const { uploader, upload } = setUp(track);
+  track.add({ name: "root", active: false });
+  await assert.rejects(uploader.start(upload, signal), {
+    name: "DependencyTrackUnavailableError",
+    message: /"root" is inactive/,
+  });
+});
