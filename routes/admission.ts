@@ -45,7 +45,7 @@ export function createGuard(
 function rejectMalformedPath(url: string): void {
   if (!url.includes("%")) return;
   try {
-    decodeURIComponent(new URL(url).pathname);
+    decodeURIComponent(url.split("?", 1)[0] ?? "");
   } catch {
     throw new AppError("path-malformed", "The path must be percent-encoded UTF-8");
   }

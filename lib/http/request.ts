@@ -9,11 +9,8 @@ import type { IncomingMessage } from "node:http";
 /** Methods that a web request may not have. */
 const FORBIDDEN_METHODS: readonly string[] = ["CONNECT", "TRACE", "TRACK"];
 
-/** A path and query that a URL would not change. Dots may be segments that lead up. */
-const PLAIN_TARGET = /^\/(?!\/)(?:[\w~!$&()*+,;=:@?-]|%(?!2e)[\da-f]{2}|(?<!\/)\.|\/(?!\.))*$/i;
-
 /**
- * Makes a request that has only method, URL and `headers.get()`. Its body is passed separately.
+ * Makes a request that has only method, URL (not normalized) and `headers.get()`. Its body is passed separately.
  *
  * @throws {TypeError} For a method or a target that a web request can't have.
  */
@@ -50,10 +47,15 @@ class RawHeaders {
   }
 }
 
+/**
+ * A path as it was sent: a web URL would read `\\` as `/` and resolve dot segments, and so name another source. There
+ * are no fragments in requests, so a `#` is part of the path. Node's parser has rejected all but ASCII.
+ */
 function urlOf(target: string): string {
-  if (PLAIN_TARGET.test(target)) return `http://localhost${target}`;
-  if (target.startsWith("/")) return new URL(`http://localhost${target}`).href;
   // A proxy's form of a target, `http://host/path`.
-  if (!/^https?:\/\//i.test(target)) throw new TypeError("Not a path");
-  return new URL(target).href;
+  const origin = /^https?:\/\/[^/?#]+/i.exec(target)?.[0] ?? "";
+  if (origin !== "") new URL(origin);
+  const path = target.slice(origin.length);
+  if (!path.startsWith("/") && origin === "") throw new TypeError("Not a path");
+  return `http://localhost${path.startsWith("/") ? "" : "/"}${path.replaceAll("#", "%23")}`;
 }

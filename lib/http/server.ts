@@ -76,6 +76,11 @@ const READ_AHEAD_BYTES = 16 * 1024;
 const SWEEP_MS = 250;
 
 const TOO_SLOW = failureAnswer(408, "request timeout", "The request must arrive in less time");
+const NOT_ENCODED = failureAnswer(
+  400,
+  "BAD REQUEST",
+  "Path and query must be ASCII: percent-encode all other characters as UTF-8",
+);
 const LARGE_HEAD = failureAnswer(
   431,
   "request header fields too large",
@@ -116,8 +121,11 @@ export async function startHttpServer(
   server.on("request", serve);
   server.on("checkExpectation", serve);
   server.on("clientError", (error: Error & { code?: string }, connection) => {
-    const isTooLarge = error.code === "HPE_HEADER_OVERFLOW";
-    reject(connection as Connection, isTooLarge ? LARGE_HEAD : NOT_HTTP);
+    const answers = { HPE_HEADER_OVERFLOW: LARGE_HEAD, HPE_INVALID_URL: NOT_ENCODED } as Record<
+      string,
+      Answer
+    >;
+    reject(connection as Connection, answers[error.code ?? ""] ?? NOT_HTTP);
   });
 
   function accept(socket: Socket): void {

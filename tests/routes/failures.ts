@@ -133,6 +133,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "environment-id": app(badId),
   "environment-id-deletion": app(badId),
   "path-malformed": app({ request: (operation) => `${REQUESTS[operation]}%ff` }),
+  "not-ascii": wire((request) => `${request}é HTTP/1.1\r\nHost: x\r\n\r\n`),
   "not-http": wire((request) => `${request} HTTP/2.0\r\nHost: x\r\n\r\n`),
   "no-host": wire((request) => `${request} HTTP/1.1\r\n\r\n`),
   "unknown-target": wire((request) => `${request.replace(" /", " ftp://x/")} HTTP/1.1\r\nHost: x\r\n\r\n`),

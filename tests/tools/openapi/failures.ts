@@ -117,6 +117,12 @@ export const FAILURES: Readonly<Record<string, FailureAnswer>> = {
     remedy: "URL-encode source and service.",
     of: DELETIONS,
   },
+  "not-ascii": {
+    ...BAD_REQUEST,
+    message: "Path and query must be ASCII: percent-encode all other characters as UTF-8",
+    remedy: "URL-encode source and service.",
+    of: ALL,
+  },
   "not-http": { ...BAD_REQUEST, message: "The request must be HTTP/1.1", remedy: FIX_CLIENT, of: ALL },
   "no-host": {
     ...BAD_REQUEST,
