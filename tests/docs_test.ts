@@ -111,6 +111,13 @@ Deno.test("docs/security.md names a test for each limit of a tenant", async () =
   assert.deepEqual(rows.filter((row) => !/`tests\/[\w\/]+\.ts` *\|$/.test(row)), []);
 });
 
+Deno.test("each section of docs/security.md names its tests", async () => {
+  const markdown = await Deno.readTextFile(documentUrl("security.md"));
+  const [, ...sections] = markdown.split(/^##+ /m);
+  assert.ok(sections.length > 6);
+  assert.deepEqual(sections.filter((section) => !/`tests\/[\w\/]+\.ts`/.test(section)), []);
+});
+
 Deno.test("documents only name existing files of the program", async () => {
   const root = new URL("../", import.meta.url);
   const missing: string[] = [];
