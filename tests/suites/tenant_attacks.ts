@@ -5,6 +5,7 @@
  */
 import type { TenantScene } from "../fixtures/tenants.ts";
 import { clusterAttacks } from "./tenant_attacks_cluster.ts";
+import { httpAttacks } from "./tenant_attacks_http.ts";
 
 /** One attack. */
 export interface TenantAttack {
@@ -17,4 +18,5 @@ export interface TenantAttack {
 /** All of them. */
 export const TENANT_ATTACKS: readonly TenantAttack[] = [
   ...clusterAttacks,
+  ...httpAttacks,
 ];
