@@ -52,6 +52,8 @@ const PAGE_SIZE = 1000;
 const WATCH_SECONDS = { least: 100, spread: 40 };
 /** A watch that is silent for longer than its server-side timeout is dead. */
 const WATCH_IDLE_MS = 150_000;
+/** After a longer silence the next attempt is a list: it shows at once that the server answers, where a watch may say nothing. */
+const MAX_SILENCE_MS = 2 * WATCH_IDLE_MS;
 /** Safety net for changes that no watch reported. */
 const RELIST_MS = 60 * 60 * 1000;
 const RETRY = { baseMs: 2_000, capMs: 30_000 };
@@ -143,7 +145,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
       const startedAt = clock.monotonic();
       const elapsedMs = () => clock.monotonic() - startedAt;
       try {
-        if (resourceVersion === undefined || clock.monotonic() - listedAt >= RELIST_MS) {
+        const isSilent = startedAt - (contactAt ?? startedAt) >= MAX_SILENCE_MS;
+        if (resourceVersion === undefined || isSilent || startedAt - listedAt >= RELIST_MS) {
           resourceVersion = await list(signal);
         }
         await watch(resourceVersion, signal);
