@@ -45,7 +45,9 @@ function assemble(values: Values, readVariable: ReadVariable) {
     tokens: { ...values.tokens, secret: signingSecret(values) },
     broker: brokerSection(values.broker),
     dependencyTrack: values.dependencyTrack.enabled ? trackSection(values.dependencyTrack) : undefined,
-    scanner: scanner.enabled ? scannerSection(scanner) : undefined,
+    scanner: scanner.enabled
+      ? { image: scanner.image, extraEnv: scanner.extraEnv, dockerHosts: scanner.dockerHosts }
+      : undefined,
     health: values.health.address,
     metrics: metrics.address && {
       address: metrics.address,
@@ -84,10 +86,6 @@ function brokerSection(
     port: address.port ?? (tls ? 5671 : 5672),
     tls: tls ? { verify, serverName, caFile, certFile, keyFile } : undefined,
   };
-}
-
-function scannerSection({ enabled: _, ...scanner }: Values["scanner"]) {
-  return scanner;
 }
 
 function trackSection(

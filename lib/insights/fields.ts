@@ -24,13 +24,16 @@ export interface TextField<Name extends string = string> {
 
 const TEXT_BYTES = 65_535;
 
+/** A fact's type; empty for none. */
+export const FACT_TYPE = { name: "type", values: ["TEXT", "URL", "SEMVER"], fallback: "TEXT" } as const;
+
 /** The fields of a fact. */
 export const FACT_FIELDS = [
   { name: "name", maxCharacters: 300, isIdentity: true },
   { name: "value", maxCharacters: 300 },
   { name: "source", maxCharacters: 300, isIdentity: true },
   { name: "description", maxBytes: TEXT_BYTES },
-  { name: "type", values: ["TEXT", "URL", "SEMVER"], fallback: "TEXT" },
+  FACT_TYPE,
   { name: "category", maxBytes: TEXT_BYTES },
   { name: "service", maxCharacters: 300 },
 ] as const satisfies readonly TextField[];
@@ -46,6 +49,12 @@ export const SEVERITIES = [
   "CRITICAL",
 ] as const;
 
+/** A problem's severity. */
+export const SEVERITY = { name: "severity", values: SEVERITIES, fallback: "UNKNOWN" } as const;
+
+/** A problem's data, a JSON document. */
+export const DATA = { name: "data", maxJsonDepth: 31 } as const;
+
 /** The fields of a problem, apart from its `severityScore`. */
 export const PROBLEM_FIELDS = [
   { name: "identifier", maxCharacters: 100, isIdentity: true },
@@ -53,8 +62,8 @@ export const PROBLEM_FIELDS = [
   { name: "fixedVersion", maxCharacters: 300 },
   { name: "source", maxCharacters: 300 },
   { name: "service", maxCharacters: 100, isIdentity: true },
-  { name: "data", maxJsonDepth: 31 },
-  { name: "severity", values: SEVERITIES, fallback: "UNKNOWN" },
+  DATA,
+  SEVERITY,
   { name: "associatedPackage", maxCharacters: 300 },
   { name: "description", maxBytes: TEXT_BYTES },
   { name: "links", maxCharacters: 300 },

@@ -7,11 +7,14 @@
 import { createHash } from "node:crypto";
 import { collationKey } from "./collation.ts";
 import {
+  DATA,
   type Fact,
   FACT_FIELDS,
+  FACT_TYPE,
   MAX_SEVERITY_SCORE,
   type Problem,
   PROBLEM_FIELDS,
+  SEVERITY,
   type TextField,
 } from "./fields.ts";
 import { checkJson } from "./json_text.ts";
@@ -101,7 +104,7 @@ function identityKey(identity: string): string {
 export function repairFact(original: Posted<Fact>, context: RepairContext): Fact {
   const fact = repairTexts(FACT_FIELDS, original, context);
   fact.source ||= DEFAULT_SOURCE;
-  if (fact.type !== "") fact.type = repairValue(FACT_FIELDS[4], fact.type, context);
+  if (fact.type !== "") fact.type = repairValue(FACT_TYPE, fact.type, context);
   return fact;
 }
 
@@ -123,7 +126,7 @@ export function repairProblem(original: Posted<Problem>, context: RepairContext)
     ...texts,
     severityScore: repairScore(original.severityScore ?? 0, context),
     source: texts.source || DEFAULT_SOURCE,
-    severity: repairValue(PROBLEM_FIELDS[6], texts.severity, context),
+    severity: repairValue(SEVERITY, texts.severity, context),
     data: repairData(texts.data, context),
   };
 }
@@ -162,7 +165,7 @@ function repairData(data: string, context: RepairContext): string {
     warn(context, "data", "missing, set to {}");
     return "{}";
   }
-  const { maxJsonDepth } = PROBLEM_FIELDS[5];
+  const { maxJsonDepth } = DATA;
   const verdict = checkJson(data, maxJsonDepth);
   if (verdict !== "json") {
     const mistake = verdict === "too-deep" ? `nested more than ${maxJsonDepth} deep` : "not a JSON document";

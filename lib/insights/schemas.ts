@@ -26,22 +26,22 @@ const notEmpty = new z.core.$ZodCheckMinLength({
 });
 const required = z.string().check(notEmpty);
 
-function texts(fields: readonly TextField[]): Record<string, z.ZodType> {
-  return Object.fromEntries(fields.map(({ name }) => [name, text]));
+function texts<Name extends string>(fields: readonly TextField<Name>[]): Record<Name, typeof text> {
+  return Object.fromEntries(fields.map(({ name }) => [name, text])) as Record<Name, typeof text>;
 }
 
 /** One fact of a request. Other fields are ignored, including those that name an environment. */
-export const factSchema = z.object({
+export const factSchema: z.ZodType<Posted<Fact>, unknown> = z.object({
   ...texts(FACT_FIELDS),
   name: required,
-}) as unknown as z.ZodType<Posted<Fact>, unknown>;
+});
 
 /** One problem of a request. Other fields are ignored, including those that name an environment. */
-export const problemSchema = z.object({
+export const problemSchema: z.ZodType<Posted<Problem>, unknown> = z.object({
   ...texts(PROBLEM_FIELDS),
   identifier: required,
   severityScore: z.number().nullish(),
-}) as unknown as z.ZodType<Posted<Problem>, unknown>;
+});
 
 /**
  * Describes an item's mistakes.

@@ -99,7 +99,7 @@ Deno.test("FairGate admits the environment first that was inside for the shortes
   enter("c 1");
   await leave("a 2");
   await leave("c 1");
-  // Once it was empty, the time of each begins anew.
+  // An empty gate forgets how long each environment was inside.
   for (const name of ["c 2", "a 3", "b 3"]) enter(name);
   await turn();
   await leave("c 2");
