@@ -29,13 +29,16 @@ export const BUILD_POD_SELECTOR = `${LABELS.buildName},!${LABELS.scanned},!${LAB
 /** Selects those that have succeeded: the API server knows the phase, metadata alone don't hold it. */
 const FINISHED_SELECTOR = "status.phase=Succeeded";
 
+/** Deployments that an Event names. */
+const MAX_NAMED = 5;
+
 /** Makes the controller; it sends nothing before its reflector and its reconcile function run. */
 export function createScanController(
   parts: Pick<Parts, "kube" | "clock" | "random" | "events" | "metrics" | "log">,
   options: ScanPodOptions,
 ): Controller {
   const { kube, events, metrics, log } = parts;
-  if (/(?::latest|\/[^:@]*)$/.test(options.image)) {
+  if (!hasFixedVersion(options.image)) {
     log.warn("BUILD_SCANNER_IMAGE can change at any time: name its digest", { image: options.image });
   }
   const queue = new WorkQueue(parts);
@@ -86,31 +89,21 @@ export function createScanController(
   /** Reports what the scan does not do as the build or its namespace asks, once for each build. */
   async function warn(build: Pod, { skipped }: Images, signal: AbortSignal): Promise<void> {
     const object = formatKey(keyOf(build));
-    const notes = [
-      ...namesForeignDockerHost(build, options)
-        ? [
-          `The docker host in its annotation ${ANNOTATIONS.dockerHost} is not in BUILD_SCANNER_DOCKER_HOSTS.`,
-        ]
-        : [],
-      ...skipped.size > 0
-        ? [
-          `Deployments with an image that is no reference, or too many: ${
-            [...skipped].slice(0, 5).join(", ")
-          }.`,
-        ]
-        : [],
-    ];
+    const notes: string[] = [];
+    if (namesForeignDockerHost(build, options)) {
+      notes.push(
+        `The docker host in its annotation ${ANNOTATIONS.dockerHost} is not in BUILD_SCANNER_DOCKER_HOSTS.`,
+      );
+    }
+    if (skipped.size > 0) {
+      const names = [...skipped].slice(0, MAX_NAMED).join(", ");
+      notes.push(`Not all images are scanned; some are no references, or there are too many: ${names}.`);
+    }
     if (notes.length === 0 || warned.get(object) === build.metadata.uid) return;
     warned.set(object, build.metadata.uid);
     log.warn("Build not scanned as it asks", { object, reasons: notes });
-    await events.warn(
-      { resource: RESOURCES.pods, object: build },
-      "InsightsScanIncomplete",
-      notes.join(" "),
-      {
-        signal,
-      },
-    );
+    const about = { resource: RESOURCES.pods, object: build };
+    await events.warn(about, "InsightsScanIncomplete", notes.join(" "), { signal });
   }
 
   /** Counts a failure, and reports it in an Event if someone can fix it. Returns the error to throw, which is then logged. */
@@ -146,6 +139,12 @@ export function createScanController(
   });
   // One worker, because builds of a namespace replace each other's scanner.
   return { name: "build", queue, reflectors: { "builds-watch": builds }, reconcile, concurrency: 1 };
+}
+
+/** Whether an image has a digest, or a tag other than `latest`, which is also the tag of an image without one. */
+function hasFixedVersion(image: string): boolean {
+  const name = image.slice(image.lastIndexOf("/") + 1);
+  return /[:@]/.test(name) && !name.endsWith(":latest");
 }
 
 /** The selectors again, for the current state. */

@@ -1,9 +1,10 @@
 /** Races between the requests of one scan; everything else about builds is in tests/suites/scanner_suite.ts. */
 import assert from "node:assert/strict";
-import { BUILD_POD_SELECTOR } from "../../controllers/build_pod.ts";
+import { BUILD_POD_SELECTOR, createScanController } from "../../controllers/build_pod.ts";
 import { TerminalError } from "../../lib/errors.ts";
 import { isConflict, KubeError } from "../../lib/kube/errors.ts";
-import { isScanned, KEY, NAMESPACE, setUp } from "../fixtures/build_scene.ts";
+import { isScanned, KEY, NAMESPACE, OPTIONS, setUp } from "../fixtures/build_scene.ts";
+import { MemoryLogger } from "../fixtures/recorders.ts";
 
 const { signal } = new AbortController();
 
@@ -12,6 +13,21 @@ Deno.test("the selector excludes scanned builds and scanners", () => {
     BUILD_POD_SELECTOR,
     "lagoon.sh/buildName,!insights.lagoon.sh/scanned,!insights.lagoon.sh/scan-status",
   );
+});
+
+Deno.test("a scanner's image that can change is a warning at the start", async () => {
+  await using scene = await setUp();
+  const warningsOf = (image: string): number => {
+    const log = new MemoryLogger();
+    createScanController({ ...scene.parts, log }, { ...OPTIONS, image });
+    return log.with("BUILD_SCANNER_IMAGE can change at any time: name its digest").length;
+  };
+  for (const image of ["scanner", "scanner:latest", "registry:5000/scanner", "r.example/a/scanner:latest"]) {
+    assert.equal(warningsOf(image), 1, image);
+  }
+  for (const image of ["scanner:1", "registry:5000/a/scanner:v2", "r.example/scanner@sha256:aa"]) {
+    assert.equal(warningsOf(image), 0, image);
+  }
 });
 
 Deno.test("a label that can't be written is written by the next attempt, without a second scanner", async () => {

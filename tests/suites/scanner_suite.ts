@@ -143,7 +143,7 @@ export function scannerSuite(factory: ClusterFactory): void {
       assert.equal(byName["BRANCH"], "$$(SCAN_MODE)");
       const events = await cluster.list("events", namespace);
       const [event] = events.filter(({ reason }) => reason === "InsightsScanIncomplete");
-      assert.match(event?.message ?? "", /BUILD_SCANNER_DOCKER_HOSTS.*Deployments .*: evil\./);
+      assert.match(event?.message ?? "", /BUILD_SCANNER_DOCKER_HOSTS.*Not all images .*: evil\./);
     });
 
     test("a build that runs, has failed or has been scanned is not scanned", async ({ cluster, namespace, run }) => {
